@@ -1,0 +1,143 @@
+//! The trait that every reachable machine has, over SSH or as this machine itself.
+
+use std::fmt;
+use std::path::Path;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use crate::core::names::HostName;
+
+/// A POSIX shell script with its input: it is sent to `/bin/sh -s` on standard input, so that no login shell's
+/// noise or quoting is in its way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Script {
+    /// The script's text. Values go in through [`Script::set`], never by pasting.
+    pub text: String,
+}
+
+impl Script {
+    /// A script of this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into() }
+    }
+
+    /// Puts `name='value'`, quoted, before the script.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        let quoted = format!("'{}'", value.replace('\'', r"'\''"));
+        self.text = format!("{name}={quoted}\n{}", self.text);
+        self
+    }
+}
+
+/// What a finished command left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Standard output, up to [`OUTPUT_LIMIT`].
+    pub stdout: Vec<u8>,
+    /// Standard error, up to [`OUTPUT_LIMIT`].
+    pub stderr: Vec<u8>,
+    /// The exit status; a command that ended without one is an error instead.
+    pub status: u32,
+}
+
+/// More than this (bytes) of a command's output is an error: nothing read from a host may fill our memory.
+pub const OUTPUT_LIMIT: usize = 64 << 20;
+
+/// A piece of a running command's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chunk {
+    /// Standard output.
+    Stdout(Vec<u8>),
+    /// Standard error.
+    Stderr(Vec<u8>),
+    /// It ended, with its exit status; always the last.
+    Ended(u32),
+    /// The connection or the process was lost before a status came; always the last.
+    Lost(HostError),
+}
+
+/// A command that runs, its output as it comes and its standard input still open.
+///
+/// Dropping it closes the channel; the remote process is not killed by that.
+#[derive(Debug)]
+pub struct Running {
+    /// Output; a task of its own drains the channel into it.
+    pub output: mpsc::Receiver<Chunk>,
+    /// More standard input, behind the script's own; dropping it sends end of file.
+    pub input: mpsc::Sender<Vec<u8>>,
+}
+
+/// What kind of trouble a host made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostErrorKind {
+    /// No address answers.
+    Unreachable,
+    /// The host key is unknown, changed, or revoked, or known_hosts cannot be read: this host must not be used.
+    Refused,
+    /// No key that we have is accepted.
+    Authentication,
+    /// The connection was there and is gone, or stalls.
+    Lost,
+    /// The host answered that it cannot do it (a missing file, no space, no SFTP).
+    Failed,
+    /// Something on this side failed (a local file).
+    Local,
+}
+
+/// Trouble with a host; the message names host, step and cure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostError {
+    /// The host.
+    pub host: HostName,
+    /// What kind.
+    pub kind: HostErrorKind,
+    /// What was being done, what went wrong, and what the operator can do; one or more lines.
+    pub message: String,
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.host, self.message)
+    }
+}
+
+impl std::error::Error for HostError {}
+
+/// A machine on which scripts run and files lie. All remote paths are absolute.
+///
+/// Methods reconnect by themselves where the connection is gone, once; [`HostErrorKind::Lost`] says that it was lost
+/// in the middle of the call, and the caller decides whether to repeat it.
+#[async_trait]
+pub trait Host: Send + Sync + fmt::Debug {
+    /// Its name in the inventory.
+    fn name(&self) -> &HostName;
+
+    /// The address in use, for display; none while there is no connection.
+    fn address(&self) -> Option<String>;
+
+    /// Makes sure that the host can be reached and lets us in.
+    async fn connect(&self) -> Result<(), HostError>;
+
+    /// Runs a script to its end (as root where `become` is set) and collects its output.
+    async fn run(&self, script: &Script) -> Result<Output, HostError>;
+
+    /// Starts a script whose output is wanted while it runs, or whose input comes in pieces.
+    async fn start(&self, script: &Script) -> Result<Running, HostError>;
+
+    /// The whole of a file; `None` where it does not exist; an error where it is larger than `limit` bytes.
+    async fn read(&self, remote: &str, limit: u64) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// At most `limit` bytes of a file from `offset` on; `None` where it does not exist.
+    async fn read_from(&self, remote: &str, offset: u64, limit: u64) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// Writes a file whole: under a temporary name beside it, then renamed over it.
+    async fn write(&self, remote: &str, content: &[u8], mode: u32) -> Result<(), HostError>;
+
+    /// Copies a local file there; written whole as [`Host::write`] does.
+    async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError>;
+
+    /// Copies a file from there to the local path, from the byte on at which the local file ends, with reads in
+    /// flight to fill the line. Gives the number of bytes that came. Does not sync.
+    async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError>;
+}
