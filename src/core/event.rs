@@ -158,7 +158,7 @@ pub enum JobOutcome {
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The inventory, as it is now. Drones that it no longer names are forgotten.
     FleetDeclared {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::decide::{End, decide};
+use super::decide::{End, Start, decide};
 use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection, Trouble};
 use super::failure::{Failure, FailureClass};
 use super::names::{HostName, JobName, Timestamp};
@@ -171,8 +171,24 @@ proptest! {
             plan: plan(size, &edges),
             at: Timestamp(5),
         };
-        let text = serde_json::to_string(&event).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        let mut state = State::default();
+        let fleet = vec![DroneSpec { name: host("drone0"), cores: 4, jobs: 4 }];
+        let mut events = vec![
+            Event::FleetDeclared { drones: fleet },
+            Event::DroneReady { drone: host("drone0"), address: Some("10.42.0.203".into()) },
+            event,
+        ];
+        for event in &events {
+            state.apply(event).unwrap();
+        }
+        for start in decide(&state, Timestamp(6)).starts {
+            let Start { job, package, drone, build_ids } = start;
+            events.push(Event::JobStarted { job, package, drone, build_ids, at: Timestamp(6) });
+        }
+        for event in events {
+            let text = serde_json::to_string(&event).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        }
     }
 }
 

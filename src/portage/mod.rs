@@ -1,1 +1,3 @@
-//! (to be written)
+//! What Portage says and makes: plans, binary packages, package indexes. Nothing here knows how a host is reached.
+
+pub mod probe;

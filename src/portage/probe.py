@@ -1,13 +1,14 @@
-# Asks the Portage of this host, in its own Python, and prints one JSON object. The request is JSON, too:
-#   {"mode": "plan", "arguments": [EMERGE ARGUMENTS]}   what the resolver would merge, and the edges between
-#   {"mode": "identities", "cpvs": [CPV::REPOSITORY]}   how this host would build each of these
-# Everything that Portage itself prints goes to standard error; the answer alone goes to standard output.
+# Asks the Portage of this host, in its own Python. The request lies beside this file as request.json, the answer is
+# written to answer.json; whatever Portage itself prints goes to standard error. The request is one of
+#   {"mode": "plan", "arguments": [EMERGE ARGUMENTS]}        what the resolver would merge, and the edges between
+#   {"mode": "identities", "cpvs": [[CPV, REPOSITORY], ...]} how this host would build each of these
 import hashlib
 import json
 import os
 import sys
 
-answer_to = os.fdopen(os.dup(1), "w")
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
 os.dup2(2, 1)
 os.environ["NOCOLOR"] = "true"
 os.environ["EMERGE_DEFAULT_OPTS"] = ""
@@ -189,7 +190,8 @@ def identities(wanted):
     return answers
 
 
-request = json.loads(sys.argv[1])
+with open(os.path.join(here, "request.json"), encoding="utf-8") as file:
+    request = json.load(file)
 try:
     if request["mode"] == "plan":
         answer = Resolver(request["arguments"]).answer()
@@ -198,7 +200,5 @@ try:
 except portage.exception.PackageSetNotFound as missing:
     sys.stderr.write("there is no package set %s here\n" % missing)
     answer = {"resolved": False}
-answer["portage"] = portage.VERSION
-json.dump(answer, answer_to)
-answer_to.write("\n")
-answer_to.close()
+with open(os.path.join(here, "answer.json"), "w", encoding="utf-8") as file:
+    json.dump(answer, file)
