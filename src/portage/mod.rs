@@ -1,1 +1,6 @@
-//! (to be written)
+//! What Portage says and makes: lists of packages, plans, packages and their index.
+//!
+//! Nothing here knows SSH: it reads texts and files that others brought.
+
+pub mod list;
+pub mod pretend;
