@@ -1,1 +1,3 @@
-//! (to be written)
+//! What Portage says and makes: packages, their index, the plan.
+pub mod gpkg;
+pub mod index;
