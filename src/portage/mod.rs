@@ -2,5 +2,7 @@
 //!
 //! Nothing here knows SSH: it reads texts and files that others brought.
 
+pub mod gpkg;
+pub mod index;
 pub mod list;
 pub mod pretend;
