@@ -57,11 +57,15 @@ ssh_server() {
 	mkdir -p "$upper/etc/ssh" "$upper/root/.ssh"
 	cp "$lab/ssh/host/$host" "$upper/etc/ssh/lab_host_key"
 	cp "$lab/ssh/host/$host.pub" "$upper/etc/ssh/lab_host_key.pub"
+	cp "$lab/ssh/host/$host-cert.pub" "$upper/etc/ssh/lab_host_key-cert.pub"
+	cp "$lab/ssh/authority.pub" "$upper/etc/ssh/lab_authority.pub"
 	cp "$lab/ssh/id_ed25519.pub" "$upper/root/.ssh/authorized_keys"
 	chmod 700 "$upper/root/.ssh"
 	chmod 600 "$upper/etc/ssh/lab_host_key" "$upper/root/.ssh/authorized_keys"
 	cat >"$upper/etc/ssh/lab_config" <<-END
 		HostKey /etc/ssh/lab_host_key
+		HostCertificate /etc/ssh/lab_host_key-cert.pub
+		TrustedUserCAKeys /etc/ssh/lab_authority.pub
 		PermitRootLogin prohibit-password
 		PasswordAuthentication no
 		KbdInteractiveAuthentication no
@@ -121,7 +125,7 @@ portage_settings() {
 		MAKEOPTS="-j$cores"
 		ACCEPT_LICENSE="*"
 		GENTOO_MIRRORS=""
-		FEATURES="buildpkg -sandbox -usersandbox -userpriv -userfetch -news"
+		FEATURES="buildpkg -sandbox -usersandbox -userpriv -userfetch -news -qa-unresolved-soname-deps"
 		NOCOLOR="true"
 	END
 	cat >"$etc/repos.conf/gentoo.conf" <<-END

@@ -47,3 +47,14 @@ bridge_of() {
 router_of() { echo "${1%.*}.1"; }
 
 all_hosts() { awk 'NF { print $1 }' <<<"$FLEET"; }
+
+# A lab's part of the machine's cgroup tree; nothing where there is no cgroup v2 to write to.
+lab_cgroup() { # lab's directory
+	local tree
+	for tree in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+		if [ -w "$tree/cgroup.procs" ] && [ -e "$tree/cgroup.subtree_control" ]; then
+			printf '%s/swarm-lab-%s' "$tree" "$(printf '%s' "$1" | cksum | cut -d' ' -f1)"
+			return
+		fi
+	done
+}

@@ -52,10 +52,19 @@ devices() {
 	mount --bind "$lab/shared" "$root/dev/lab"
 }
 
+# As on a machine of its own the root of the tree is free of processes, so that controllers can be switched on in it.
+cgroups() {
+	[ -n "$(lab_cgroup "$lab")" ] || return 0
+	mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+	mkdir -p "$root/sys/fs/cgroup/init"
+	echo 0 >"$root/sys/fs/cgroup/init/cgroup.procs"
+}
+
 mounts() {
 	mount -t overlay "$host" -o "lowerdir=/,upperdir=$disk/upper,workdir=$disk/work" "$root"
 	mount -t proc proc "$root/proc"
 	mount -t sysfs sysfs "$root/sys"
+	cgroups
 	devices
 	mount -t tmpfs -o mode=755,size=64m run "$root/run"
 	mkdir "$root/run/sshd" "$root/run/lock"

@@ -27,19 +27,28 @@ make_repository() {
 	mv "$new" "$made"
 }
 
+# The lab has a key pair for the client, a host key each, and an authority that signs both kinds.
 make_keys() {
 	local host
 	mkdir -p "$lab/ssh/host"
-	[ -e "$lab/ssh/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C lab -f "$lab/ssh/id_ed25519"
+	for key in id_ed25519 certified authority; do
+		ssh-keygen -q -t ed25519 -N '' -C "lab $key" -f "$lab/ssh/$key" &
+	done
 	for host in $(all_hosts); do
-		[ -e "$lab/ssh/host/$host" ] || ssh-keygen -q -t ed25519 -N '' -C "$host" -f "$lab/ssh/host/$host" &
+		ssh-keygen -q -t ed25519 -N '' -C "$host" -f "$lab/ssh/host/$host" &
 	done
 	wait
+	ssh-keygen -q -s "$lab/ssh/authority" -I lab -n root,builder "$lab/ssh/certified.pub"
+	: >"$lab/ssh/known_hosts"
 	while read -r name address vpn _; do
 		[ -n "$name" ] || continue
 		[ "$vpn" = - ] && vpn=
-		printf '%s %s\n' "$address${vpn:+,$vpn},$name" "$(cut -d' ' -f1,2 "$lab/ssh/host/$name.pub")"
-	done <<<"$FLEET" >"$lab/ssh/known_hosts"
+		host=$address${vpn:+,$vpn},$name
+		printf '%s %s\n' "$host" "$(cut -d' ' -f1,2 "$lab/ssh/host/$name.pub")" >>"$lab/ssh/known_hosts"
+		ssh-keygen -q -s "$lab/ssh/authority" -I "$name" -h -n "$host" "$lab/ssh/host/$name.pub" &
+	done <<<"$FLEET"
+	wait
+	printf '@cert-authority * %s\n' "$(cut -d' ' -f1,2 "$lab/ssh/authority.pub")" >"$lab/ssh/known_hosts.authority"
 	{
 		awk 'NF { print "Host", $1; print "\tHostName", $2 }' <<<"$FLEET"
 		printf 'Host *\n\tUser root\n\tIdentityFile %s\n\tIdentitiesOnly yes\n\tUserKnownHostsFile %s\n' \

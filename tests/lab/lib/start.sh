@@ -19,5 +19,10 @@ if ! mountpoint -q "$disk"; then
 	mount -t tmpfs -o "mode=755,size=$(cat "$directory/size")" "$host" "$disk"
 	fill_disk
 fi
-setsid unshare --mount --propagation private --pid --uts --ipc --net --fork \
+# The host's own cgroup, the root of what it sees of the tree.
+cgroup=$(lab_cgroup "$lab")
+if [ -n "$cgroup" ] && mkdir -p "$cgroup/$host"; then
+	echo 0 >"$cgroup/$host/cgroup.procs"
+fi
+setsid unshare --mount --propagation private --pid --uts --ipc --net --cgroup --fork \
 	/bin/bash "$here/host.sh" "$lab" "$host" </dev/null >>"$directory/boot.log" 2>&1 &

@@ -32,21 +32,29 @@ lab_record() { # category/name[:slot]
 	printf '/usr/share/lab/%s%s' "${name}" "${slot}"
 }
 
+# True where a knob's file is there and names this host, or none.
+lab_told() { # hold|fail
+	local knob=${LAB_SHARED}/${1}/${PN}
+	[[ -e ${knob} ]] && [[ ! -s ${knob} || " $(tr '\n' ' ' <"${knob}") " == *" $(lab_host) "* ]]
+}
+
+lab_tick() { # seconds
+	local second
+	for ((second = 1; second <= ${1}; second++)); do
+		echo "tick ${second} of ${1}"
+		sleep 1
+	done
+}
+
 # The knobs: a file named after the package in the directory of the knob.
 lab_knobs() {
-	local hold=${LAB_SHARED}/hold/${PN} slow=${LAB_SHARED}/slow/${PN} fails=${LAB_SHARED}/fail/${PN} second
-	while [[ -e ${hold} ]]; do
+	while lab_told hold; do
 		sleep 0.05
 	done
-	if [[ -e ${slow} ]]; then
-		for ((second = 1; second <= $(<"${slow}"); second++)); do
-			echo "tick ${second}"
-			sleep 1
-		done
-	fi
-	if [[ -e ${fails} ]] && [[ ! -s ${fails} || " $(<"${fails}") " == *" $(lab_host) "* ]]; then
-		die "told to fail by ${fails}"
-	fi
+	local slow=${LAB_SHARED}/slow/${PN}
+	[[ -e ${slow} ]] && lab_tick "$(<"${slow}")"
+	lab_told fail && die "told to fail by ${LAB_SHARED}/fail/${PN}"
+	return 0
 }
 
 lab_count() {

@@ -6,11 +6,7 @@ inherit lab
 
 src_compile() {
 	lab_count
-	local second seconds=5
-	[[ -e ${LAB_SHARED}/slow/${PN} ]] && seconds=$(<"${LAB_SHARED}/slow/${PN}")
-	for ((second = 1; second <= seconds; second++)); do
-		echo "tick ${second} of ${seconds}"
-		sleep 1
-	done
+	[[ -e ${LAB_SHARED}/slow/${PN} ]] || lab_tick 5
+	lab_knobs
 	lab_build
 }
