@@ -63,6 +63,9 @@ cgroups() {
 mounts() {
 	mount -t overlay "$host" -o "lowerdir=/,upperdir=$disk/upper,workdir=$disk/work" "$root"
 	mount -t proc proc "$root/proc"
+	# The kernel has one for all; a host that was off has to have another one.
+	cat /proc/sys/kernel/random/uuid >"$directory/boot_id"
+	mount --bind -o ro "$directory/boot_id" "$root/proc/sys/kernel/random/boot_id"
 	mount -t sysfs sysfs "$root/sys"
 	cgroups
 	devices
