@@ -1,14 +1,14 @@
 //! The steps of a job on its drone. Each can be repeated: what is there already is not done again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::job_script;
-use crate::core::names::{BuildId, BuildName, Epoch, HostName, JobName};
+use crate::core::names::{BuildId, BuildName, Epoch, HostName, JobName, Timestamp};
 use crate::core::package::{Cpv, Identity};
-use crate::portage::index::{Index, Stanza};
+use crate::portage::index::{Index, Limits, Stanza};
 use crate::portage::probe::{self, ProbeError, Request, Resolution};
 use crate::ssh::{Host, HostError, HostErrorKind, Script};
 
@@ -165,7 +165,8 @@ pub async fn feed(
     directory: &JobDirectory,
     task: &Task,
     needs: &[Need],
-    header: &std::collections::BTreeMap<String, String>,
+    header: &BTreeMap<String, String>,
+    now: Timestamp,
 ) -> Result<(), HostError> {
     let manifest = serde_json::to_vec_pretty(&task.manifest).unwrap_or_default();
     host.write(&directory.file("manifest.json"), &manifest, 0o644).await?;
@@ -176,19 +177,20 @@ pub async fn feed(
     for need in needs {
         host.upload(&need.local, &directory.file(&format!("pkgs/{}", need.stanza.path())), 0o644).await?;
     }
-    let index = private_index(task, needs, header);
-    host.write(&directory.file("pkgs/Packages"), index.to_text().as_bytes(), 0o644).await
+    let index = private_index(task, needs, header).to_text(now);
+    host.write(&directory.file("pkgs/Packages"), index.as_bytes(), 0o644).await
 }
 
 /// The needs, and for each package that is built here a stanza without a file: Portage counts its build ids on from
 /// what the index lists, so a listed id makes the next one that of the build.
-fn private_index(task: &Task, needs: &[Need], header: &std::collections::BTreeMap<String, String>) -> Index {
+fn private_index(task: &Task, needs: &[Need], header: &BTreeMap<String, String>) -> Index {
     let own = (task.manifest.identity.cpv.clone(), task.manifest.build_id);
     let seeds = std::iter::once(&own)
         .chain(&task.mates)
         .filter(|(_, build_id)| build_id.0 > 1)
-        .map(|(cpv, build_id)| Stanza::seed(cpv, BuildId(build_id.0 - 1)));
-    Index { header: header.clone(), stanzas: needs.iter().map(|need| need.stanza.clone()).chain(seeds).collect() }
+        .map(|(cpv, build_id)| Stanza::seed(cpv.clone(), BuildId(build_id.0 - 1)));
+    let stanzas = needs.iter().map(|need| need.stanza.clone()).chain(seeds).collect();
+    Index { header: header.clone(), stanzas, ..Index::default() }
 }
 
 fn settings(task: &Task) -> String {
@@ -267,7 +269,8 @@ pub async fn outcome(host: &dyn Host, directory: &JobDirectory) -> Result<Option
 pub async fn packages(host: &dyn Host, directory: &JobDirectory) -> Result<Index, HostError> {
     let path = directory.file("pkgs/Packages");
     let bytes = host.read(&path, INDEX_LIMIT).await?.unwrap_or_default();
-    Index::parse(&bytes).map_err(|error| failed(host, &format!("reading {path}"), error.to_string().as_bytes()))
+    Index::parse(&bytes, Limits::default())
+        .map_err(|error| failed(host, &format!("reading {path}"), error.to_string().as_bytes()))
 }
 
 /// Copies a package out of the job's PKGDIR, from where an earlier copy stopped.
