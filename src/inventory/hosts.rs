@@ -1,6 +1,6 @@
 //! Hosts, drones, orchestrators, networks and the gateway: what each is, and how its table is read.
 //!
-//! `[defaults]` and a host's own table have the same keys: both are read into a [`Layer`], and the host's lies over
+//! `[defaults]` and a host's own table have the same keys: both are read into a `Layer`, and the host's lies over
 //! the defaults.
 
 use std::collections::BTreeSet;

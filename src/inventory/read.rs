@@ -1,7 +1,7 @@
 //! Walking a TOML document with a place for every fault.
 //!
-//! A [`Section`] is one table. Its getters parse what is there and note a fault where it is not as wanted; every key
-//! that is asked for is thereby a known one, and [`Section::finish`] refuses the others. Nothing stops at a fault.
+//! A `Section` is one table. Its getters parse what is there and note a fault where it is not as wanted; every key
+//! that is asked for is thereby a known one, and `Section::finish` refuses the others. Nothing stops at a fault.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
