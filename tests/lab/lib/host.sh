@@ -1,6 +1,7 @@
 #!/bin/bash
 # First process of a host: gives it its network, its root and its mounts, then becomes sshd.
 # Arguments: the lab's directory, the host. Runs in namespaces of its own, in the lab's pid namespace.
+# shellcheck disable=SC2154
 set -eu
 lab=$1 host=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -1,5 +1,5 @@
 # What a lab needs before its first host starts: its directory, keys, the repository, an inventory.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # The repository with its metadata cache, made once for each state of the repository and kept beside Portage.
 prepared_repository() {
