@@ -1,6 +1,6 @@
 #!/bin/bash
-# Writes the metadata cache of the repository in $1, with the egencache of the lab's Portage, in a root thrown away after.
-# Runs in a mount namespace of its own.
+# Writes the metadata cache of a repository with the egencache of the lab's Portage, in a root thrown away after.
+# Argument: the repository. Runs in a mount namespace of its own.
 set -eu
 repository=$1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
