@@ -1,6 +1,6 @@
 #!/bin/bash
-# Writes the metadata cache of the repository in $1, with the egencache of the lab's Portage, in a root thrown away after.
-# Runs in a mount namespace of its own.
+# Writes the metadata cache of a repository with the egencache of the lab's Portage, in a root thrown away after.
+# Argument: the repository. Runs in a mount namespace of its own.
 set -eu
 repository=$1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,10 +11,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 has_trait() { false; }
 scratch=$(mktemp -d "$LAB_CACHE/root.XXXXXX")
 mount -t tmpfs -o mode=755,size=256m scratch "$scratch"
-upper=$scratch/upper cores=1
+# What disk.sh works with.
+# shellcheck disable=SC2034
+upper=$scratch/upper lab=$scratch/lab cores=1
 mkdir -p "$upper/etc" "$scratch/work" "$scratch/root" "$scratch/lab"
 cp -a "$repository" "$scratch/lab/repo"
-lab=$scratch/lab
 hide_the_machine
 portage_commands
 portage_settings

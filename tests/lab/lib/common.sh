@@ -1,5 +1,5 @@
 # Shared by setup and lab: where things are, which Portage, and how to speak to whoever called.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 # The wheel that the lab's hosts run. A newer one is tried by changing this line.
 PORTAGE_VERSION=3.0.83

@@ -1,6 +1,7 @@
 #!/bin/bash
 # First process of a host: gives it its network, its root and its mounts, then becomes sshd.
 # Arguments: the lab's directory, the host. Runs in namespaces of its own, in the lab's pid namespace.
+# shellcheck disable=SC2154
 set -eu
 lab=$1 host=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,8 +21,14 @@ started=$(cut -d" " -f22 "/proc/$pid/stat")
 printf '%s %s\n' "$pid" "$started" >"$directory/pid.new"
 mv "$directory/pid.new" "$directory/pid"
 
+cable() { ip link add "$1" type veth peer name "$2" netns "/proc/$site/ns/net"; }
+
 plug() { # interface, its other end, address
-	ip link add "$1" type veth peer name "$2" netns "/proc/$site/ns/net"
+	# The kernel takes a while to clear away the cable of a host that has just been switched off.
+	if ! cable "$1" "$2"; then
+		nsenter --net="/proc/$site/ns/net" ip link delete "$2"
+		cable "$1" "$2"
+	fi
 	ip address add "$3/24" dev "$1"
 	ip link set "$1" up
 	nsenter --net="/proc/$site/ns/net" ip link set "$2" master "$(bridge_of "$3")" up

@@ -1,5 +1,5 @@
 # What a lab needs before its first host starts: its directory, keys, the repository, an inventory.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # The repository with its metadata cache, made once for each state of the repository and kept beside Portage.
 prepared_repository() {
@@ -59,7 +59,8 @@ make_keys() {
 prepare_directory() {
 	local repository
 	[ -e "$PORTAGE_VENV/complete" ] || fail "there is no Portage yet; run $here/setup first"
-	[[ $lab == /* && $lab != *[:,\\\ ]* ]] || fail "SWARM_LAB must be an absolute path without ':', ',', '\\' or blanks: $lab"
+	[[ $lab == /* && $lab != *[:,\\\ ]* ]] ||
+		fail "SWARM_LAB must be an absolute path without ':', ',', '\\' or blanks: $lab"
 	[ ! -e "$lab/.swarm-lab" ] || return 0
 	if [ -e "$lab" ] && [ -n "$(ls -A "$lab")" ]; then
 		fail "$lab is there already and is not a lab; set SWARM_LAB to another path"

@@ -2,9 +2,10 @@
 # @BLURB: what the packages of the lab have in common
 # @SUPPORTED_EAPIS: 8
 # @DESCRIPTION:
-# A package of the lab compiles a small library or program, links it to what it sees, and installs a record of how it was
-# built. Every compilation appends one line to a file at a place that lies outside the root of every host and every clean
-# room, so that a test can count it. Files at the same place make a package slow, wait, or fail (see tests/lab/README.md).
+# A package of the lab compiles a small library or program, links it to what it sees, and installs a record of how it
+# was built. Every compilation appends one line to a file at a place that lies outside the root of every host and every
+# clean room, so that a test can count it. Files at the same place make a package slow, wait, or fail (see
+# tests/lab/README.md).
 
 # @ECLASS_VARIABLE: LAB_SEES
 # @DESCRIPTION: packages (category/name, or category/name:slot) that must be installed to build this one.
