@@ -1,1 +1,2 @@
-//! (to be written)
+//! Packages that came back: accepted, indexed, released.
+pub mod accept;
