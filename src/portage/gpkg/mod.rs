@@ -5,8 +5,10 @@
 //! metadata: it hashes the whole file (MD5 and SHA1, for the index) and each member (BLAKE2B and SHA512, for the
 //! Manifest) as they pass, and only what holds in every point comes out of it. The image is hashed, not unpacked.
 
+mod linked;
 mod manifest;
 mod metadata;
+mod signature;
 mod tar_reader;
 
 #[cfg(test)]
@@ -28,6 +30,7 @@ use crate::core::package::{Cpv, Slot};
 
 pub use manifest::ManifestFault;
 pub use metadata::{Metadata, MetadataError};
+pub use signature::{SignatureError, verify_signature};
 pub use tar_reader::TarFault;
 
 use manifest::Manifest;
@@ -162,6 +165,14 @@ pub fn read(path: &Path) -> Result<Gpkg, GpkgError> {
         Ok(_) if is_xpak_by_name => Err(GpkgError::Xpak),
         result => result,
     }
+}
+
+/// MD5 and SHA1 (hexadecimal) of a whole file, whatever it holds.
+pub fn hashes(path: &Path) -> io::Result<(String, String)> {
+    let mut hashing = Hashing::new(fs_err::File::open(path)?);
+    io::copy(&mut hashing, &mut io::sink())?;
+    let (_, md5, sha1) = hashing.finish();
+    Ok((md5, sha1))
 }
 
 /// An xpak has its metadata behind an archive, closed by `XPAKSTOP`, a length and `STOP` (xpak(5)).
@@ -317,7 +328,8 @@ fn is_plain(part: &str) -> bool {
         && part.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '+' | '_' | '.' | '-'))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string cannot fail.
