@@ -128,50 +128,54 @@ fn is_flag(flag: &str) -> bool {
 }
 
 fn word(token: &str, words: Words, enabled: &BTreeSet<&str>) -> Result<String, DependencyError> {
-    let odd = || DependencyError::Word(token.to_owned());
-    if token.chars().any(|each| !each.is_ascii_graphic() || matches!(each, '|' | '?' | '(' | ')'))
-        && words == Words::Plain
-    {
-        return Err(odd());
-    }
-    match (words, token.find('[')) {
-        (Words::Atoms, Some(at)) => {
-            let (atom, flags) = token.split_at(at);
-            let flags = flags.strip_prefix('[').and_then(|flags| flags.strip_suffix(']')).ok_or_else(odd)?;
-            evaluate_flags(atom, flags, enabled).ok_or_else(odd)
+    let evaluated = match (words, token.split_once('[')) {
+        (Words::Plain, _) => (!token.contains(char::is_control)).then(|| token.to_owned()),
+        (Words::Atoms, None) => is_atom(token).then(|| token.to_owned()),
+        (Words::Atoms, Some((atom, flags))) => {
+            let flags = flags.strip_suffix(']').filter(|_| is_atom(atom));
+            flags.and_then(|flags| evaluate_flags(atom, flags, enabled))
         }
-        _ => Ok(token.to_owned()),
-    }
+    };
+    evaluated.ok_or_else(|| DependencyError::Word(token.to_owned()))
+}
+
+/// Whether this can be an atom without its USE dependencies. Versions and operators are not looked into: that has been
+/// done by the Portage that wrote them.
+fn is_atom(token: &str) -> bool {
+    let package = token.trim_start_matches(['!', '<', '>', '=', '~']);
+    package.split_once('/').is_some_and(|(category, name)| !category.is_empty() && !name.is_empty())
+        && package.chars().all(|each| each.is_ascii_alphanumeric() || "+_.-/:=*".contains(each))
 }
 
 /// The atom with its USE dependencies decided. PMS, section 8.2.6.4: `flag?` and `!flag?` fall away where they ask for
 /// nothing, `flag=` and `!flag=` become what the package itself has.
 fn evaluate_flags(atom: &str, flags: &str, enabled: &BTreeSet<&str>) -> Option<String> {
-    if !flags.contains(['?', '=']) {
-        return Some(format!("{atom}[{flags}]"));
-    }
-    let mut kept = Vec::new();
+    let (mut kept, mut conditional) = (Vec::new(), false);
     for flag in flags.split(',') {
-        let (negated, rest) = match flag.strip_prefix('!') {
-            Some(rest) => (true, rest),
-            None => (false, flag),
+        let (unsigned, operator) = match flag.strip_suffix(['?', '=']) {
+            Some(unsigned) => (unsigned, flag.get(unsigned.len()..)),
+            None => (flag, None),
         };
-        let operator = rest.chars().last().filter(|last| matches!(last, '?' | '='));
-        let named = rest.strip_suffix(['?', '=']).unwrap_or(rest);
+        let signs: &[char] = if operator.is_some() { &['!'] } else { &['-'] };
+        let (negated, named) = match unsigned.strip_prefix(signs) {
+            Some(named) => (true, named),
+            None => (false, unsigned),
+        };
         let bare = named.strip_suffix("(+)").or_else(|| named.strip_suffix("(-)")).unwrap_or(named);
-        let is_on = enabled.contains(bare);
-        match (operator, negated) {
-            (None, _) => kept.push(flag.to_owned()),
-            _ if !is_flag(bare) => return None,
-            (Some('?'), false) if is_on => kept.push(named.to_owned()),
-            (Some('?'), true) if !is_on => kept.push(format!("-{named}")),
-            (Some('?'), _) => {}
-            (_, negated) if is_on != negated => kept.push(named.to_owned()),
-            _ => kept.push(format!("-{named}")),
+        if !is_flag(bare) {
+            return None;
+        }
+        conditional |= operator.is_some();
+        let wanted = enabled.contains(bare) != negated;
+        match (operator, negated, wanted) {
+            (None, ..) => kept.push(flag.to_owned()),
+            (Some("?"), false, true) | (Some("="), _, true) => kept.push(named.to_owned()),
+            (Some("?"), true, true) | (Some("="), _, false) => kept.push(format!("-{named}")),
+            _ => {}
         }
     }
-    // Portage rebuilds such an atom from its parts and leaves the repository out.
-    let atom = atom.split_once("::").map_or(atom, |(plain, _)| plain);
+    // Portage rebuilds an atom with conditional flags from its parts, and the repository is not among them.
+    let atom = if conditional { atom.split_once("::").map_or(atom, |(plain, _)| plain) } else { atom };
     Some(if kept.is_empty() { atom.to_owned() } else { format!("{atom}[{}]", kept.join(",")) })
 }
 
@@ -250,5 +254,98 @@ fn write(nodes: &[Node], out: &mut String) {
         out.push_str("( ");
         write(members, out);
         out.push_str(" )");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn atoms(text: &str, enabled: &[&str]) -> String {
+        reduce(text, Words::Atoms, &enabled.iter().copied().collect()).unwrap()
+    }
+
+    #[test]
+    fn conditional_groups_are_decided_and_needless_brackets_go() {
+        for (text, enabled, reduced) in [
+            ("a/b", &[][..], "a/b"),
+            ("  a/b\n\tc/d ", &[], "a/b c/d"),
+            ("x? ( a/b ) !x? ( c/d )", &["x"], "a/b"),
+            ("x? ( a/b ) !x? ( c/d )", &[], "c/d"),
+            ("x? ( y? ( a/b ) ) c/d", &["x"], "c/d"),
+            ("( ( a/b ) c/d )", &[], "a/b c/d"),
+            ("|| ( a/b )", &[], "a/b"),
+            ("|| ( ( a/b c/d ) )", &[], "a/b c/d"),
+            ("|| ( a/b || ( c/d e/f ) )", &[], "|| ( a/b c/d e/f )"),
+            ("|| ( ( || ( a/b c/d ) ) e/f )", &[], "|| ( a/b c/d e/f )"),
+            ("|| ( x? ( a/b c/d ) e/f )", &["x"], "|| ( ( a/b c/d ) e/f )"),
+            ("|| ( x? ( a/b c/d ) e/f )", &[], "e/f"),
+            ("|| ( x? ( a/b ) )", &[], "__const__/empty-any-of"),
+            ("|| ( a/b || ( x? ( c/d ) ) )", &[], "|| ( a/b ( __const__/empty-any-of ) )"),
+            ("|| ( a/b ( c/d || ( ( e/f g/h ) ) ) )", &[], "|| ( a/b ( c/d ( e/f g/h ) ) )"),
+        ] {
+            assert_eq!(atoms(text, enabled), reduced, "{text} with {enabled:?}");
+        }
+    }
+
+    #[test]
+    fn use_dependencies_are_decided() {
+        for (text, on, off) in [
+            ("a/b[x?]", "a/b[x]", "a/b"),
+            ("a/b[!x?]", "a/b", "a/b[-x]"),
+            ("a/b[x=]", "a/b[x]", "a/b[-x]"),
+            ("a/b[!x=]", "a/b[-x]", "a/b[x]"),
+            ("a/b:0/2=[x(+)=,y,-z(-)]", "a/b:0/2=[x(+),y,-z(-)]", "a/b:0/2=[-x(+),y,-z(-)]"),
+            ("!!<a/b-2:1::repo[x?]", "!!<a/b-2:1[x]", "!!<a/b-2:1"),
+            ("a/b::repo[x]", "a/b::repo[x]", "a/b::repo[x]"),
+        ] {
+            assert_eq!((atoms(text, &["x"]).as_str(), atoms(text, &[]).as_str()), (on, off), "{text}");
+        }
+    }
+
+    #[test]
+    fn licences_and_restrictions_are_no_atoms() {
+        let reduced = reduce("|| ( MIT GPL-2+ ) doc? ( FDL-1.3 )", Words::Plain, &BTreeSet::from(["doc"]));
+        assert_eq!(reduced.as_deref(), Ok("|| ( MIT GPL-2+ ) FDL-1.3"));
+    }
+
+    #[test]
+    fn what_is_no_dependency_is_refused() {
+        for text in [
+            "(",
+            ")",
+            "( )",
+            "|| a/b",
+            "||",
+            "x?",
+            "x? a/b",
+            "x? ( a/b",
+            "a/b )",
+            "|| ( ) a/b",
+            "|| || ( a/b )",
+            "?x? ( a/b )",
+            "? ( a/b )",
+            "-x? ( a/b )",
+            "a",
+            "a/",
+            "/b",
+            "a/b)",
+            "(a/b",
+            "a/b[",
+            "a/b[]",
+            "a/b[x",
+            "a/b[x]]",
+            "a/b[x][y]",
+            "a/b[-x?]",
+            "a/b[!x]",
+            "a/b[x(*)]",
+            "a/b;c",
+            "a/b\u{7f}",
+            "a/$(b)",
+        ] {
+            assert!(reduce(text, Words::Atoms, &BTreeSet::new()).is_err(), "{text:?}");
+        }
+        let deep = format!("{} a/b {}", "( ".repeat(10_000), ") ".repeat(10_000));
+        assert_eq!(reduce(&deep, Words::Atoms, &BTreeSet::new()), Err(DependencyError::Depth));
     }
 }

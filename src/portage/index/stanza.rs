@@ -60,7 +60,7 @@ pub(super) const INHERITED: [&str; 2] = ["CHOST", "REPO"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stanza {
     path: PackagePath,
-    /// By the names that stand in the file, without CPV and PATH; no value is empty.
+    /// By the names that stand in the file, without CPV and PATH; no value is empty or a default.
     values: BTreeMap<String, String>,
 }
 
@@ -79,9 +79,12 @@ pub enum StanzaError {
     /// A path that is none.
     #[error("its PATH {0}")]
     Path(#[from] PathError),
-    /// A path of another package or build.
-    #[error("its PATH {0:?} is that of another package or build")]
+    /// A path of another package.
+    #[error("its PATH {0:?} is that of another package")]
     Unfit(String),
+    /// A build id that is no number.
+    #[error("its BUILD_ID {0:?} is no number from 1")]
+    BuildId(String),
     /// Control characters.
     #[error("its {0} holds control characters")]
     Control(String),
@@ -118,9 +121,8 @@ impl Stanza {
         let metadata = &gpkg.metadata;
         let cpv = gpkg.cpv()?;
         let build_id = gpkg.build_id()?;
-        if *path.cpv() != cpv || build_id.is_some_and(|build_id| path.build_id() != Some(build_id)) {
-            let found = PackagePath::new(cpv, build_id).to_string();
-            return Err(DeriveError::Path { path: path.to_string(), found });
+        if *path.cpv() != cpv {
+            return Err(DeriveError::Path { path: path.to_string(), found: cpv.to_string() });
         }
         gpkg.slot()?;
         let copied = COPIED.iter().chain([&USER_PATCHES]);
@@ -144,7 +146,7 @@ impl Stanza {
             ("MTIME", mtime.0.to_string()),
         ];
         values.extend(own.map(|(key, value)| (key.to_owned(), value)));
-        values.retain(|_, value| !value.is_empty());
+        values.retain(is_said);
         Ok(Self { path: path.clone(), values })
     }
 
@@ -164,7 +166,7 @@ impl Stanza {
         let cpv: Cpv = cpv.parse().map_err(|_| StanzaError::Cpv(cpv.chars().take(200).collect()))?;
         let path: PackagePath = values.remove("PATH").ok_or(StanzaError::NoPath)?.parse()?;
         let known = |key: &str| COPIED.contains(&key) || OTHERS.contains(&key) || key == USER_PATCHES;
-        values.retain(|key, value| known(key) && !value.is_empty());
+        values.retain(|key, value| known(key) && is_said(key, value));
         if let Some((key, _)) = values.iter().find(|(_, value)| value.chars().any(char::is_control)) {
             return Err(StanzaError::Control(key.clone()));
         }
@@ -173,13 +175,13 @@ impl Stanza {
                 values.insert(key.to_owned(), value.clone());
             }
         }
-        let stanza = Self { path, values };
-        let other_build =
-            stanza.get("BUILD_ID").is_some_and(|id| stanza.path.build_id().is_none_or(|own| own.to_string() != id));
-        if *stanza.cpv() != cpv || other_build {
-            return Err(StanzaError::Unfit(stanza.path.to_string()));
+        if *path.cpv() != cpv {
+            return Err(StanzaError::Unfit(path.to_string()));
         }
-        Ok(stanza)
+        if let Some(odd) = values.get("BUILD_ID").filter(|text| parse_build_id(text).is_none()) {
+            return Err(StanzaError::BuildId(odd.clone()));
+        }
+        Ok(Self { path, values })
     }
 
     /// The package.
@@ -192,9 +194,10 @@ impl Stanza {
         &self.path
     }
 
-    /// The build id; none without multi-instance.
+    /// The build id that the package itself carries; none without multi-instance. It is what Portage counts on from.
+    /// In the name of a package that `quickpkg` made stands another one, since that keeps the id it was installed with.
     pub fn build_id(&self) -> Option<BuildId> {
-        self.path.build_id()
+        parse_build_id(self.get("BUILD_ID")?)
     }
 
     /// The value of a key, by its name in the file (`REPO`, `MTIME`, `DESC`); nothing where it is not given.
@@ -234,14 +237,13 @@ impl Stanza {
 
     /// The lines of the entry in Portage's order, without what the header or a default already says.
     pub(super) fn lines(&self, header: &BTreeMap<String, String>) -> Vec<(&str, String)> {
-        let said = |key: &str, value: &str| {
-            DEFAULTS.contains(&(key, value))
-                || (INHERITED.contains(&key) && header.get(key).is_some_and(|inherited| inherited == value))
+        let inherited = |key: &str, value: &str| {
+            INHERITED.contains(&key) && header.get(key).is_some_and(|inherited| inherited == value)
         };
         let mut lines: Vec<(&str, String)> = self
             .values
             .iter()
-            .filter(|(key, value)| !said(key, value))
+            .filter(|(key, value)| !inherited(key, value))
             .map(|(key, value)| (key.as_str(), value.clone()))
             .collect();
         lines.push(("CPV", self.cpv().to_string()));
@@ -249,6 +251,16 @@ impl Stanza {
         lines.sort_by_key(|(key, _)| order(key));
         lines
     }
+}
+
+/// Whether a value is written at all.
+#[expect(clippy::ptr_arg, reason = "the form that BTreeMap::retain calls")]
+fn is_said(key: &String, value: &mut String) -> bool {
+    !value.is_empty() && !DEFAULTS.contains(&(key.as_str(), value.as_str()))
+}
+
+fn parse_build_id(text: &str) -> Option<BuildId> {
+    text.parse().ok().filter(|id| *id > 0).map(BuildId)
 }
 
 /// Portage sorts by the names that it uses itself, and writes three of them under another one.

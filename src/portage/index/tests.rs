@@ -135,10 +135,7 @@ fn an_entry_that_is_of_no_use_does_not_spoil_the_others() {
             StanzaError::Path(PathError::Odd("/app-lab/hello-1.0.gpkg.tar".to_owned())),
         ),
         (format!("{hello}app-lab/other-1.0.gpkg.tar"), StanzaError::Unfit("app-lab/other-1.0.gpkg.tar".to_owned())),
-        (
-            format!("BUILD_ID: 2\n{hello}app-lab/hello/hello-1.0-1.gpkg.tar"),
-            StanzaError::Unfit("app-lab/hello/hello-1.0-1.gpkg.tar".to_owned()),
-        ),
+        (format!("BUILD_ID: x\n{hello}app-lab/hello-1.0.gpkg.tar"), StanzaError::BuildId("x".to_owned())),
         (format!("USE: a\u{1b}[31m\n{hello}app-lab/hello-1.0.gpkg.tar"), StanzaError::Control("USE".to_owned())),
     ] {
         let index = parse(&format!("VERSION: 0\n\n{entry}\n\nCPV: a/b-1\nPATH: a/b-1.gpkg.tar\n\n"));
@@ -192,14 +189,18 @@ REPO: gentoo
 
 #[test]
 fn a_package_is_not_indexed_where_it_does_not_belong() {
-    for path in [
-        "app-lab/consumer/consumer-1.0-4.gpkg.tar",
-        "app-lab/consumer-1.0.gpkg.tar",
-        "app-lab/consumer/consumer-1.1-3.gpkg.tar",
-    ] {
+    for path in ["app-lab/consumer/consumer-1.1-3.gpkg.tar", "app-lab/other-1.0.gpkg.tar"] {
         let error = Stanza::derive(&consumer(), &at(path), Timestamp(7)).unwrap_err();
         assert!(matches!(error, DeriveError::Path { .. }), "{path}: {error}");
     }
+}
+
+#[test]
+fn a_package_of_quickpkg_keeps_the_build_id_that_it_was_installed_with() {
+    let stanza = Stanza::derive(&consumer(), &at("app-lab/consumer/consumer-1.0-4.gpkg.tar"), Timestamp(7)).unwrap();
+    assert_eq!((stanza.build_id(), stanza.path().build_id()), (Some(BuildId(3)), Some(BuildId(4))));
+    let text = Index { stanzas: vec![stanza.clone()], ..Index::default() }.to_text(Timestamp(9));
+    assert_eq!(parse(&text).stanzas, [stanza]);
 }
 
 #[test]
