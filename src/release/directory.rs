@@ -30,13 +30,15 @@ impl Directory {
     }
 
     /// Opens a directory of this one.
-    pub(super) fn child(&self, name: &str) -> io::Result<Self> {
+    pub(super) fn child(&self, name: impl AsRef<Path>) -> io::Result<Self> {
+        let name = name.as_ref();
         let descriptor = rustix::fs::openat(&self.descriptor, name, FLAGS | OFlags::NOFOLLOW, Mode::empty())?;
         Ok(Self { descriptor, path: self.path.join(name) })
     }
 
     /// Opens a directory of this one and makes it first, durably, where it is not there.
-    pub(super) fn make_child(&self, name: &str) -> io::Result<Self> {
+    pub(super) fn make_child(&self, name: impl AsRef<Path>) -> io::Result<Self> {
+        let name = name.as_ref();
         match rustix::fs::mkdirat(&self.descriptor, name, Mode::from_raw_mode(DIRECTORY_MODE)) {
             Ok(()) => {
                 let child = self.child(name)?;

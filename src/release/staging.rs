@@ -15,9 +15,9 @@ use rustix::fs::{AtFlags, Mode, RenameFlags};
 use rustix::io::Errno;
 
 use super::directory::{Directory, FILE_MODE};
-use super::path::PackagePath;
 use crate::core::names::{BuildId, JobName};
 use crate::core::package::Cpv;
+use crate::portage::index::PackagePath;
 
 /// Where downloads lie below the root; no category has that name.
 const INCOMING: &str = ".incoming";
@@ -158,7 +158,7 @@ impl Staging {
     /// # Errors
     /// The file is no download, the path is none of a build, another package is there, the disk is full or fails.
     pub fn admit(&self, file: &Path, path: &PackagePath) -> Result<Admitted, StagingError> {
-        if path.build().is_none() {
+        if path.build_id().is_none() {
             return Err(StagingError::NoPlace { path: path.clone() });
         }
         let (job, name) = self.job_and_name(file)?;
@@ -169,6 +169,7 @@ impl Staging {
         content.sync_all().map_err(|source| StagingError::io("write", file, source))?;
 
         let (to, final_name) = self.place(path)?;
+        let final_name = final_name.as_str();
         let target = to.path.join(final_name);
         match move_without_replacing(&from, name, &to, final_name) {
             Ok(()) => {
@@ -191,7 +192,7 @@ impl Staging {
 
     /// Where a package lies, or would lie.
     pub fn file(&self, path: &PackagePath) -> PathBuf {
-        self.root.path.join(path.as_str())
+        self.root.path.join(path.to_string())
     }
 
     /// The size of a received package in bytes; `None` where it is not there.
@@ -201,7 +202,7 @@ impl Staging {
     pub fn size(&self, path: &PackagePath) -> Result<Option<u64>, StagingError> {
         let failed = |source| StagingError::io("read", self.file(path), source);
         match self.find(path).map_err(failed)? {
-            Some((directory, name)) => directory.file_size(name).map_err(failed),
+            Some((directory, name)) => directory.file_size(&name).map_err(failed),
             None => Ok(None),
         }
     }
@@ -213,7 +214,7 @@ impl Staging {
     pub fn remove(&self, path: &PackagePath) -> Result<bool, StagingError> {
         let failed = |source| StagingError::io("remove", self.file(path), source);
         let removed = match self.find(path).map_err(failed)? {
-            Some((directory, name)) => directory.remove(name).map_err(failed)?,
+            Some((directory, name)) => directory.remove(&name).map_err(failed)?,
             None => false,
         };
         if removed {
@@ -246,12 +247,7 @@ impl Staging {
         if directories(&self.root.path.join(cpv.category()))?.iter().any(|name| name == cpv.name()) {
             self.list_package(cpv.package(), &mut list)?;
         }
-        Ok(list
-            .iter()
-            .filter_map(|staged| staged.path.build())
-            .filter(|(other, _)| other == cpv)
-            .map(|(_, id)| id)
-            .max())
+        Ok(list.iter().filter(|staged| staged.path.cpv() == cpv).filter_map(|staged| staged.path.build_id()).max())
     }
 
     /// The packages in `CAT/PN`.
@@ -263,7 +259,7 @@ impl Staging {
             let name = entry.file_name();
             let path = name.to_str().and_then(|name| format!("{package}/{name}").parse::<PackagePath>().ok());
             let metadata = entry.metadata().map_err(failed)?;
-            if let Some(path) = path.filter(|path| metadata.is_file() && path.build().is_some()) {
+            if let Some(path) = path.filter(|path| metadata.is_file() && path.build_id().is_some()) {
                 list.push(Staged { path, size: metadata.len() });
             }
         }
@@ -285,41 +281,39 @@ impl Staging {
     }
 
     /// The directory of a package, made where it is not there, and the package's name in it.
-    fn place<'a>(&self, path: &'a PackagePath) -> Result<(Directory, &'a str), StagingError> {
-        let (parents, name) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
-        let mut names = parents.split('/');
-        let mut directory = make(&self.root, names.next().unwrap_or_default())?;
-        for name in names {
-            directory = make(&directory, name)?;
-        }
-        Ok((directory, name))
+    fn place(&self, path: &PackagePath) -> Result<(Directory, String), StagingError> {
+        let (category, package, file) = names(path);
+        let category = make(&self.root, &category)?;
+        Ok((make(&category, &package)?, file))
     }
 
     /// The directory of a package and the package's name in it; `None` where there is no such directory.
-    fn find<'a>(&self, path: &'a PackagePath) -> io::Result<Option<(Directory, &'a str)>> {
-        let mut directory = Directory::open(&self.root.path)?;
-        let mut names: Vec<_> = path.names().collect();
-        let last = names.pop().unwrap_or_default();
-        for name in names {
-            directory = match directory.child(name) {
-                Ok(child) => child,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error),
-            };
+    fn find(&self, path: &PackagePath) -> io::Result<Option<(Directory, String)>> {
+        let (category, package, file) = names(path);
+        match self.root.child(category).and_then(|category| category.child(package)) {
+            Ok(directory) => Ok(Some((directory, file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(Some((directory, last)))
     }
 
     /// A directory that is not empty stays, and one that stays does no harm: the outcome does not matter.
     fn remove_empty_parents(&self, path: &PackagePath) {
-        let mut parents = path.as_str();
-        while let Some((parent, _)) = parents.rsplit_once('/') {
+        let cpv = path.cpv();
+        for parent in [cpv.package(), cpv.category()] {
             if rustix::fs::unlinkat(&self.root.descriptor, parent, AtFlags::REMOVEDIR).is_err() {
                 return;
             }
-            parents = parent;
         }
     }
+}
+
+/// Category, package name and file name of a path in the layout of staging.
+fn names(path: &PackagePath) -> (String, String, String) {
+    let cpv = path.cpv();
+    let text = path.to_string();
+    let file = text.rsplit('/').next().unwrap_or_default();
+    (cpv.category().to_owned(), cpv.name().to_owned(), file.to_owned())
 }
 
 fn make(directory: &Directory, name: &str) -> Result<Directory, StagingError> {

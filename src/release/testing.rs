@@ -1,7 +1,12 @@
 //! What the tests of this folder share.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::core::names::BuildId;
+use crate::core::package::Cpv;
+use crate::portage::index::{Index, Limits, PackagePath, Stanza};
 
 /// A directory on a disk (where the test binary lies), gone when dropped.
 pub(super) fn directory() -> tempfile::TempDir {
@@ -67,4 +72,24 @@ pub(super) fn in_private_mounts(name: &str, mounts: &str, test: impl FnOnce(&Pat
         "{text}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// The entry of a package as an index has it; `values` go on top of, or replace, plain ones.
+pub(super) fn stanza(cpv: &str, build_id: u32, values: &[(&str, &str)]) -> Stanza {
+    let cpv: Cpv = cpv.parse().unwrap();
+    let path = PackagePath::new(cpv.clone(), Some(BuildId(build_id)));
+    let mut all = BTreeMap::from([
+        ("BUILD_ID", build_id.to_string()),
+        ("CHOST", "x86_64-pc-linux-gnu".to_owned()),
+        ("CPV", cpv.to_string()),
+        ("PATH", path.to_string()),
+        ("SIZE", "7".to_owned()),
+        ("MD5", "0123".to_owned()),
+        ("SHA1", "4567".to_owned()),
+    ]);
+    all.extend(values.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    let block: String = all.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+    let index = Index::parse(format!("VERSION: 0\n\n{block}\n").as_bytes(), Limits::default()).unwrap();
+    assert!(index.rejected.is_empty(), "{:?}", index.rejected);
+    index.stanzas.into_iter().next().unwrap()
 }

@@ -22,7 +22,7 @@ Calculating dependencies ... done!
 Dependency resolution took 2.11 s (backtrack: 0/20).
 
 [ebuild     U  ] dev-libs/tinyxml-3.1:0/3::gentoo [2.9:0/2::gentoo] USE="static* (-debug) -doc%" 1,204 KiB
-[ebuild  N    ~] sys-libs/libsigc++-2.12.1-r3:2::overlay-one  USE="{-test} nls" PYTHON_TARGETS="python3_12 -python3_13%" 0 KiB
+[ebuild  N    ~] sys-libs/libsigc++-2.12.1-r3:2::overlay-one  USE="{-test}" PYTHON_TARGETS="p3_12 -p3_13%" 0 KiB
 [ebuild  NS    ] app-misc/slotted-2.0_rc1:2/2.0::gentoo [1.0:1::gentoo, 1.5:1.5::gentoo] 12 KiB
 [ebuild  rR    ] app-misc/user-1::gentoo  USE="-ssl" 0 KiB
 [ebuild   R   #] app-misc/masked-20240101_p2::gentoo [20240101_p2::other] 0 KiB
@@ -31,7 +31,7 @@ Dependency resolution took 2.11 s (backtrack: 0/20).
 [binary  N g   ] app-misc/ready-1.1-r1-14::gentoo  USE="nls" 10 KiB
 [binary   R    ] virtual/jdk-17-3:17::gentoo  0 KiB
 
-Total: 9 packages (2 upgrades, 1 downgrade, 2 new, 1 in new slot, 3 reinstalls, 2 binaries), Size of downloads: 1,226 KiB
+Total: 9 packages (2 upgrades, 1 downgrade, 2 new, 3 reinstalls, 2 binaries), Size of downloads: 1,226 KiB
 "#;
 
 const VERBOSE_PACKAGES: [&str; 9] = [
@@ -75,13 +75,14 @@ fn every_other_shape_gives_the_same_packages() {
         ),
         (
             "columns",
-            "[ebuild     U  ] dev-libs/tinyxml                 [3.1:0/3::gentoo]      [2.9:0/2::gentoo] USE=\"a -b\" 0 KiB\n\
+            "[ebuild     U  ] dev-libs/tinyxml                 [3.1:0/3::gentoo]   [2.9:0/2::gentoo] USE=\"a\" 0 KiB\n\
              [ebuild  N     ] sys-libs/libsigc++               [2.12.1-r3::gentoo]    0 KiB\n\
              [ebuild  NS    ] app-misc/slotted [2.0:2::gentoo] [1.0:1::gentoo] 0 KiB\n",
         ),
         (
             "quiet columns",
-            "    U  dev-libs/tinyxml 3.1 [2.9]\n N     sys-libs/libsigc++ 2.12.1-r3 \n NS    app-misc/slotted 2.0 [1.0]\n",
+            "    U  dev-libs/tinyxml 3.1 [2.9]\n N     sys-libs/libsigc++ 2.12.1-r3 \n\
+             \x20NS    app-misc/slotted 2.0 [1.0]\n",
         ),
         (
             "to another root",
@@ -91,7 +92,8 @@ fn every_other_shape_gives_the_same_packages() {
         (
             "quiet repositories",
             "[ebuild     U  ] dev-libs/tinyxml-3.1:0/3 [2.9:0/2] USE=\"a\" 0 KiB [0=>1]\n\
-             [ebuild  N     ] sys-libs/libsigc++-2.12.1-r3  0 KiB [0]\n[ebuild  NS    ] app-misc/slotted-2.0:2 [1.0:1] 0 KiB [?]\n",
+             [ebuild  N     ] sys-libs/libsigc++-2.12.1-r3  0 KiB [0]\n\
+             [ebuild  NS    ] app-misc/slotted-2.0:2 [1.0:1] 0 KiB [?]\n",
         ),
     ] {
         assert_eq!(packages(text), expected, "{shape}");
@@ -116,8 +118,8 @@ fn colours_and_what_a_terminal_or_a_log_put_before_a_line_are_passed_over() {
     let text = "\u{1b}[32;01mhost\u{1b}[0m ~ # emerge -pv app-misc/foo\r\n\
                 Calculating dependencies  |\u{8}\u{8} /\u{8}\u{8} ... done!\r\n\
                 2024-05-01T10:00:00 [\u{1b}[32mebuild\u{1b}[39m  \u{1b}[32;01mN\u{1b}[39;49;00m     ] \
-                \u{1b}[32;01mapp-misc/foo-1.0\u{1b}[39;49;00m:\u{1b}[01m0/2\u{1b}[0m::gentoo  USE=\"\u{1b}[31mnls\u{1b}[39m\"\r\n\
-                12:00:01 > [binary   R    ] app-misc/bar-2-1::gentoo\r\n\
+                \u{1b}[32;01mapp-misc/foo-1.0\u{1b}[39;49;00m:\u{1b}[01m0/2\u{1b}[0m::gentoo  \
+                USE=\"\u{1b}[31mnls\u{1b}[39m\"\r\n12:00:01 > [binary   R    ] app-misc/bar-2-1::gentoo\r\n\
                 [10:00] 2024/05/01     U  app-misc/baz 3 [2]\r\n\
                 \u{1b}]0;done\u{7}host ~ # \r\n";
     assert_eq!(packages(text), ["app-misc/foo-1.0", "app-misc/bar-2", "app-misc/baz-3"]);
