@@ -157,11 +157,12 @@ fn settle(state: &State, build: &Build, now: Timestamp, decision: &mut Decision)
         .filter(|until| *until > now);
     decision.wake_at = rests.min();
     if decision.wake_at.is_none() {
-        let all_differ = !state.drones.is_empty()
-            && state
-                .drones
-                .values()
-                .all(|drone| matches!(drone.condition, Condition::Away { trouble: Trouble::Differs, .. }));
+        let mut troubles = state.drones.values().filter_map(|drone| match drone.condition {
+            Condition::Away { trouble, .. } => Some(trouble),
+            Condition::Unknown | Condition::Ready { .. } => None,
+        });
+        let differs = troubles.clone().any(|trouble| trouble == Trouble::Differs);
+        let all_differ = differs && troubles.all(|trouble| matches!(trouble, Trouble::Differs | Trouble::LeftOut));
         decision.end = Some(if all_differ { End::AllDiffer } else { End::NoDrone });
     }
 }

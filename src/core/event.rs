@@ -128,6 +128,8 @@ pub enum Trouble {
     Refused,
     /// It would build something otherwise than planned.
     Differs,
+    /// The operator left it out of this run.
+    LeftOut,
 }
 
 /// A package that has been verified and lies in staging.

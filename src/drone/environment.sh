@@ -32,7 +32,7 @@ configure() {
 		EMERGE_DEFAULT_OPTS=""
 		BINPKG_FORMAT="gpkg"
 		PORTAGE_TRUST_HELPER=""
-		FEATURES="${FEATURES} buildpkg binpkg-multi-instance -binpkg-signing -binpkg-request-signature -getbinpkg"
+		FEATURES="${FEATURES} buildpkg binpkg-multi-instance pkgdir-index-trusted -binpkg-signing -binpkg-request-signature -getbinpkg"
 	END
 	: >config/ready
 }

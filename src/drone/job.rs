@@ -17,6 +17,10 @@ const MARK: &str = "SWARM:";
 /// More of a `Packages` file (bytes) than this is not read from a drone.
 const INDEX_LIMIT: u64 = 64 << 20;
 
+/// Makes the directories of the needs; every line is a path below PKGDIR.
+const PARENTS: &str =
+    r#"printf '%s\n' "$parents" | while IFS= read -r parent; do mkdir -p "pkgs/$parent" || exit 73; done"#;
+
 /// Where a job lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobDirectory {
@@ -173,7 +177,11 @@ pub async fn feed(
     host.write(&directory.file("settings"), settings(task).as_bytes(), 0o644).await?;
     host.write(&directory.file("wrapper"), include_bytes!("wrapper.sh"), 0o755).await?;
     host.write(&directory.file("build"), build_script(directory, task).as_bytes(), 0o755).await?;
-    run(host, &directory.script(&job_script("")), "making the job's configuration").await?;
+    let parents: BTreeSet<String> =
+        needs.iter().map(|need| format!("{}/{}", need.cpv.category(), need.cpv.name())).collect();
+    let parents: Vec<String> = parents.into_iter().collect();
+    let script = directory.script(&job_script(PARENTS)).set("parents", &parents.join("\n"));
+    run(host, &script, "making the job's directories").await?;
     for need in needs {
         host.upload(&need.local, &directory.file(&format!("pkgs/{}", need.stanza.path())), 0o644).await?;
     }
