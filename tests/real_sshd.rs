@@ -4,6 +4,7 @@ use std::fs;
 
 use swarm::ssh::{Chunk, Host, HostErrorKind, RemoteHost, Script};
 
+#[cfg(test)]
 #[path = "support/sshd.rs"]
 mod sshd;
 
