@@ -18,7 +18,9 @@ use crate::ssh::pool::Place;
 use crate::ssh::remote::RemoteHost;
 
 /// The jump hosts in use. Process-wide, since those who share one know nothing of each other.
-static SHARED: LazyLock<Mutex<Vec<(Destination, Weak<RemoteHost>)>>> = LazyLock::new(Mutex::default);
+static SHARED: LazyLock<Shared> = LazyLock::new(Mutex::default);
+
+type Shared = Mutex<Vec<(Destination, Weak<RemoteHost>)>>;
 
 /// Connects through another host.
 #[derive(Debug)]

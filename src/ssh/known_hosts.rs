@@ -278,6 +278,3 @@ fn entry(text: &str, line: usize) -> (Option<&'static str>, Option<Entry>) {
     })();
     (name, parsed)
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::ssh::chance;
 use crate::ssh::destination::Destination;
-use crate::ssh::dial::{DialError, Dialer, Lane, Stream, first_success};
+use crate::ssh::dial::{Dialer, Lane, Stream, first_success};
 use crate::ssh::error::printable;
 use crate::ssh::host::{HostError, HostErrorKind};
 use crate::ssh::login;
@@ -92,7 +92,7 @@ async fn reach(
     addresses.sort_by_key(|address| Some(*address) != best);
     let mut faults = Vec::new();
     while !addresses.is_empty() {
-        let (address, stream) = match dial(destination, dialer, lane, &addresses).await {
+        let Answer { address, stream } = match dial(destination, dialer, lane, &addresses).await {
             Ok(found) => found,
             Err(mut errors) => {
                 faults.append(&mut errors);
@@ -117,23 +117,27 @@ async fn reach(
     ))
 }
 
+/// A stream to one of the addresses.
+struct Answer<'a> {
+    address: &'a str,
+    stream: Box<dyn Stream>,
+}
+
 async fn dial<'a>(
     destination: &Destination,
     dialer: &dyn Dialer,
     lane: Lane,
     addresses: &[&'a str],
-) -> Result<(&'a str, Box<dyn Stream>), Vec<String>> {
-    let attempt = |address: &'a str| -> BoxFuture<'_, Result<(&'a str, Box<dyn Stream>), (&'a str, DialError)>> {
+) -> Result<Answer<'a>, Vec<String>> {
+    let attempt = |address: &'a str| -> BoxFuture<'_, Result<Answer<'a>, String>> {
         Box::pin(async move {
             match dialer.dial(address, destination.port, lane).await {
-                Ok(stream) => Ok((address, stream)),
-                Err(error) => Err((address, error)),
+                Ok(stream) => Ok(Answer { address, stream }),
+                Err(error) => Err(format!("{address}: {error}")),
             }
         })
     };
-    first_success(addresses.iter().map(|address| attempt(address)).collect())
-        .await
-        .map_err(|errors| errors.into_iter().map(|(address, error)| format!("{address}: {error}")).collect())
+    first_success(addresses.iter().map(|address| attempt(address)).collect()).await
 }
 
 async fn handshake(
@@ -199,10 +203,11 @@ pub(crate) async fn host_keys(
     dialer: &dyn Dialer,
 ) -> Result<Vec<(String, PublicKey)>, HostError> {
     let addresses: Vec<&str> = destination.addresses.iter().map(String::as_str).collect();
-    let (address, first) = dial(destination, dialer, Lane::Control, &addresses).await.map_err(|faults| {
-        let text = format!("no address answers at port {}:\n  {}", destination.port, faults.join("\n  "));
-        HostError::new(&destination.name, HostErrorKind::Unreachable, text)
-    })?;
+    let Answer { address, stream: first } =
+        dial(destination, dialer, Lane::Control, &addresses).await.map_err(|faults| {
+            let text = format!("no address answers at port {}:\n  {}", destination.port, faults.join("\n  "));
+            HostError::new(&destination.name, HostErrorKind::Unreachable, text)
+        })?;
     let mut first = Some(first);
     let mut keys = Vec::new();
     let mut fault = None;
