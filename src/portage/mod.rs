@@ -1,3 +1,7 @@
-//! What Portage says and makes: packages, their index, the plan.
+//! What Portage says and makes: plans, binary packages, package indexes. Nothing here knows how a host is reached.
+
 pub mod gpkg;
 pub mod index;
+pub mod list;
+pub mod pretend;
+pub mod probe;

@@ -184,6 +184,22 @@ impl Stanza {
         Ok(Self { path, values })
     }
 
+    /// All its lines by key, CPV and PATH among them: the form in which it is kept elsewhere.
+    pub fn to_values(&self) -> BTreeMap<String, String> {
+        let mut values = self.values.clone();
+        values.insert("CPV".to_owned(), self.cpv().to_string());
+        values.insert("PATH".to_owned(), self.path.to_string());
+        values
+    }
+
+    /// The entry with these lines.
+    ///
+    /// # Errors
+    /// When they are not those of an entry.
+    pub fn of_values(values: BTreeMap<String, String>) -> Result<Self, StanzaError> {
+        Self::from_values(values, &BTreeMap::new())
+    }
+
     /// The package.
     pub fn cpv(&self) -> &Cpv {
         self.path.cpv()
