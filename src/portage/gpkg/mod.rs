@@ -1,7 +1,7 @@
 //! GPKG, Portage's binary package format (GLEP 78): reading one is verifying it.
 //!
 //! A GPKG is a plain tar of one directory: `gpkg-1`, `metadata.tar.zst`, `image.tar.zst` and `Manifest`, which holds
-//! size and hashes of the other three. [`read`] goes once over the file, in one megabyte or so of memory besides the
+//! size and hashes of the other three. [`read`] goes once over the file, in a few megabytes of memory besides the
 //! metadata: it hashes the whole file (MD5 and SHA1, for the index) and each member (BLAKE2B and SHA512, for the
 //! Manifest) as they pass, and only what holds in every point comes out of it. The image is hashed, not unpacked.
 
@@ -19,6 +19,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::JoinHandle;
 
 use blake2::Blake2b512;
 use md5::{Digest, Md5};
@@ -171,7 +173,7 @@ pub fn read(path: &Path) -> Result<Gpkg, GpkgError> {
 pub fn hashes(path: &Path) -> io::Result<(String, String)> {
     let mut hashing = Hashing::new(fs_err::File::open(path)?);
     io::copy(&mut hashing, &mut io::sink())?;
-    let (_, md5, sha1) = hashing.finish();
+    let (_, md5, sha1) = hashing.finish()?;
     Ok((md5, sha1))
 }
 
@@ -218,7 +220,7 @@ fn read_from(source: impl Read) -> Result<Gpkg, GpkgError> {
     let (name, packed) = members.metadata.take().ok_or(GpkgError::Missing("metadata.tar"))?;
     let unpacked = metadata::unpack(&name, &packed)?;
     let signed = manifest.signed || members.seen.keys().any(|name| name.ends_with(".sig"));
-    let (size, md5, sha1) = hashing.finish();
+    let (size, md5, sha1) = hashing.finish()?;
     Ok(Gpkg { basename, metadata: unpacked.metadata, ebuild_md5: unpacked.ebuild_md5, size, md5, sha1, signed })
 }
 
@@ -338,21 +340,37 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// Counts and hashes the whole file on its way.
+/// Counts and hashes the whole file on its way; the hashing is done by a thread of its own, since that of the members
+/// takes as long.
 struct Hashing<R> {
     source: R,
     size: u64,
-    md5: Md5,
-    sha1: Sha1,
+    feed: SyncSender<Vec<u8>>,
+    worker: JoinHandle<(Md5, Sha1)>,
 }
+
+/// How many pieces may wait to be hashed; a few megabytes.
+const WAITING: usize = 16;
 
 impl<R: Read> Hashing<R> {
     fn new(source: R) -> Self {
-        Self { source, size: 0, md5: Md5::new(), sha1: Sha1::new() }
+        let (feed, pieces) = mpsc::sync_channel::<Vec<u8>>(WAITING);
+        let worker = std::thread::spawn(move || {
+            let (mut md5, mut sha1) = (Md5::new(), Sha1::new());
+            for piece in pieces {
+                md5.update(&piece);
+                sha1.update(&piece);
+            }
+            (md5, sha1)
+        });
+        Self { source, size: 0, feed, worker }
     }
 
-    fn finish(self) -> (u64, String, String) {
-        (self.size, hexadecimal(&self.md5.finalize()), hexadecimal(&self.sha1.finalize()))
+    /// Size, MD5 and SHA1.
+    fn finish(self) -> io::Result<(u64, String, String)> {
+        drop(self.feed);
+        let (md5, sha1) = self.worker.join().map_err(|_| io::Error::other("the hashing thread broke down"))?;
+        Ok((self.size, hexadecimal(&md5.finalize()), hexadecimal(&sha1.finalize())))
     }
 }
 
@@ -360,8 +378,7 @@ impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
         let read = buffer.get(..count).unwrap_or_default();
-        self.md5.update(read);
-        self.sha1.update(read);
+        self.feed.send(read.to_vec()).map_err(io::Error::other)?;
         self.size += count as u64;
         Ok(count)
     }
