@@ -1,1 +1,3 @@
-//! (to be written)
+//! What happens on a drone.
+
+pub mod facts;

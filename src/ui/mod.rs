@@ -1,1 +1,3 @@
-//! (to be written)
+//! What people see: tables, progress, text made safe for a terminal.
+
+pub mod table;
