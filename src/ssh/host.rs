@@ -8,8 +8,9 @@ use tokio::sync::mpsc;
 
 use crate::core::names::HostName;
 
-/// A POSIX shell script with its input: it is sent to `/bin/sh -s` on standard input, so that no login shell's
-/// noise or quoting is in its way.
+/// A POSIX shell script: it is sent to `/bin/sh` on standard input, whole before any of it runs, so that no login
+/// shell's noise or quoting is in its way. What it reads itself is what follows: nothing with [`Host::run`], the
+/// [`Running::input`] with [`Host::start`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
     /// The script's text. Values go in through [`Script::set`], never by pasting.

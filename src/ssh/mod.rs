@@ -1,9 +1,61 @@
 //! How a host is reached: sessions, host keys, commands, files. The same trait serves this machine itself.
 //!
 //! Nothing here knows Portage. A [`Host`] runs scripts and moves files; what they mean is the caller's business.
+//!
+//! From the bottom: [`dial`] makes a stream to one of a host's addresses, by TCP or through a jump host; `link` makes
+//! it an SSH connection with a trusted host key (`trust`, [`known_hosts`]) that has let us in (`login`); `pool` keeps a
+//! host's connections, those for commands apart from those for transfers; `exec` and `sftp` use channels on them;
+//! [`remote`] joins all that behind [`Host`]. [`local`] has the same for this machine.
 
+use std::sync::Arc;
+
+use russh::keys::PublicKey;
+
+mod chance;
 pub mod destination;
+pub mod dial;
+mod error;
+mod exec;
 pub mod host;
+mod jump;
+pub mod known_hosts;
+mod link;
+pub mod local;
+mod login;
+mod pool;
+pub mod remote;
+mod sftp;
+mod shell;
+mod trust;
 
 pub use destination::{Become, Destination};
+pub use error::printable;
 pub use host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script};
+pub use local::{LOCAL, LocalHost};
+pub use remote::RemoteHost;
+
+/// The host of a destination: this machine where its only address is [`LOCAL`]. Nothing is connected yet.
+pub fn host(destination: &Destination) -> Arc<dyn Host> {
+    if destination.addresses == [LOCAL] {
+        Arc::new(LocalHost::new(destination))
+    } else {
+        Arc::new(RemoteHost::new(destination))
+    }
+}
+
+/// A host key as a host shows it, to be pinned once the operator has compared it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferedKey {
+    /// The address that showed it.
+    pub address: String,
+    /// The key.
+    pub key: PublicKey,
+}
+
+/// The host keys of the address that answers first, one of each type that it has; nothing is checked and nobody logs
+/// in there (only at a jump host, where there is one).
+pub async fn host_keys(destination: &Destination) -> Result<Vec<OfferedKey>, HostError> {
+    let dialer = remote::dialer(destination);
+    let keys = link::host_keys(destination, dialer.as_ref()).await?;
+    Ok(keys.into_iter().map(|(address, key)| OfferedKey { address, key }).collect())
+}

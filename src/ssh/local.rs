@@ -1,0 +1,239 @@
+//! This machine itself as a host: `address = "local"`. One machine alone needs no sshd.
+
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::Stdio;
+
+use async_trait::async_trait;
+use fs_err::os::unix::fs::OpenOptionsExt;
+use rustix::fs::Mode;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+use crate::core::names::HostName;
+use crate::ssh::chance;
+use crate::ssh::destination::{Become, Destination};
+use crate::ssh::exec;
+use crate::ssh::host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script};
+use crate::ssh::shell;
+
+/// The word that stands for this machine among a host's addresses.
+pub const LOCAL: &str = "local";
+
+/// Pieces of output and of input that wait for the other side.
+const QUEUE: usize = 16;
+
+/// Bytes of output read at once.
+const PIECE: usize = 64 << 10;
+
+/// This machine. Scripts run as root where `become` is set; files are read and written as who we are.
+#[derive(Debug, Clone)]
+pub struct LocalHost {
+    name: HostName,
+    become_root: Option<Become>,
+}
+
+impl LocalHost {
+    /// This machine under the destination's name.
+    pub fn new(destination: &Destination) -> Self {
+        Self { name: destination.name.clone(), become_root: destination.become_root }
+    }
+
+    fn error(&self, kind: HostErrorKind, message: impl Into<String>) -> HostError {
+        HostError::new(&self.name, kind, message)
+    }
+
+    /// Does file work off the runtime, with its errors as the host's answer.
+    async fn files<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, HostError> {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result.map_err(|error| self.error(HostErrorKind::Failed, words(&error))),
+            Err(error) => Err(self.error(HostErrorKind::Local, format!("file work was broken off: {error}"))),
+        }
+    }
+
+    fn spawn(&self) -> std::io::Result<Child> {
+        let words = shell::words(self.become_root);
+        let (program, arguments) = words.split_first().unwrap_or((&"/bin/sh", &[]));
+        Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+    }
+}
+
+#[async_trait]
+impl Host for LocalHost {
+    fn name(&self) -> &HostName {
+        &self.name
+    }
+
+    fn address(&self) -> Option<String> {
+        Some(LOCAL.to_owned())
+    }
+
+    async fn connect(&self) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    async fn run(&self, script: &Script) -> Result<Output, HostError> {
+        let output = exec::collect(&self.name, self.start(script).await?).await?;
+        match shell::become_fault(self.become_root, output.status, &output.stdout, &output.stderr) {
+            Some(fault) => Err(self.error(HostErrorKind::Failed, format!("cannot become root: {fault}"))),
+            None => Ok(output),
+        }
+    }
+
+    async fn start(&self, script: &Script) -> Result<Running, HostError> {
+        let child = self.spawn().map_err(|error| {
+            let program = shell::words(self.become_root).first().copied().unwrap_or("/bin/sh");
+            self.error(HostErrorKind::Local, format!("cannot start {program}: {error}"))
+        })?;
+        let (output_sender, output) = mpsc::channel(QUEUE);
+        let (input, input_receiver) = mpsc::channel(QUEUE);
+        tokio::spawn(attend(self.name.clone(), child, shell::line(script), input_receiver, output_sender));
+        Ok(Running { output, input })
+    }
+
+    async fn read(&self, remote: &str, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        match self.read_from(remote, 0, limit.saturating_add(1)).await? {
+            Some(content) if content.len() as u64 > limit => {
+                let text = format!("cannot read {remote}: it is larger than {limit} bytes");
+                Err(self.error(HostErrorKind::Failed, text))
+            }
+            other => Ok(other),
+        }
+    }
+
+    async fn read_from(&self, remote: &str, offset: u64, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        let path = remote.to_owned();
+        self.files(move || {
+            let mut file = match fs_err::File::open(path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            file.seek(SeekFrom::Start(offset))?;
+            let mut content = Vec::new();
+            file.take(limit).read_to_end(&mut content)?;
+            Ok(Some(content))
+        })
+        .await
+    }
+
+    async fn write(&self, remote: &str, content: &[u8], mode: u32) -> Result<(), HostError> {
+        let (path, content) = (remote.to_owned(), content.to_owned());
+        self.files(move || replace(Path::new(&path), &mut content.as_slice(), mode)).await
+    }
+
+    async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
+        let mut source = fs_err::File::open(local).map_err(|error| self.error(HostErrorKind::Local, words(&error)))?;
+        let path = remote.to_owned();
+        self.files(move || replace(Path::new(&path), &mut source, mode)).await
+    }
+
+    async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
+        let (from, to) = (remote.to_owned(), local.to_owned());
+        let source = self.files(move || fs_err::File::open(from)).await?;
+        let append = move || {
+            let mut source = source;
+            let mut target = fs_err::OpenOptions::new().create(true).append(true).open(&to)?;
+            let (present, size) = (target.metadata()?.len(), source.metadata()?.len());
+            if present > size {
+                let text = format!("{} is longer than what is fetched: remove it", to.display());
+                return Err(std::io::Error::other(text));
+            }
+            source.seek(SeekFrom::Start(present))?;
+            std::io::copy(&mut source.take(size - present), &mut target)
+        };
+        match tokio::task::spawn_blocking(append).await {
+            Ok(result) => result.map_err(|error| self.error(HostErrorKind::Local, words(&error))),
+            Err(error) => Err(self.error(HostErrorKind::Local, format!("file work was broken off: {error}"))),
+        }
+    }
+}
+
+/// Feeds a child, passes its output on, and tells its end.
+///
+/// Other than over SSH there is no connection that a slow consumer could hold up: the child waits, as in a pipe.
+async fn attend(
+    host: HostName,
+    mut child: Child,
+    first: Vec<u8>,
+    mut input: mpsc::Receiver<Vec<u8>>,
+    output: mpsc::Sender<Chunk>,
+) {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let feeding = async {
+        let Some(mut stdin) = stdin else { return };
+        let mut piece = Some(first);
+        while let Some(data) = piece {
+            // A child that has closed its input is no fault: the status tells.
+            if stdin.write_all(&data).await.is_err() || stdin.flush().await.is_err() {
+                return;
+            }
+            piece = input.recv().await;
+        }
+    };
+    let passing = async {
+        tokio::join!(pass(stdout, &output, Chunk::Stdout), pass(stderr, &output, Chunk::Stderr));
+        child.wait().await
+    };
+    let status = tokio::select! {
+        status = passing => status,
+        status = async { feeding.await; std::future::pending().await } => status,
+        // As over SSH: the process is not killed by a consumer that goes, but finds its pipes closed.
+        () = output.closed() => return,
+    };
+    let lost = |text: String| Chunk::Lost(HostError::new(&host, HostErrorKind::Lost, text));
+    let end = match status.map(|status| (status.code(), status)) {
+        Ok((Some(code), _)) => Chunk::Ended(code.unsigned_abs()),
+        Ok((None, status)) => lost(format!("the command was ended: {status}")),
+        Err(error) => lost(format!("the command's end is not known: {error}")),
+    };
+    let _ = output.send(end).await;
+}
+
+async fn pass(source: Option<impl AsyncRead + Unpin>, output: &mpsc::Sender<Chunk>, chunk: fn(Vec<u8>) -> Chunk) {
+    let Some(mut source) = source else { return };
+    let mut buffer = vec![0; PIECE];
+    while let Ok(count @ 1..) = source.read(&mut buffer).await {
+        let piece = buffer.get(..count).unwrap_or_default().to_vec();
+        if output.send(chunk(piece)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes a file whole: beside it, synced, renamed over it.
+fn replace(path: &Path, content: &mut dyn Read, mode: u32) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let kept: String = name.chars().take(32).collect();
+    let temporary = path.with_file_name(format!(".{kept}.{:016x}.part", chance::number()));
+    let written = (|| {
+        let mut file = fs_err::OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+        std::io::copy(content, &mut file)?;
+        file.flush()?;
+        // The mode given at the opening was cut by our umask.
+        rustix::fs::fchmod(file.file(), Mode::from_raw_mode(mode))?;
+        file.sync_all()?;
+        fs_err::rename(&temporary, path)
+    })();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn words(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!("{error}: free some space there"),
+        ErrorKind::PermissionDenied => format!("{error}: see the rights there, or run as a user who may"),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,198 @@
+//! Logging in with a key: the agent's, or one from a file, with a certificate where one lies beside it.
+//!
+//! Where the inventory names an identity, that key alone is used (the agent signs with it where the file is encrypted).
+//! Else the agent's keys come first, then the usual files, as with ssh. sshd closes the connection after about six keys
+//! that it does not know, so a full agent needs the identity named.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use russh::client::{AuthResult, Handle};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::agent::client::AgentClient;
+use russh::keys::{
+    Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, load_openssh_certificate,
+    load_public_key, load_secret_key,
+};
+use tokio::net::UnixStream;
+
+use crate::ssh::destination::Destination;
+use crate::ssh::error::printable;
+use crate::ssh::host::{HostError, HostErrorKind};
+use crate::ssh::known_hosts::fingerprint;
+use crate::ssh::trust::Guard;
+
+/// The private keys that are tried where none is named, in `~/.ssh`.
+const USUAL_FILES: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
+
+/// Logs in, or says which keys were tried.
+pub(crate) async fn login(handle: &mut Handle<Guard>, destination: &Destination) -> Result<(), HostError> {
+    let mut attempt = Attempt { agent: agent(handle).await, handle, user: &destination.user, tried: Vec::new() };
+    let accepted = match &destination.identity {
+        Some(path) => attempt.file(path).await,
+        None => attempt.agent_then_usual_files().await,
+    };
+    match accepted {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused(destination, &attempt.tried)),
+        Err(error) => Err(HostError::new(
+            &destination.name,
+            HostErrorKind::Unreachable,
+            format!("the connection broke during the login: {}", printable(&error.to_string())),
+        )),
+    }
+}
+
+fn refused(destination: &Destination, tried: &[String]) -> HostError {
+    let list = if tried.is_empty() { "no key was found".to_owned() } else { tried.join("\n  ") };
+    HostError::new(
+        &destination.name,
+        HostErrorKind::Authentication,
+        format!(
+            "no key is accepted for user {}:\n  {list}\n  add one to the host's authorized_keys, or set `user` and \
+             `identity` in the inventory",
+            destination.user
+        ),
+    )
+}
+
+async fn agent(handle: &Handle<Guard>) -> Option<AgentClient<UnixStream>> {
+    let path = std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty())?;
+    let mut client = AgentClient::connect_uds(path).await.ok()?;
+    // Keys that are limited to certain hosts are shown only to a bound connection; other agents than OpenSSH's do not
+    // know the request, and need not.
+    if let Some(binding) = handle.agent_session_binding() {
+        let _ = client.bind_session(binding, false).await;
+    }
+    Some(client)
+}
+
+struct Attempt<'a> {
+    handle: &'a mut Handle<Guard>,
+    agent: Option<AgentClient<UnixStream>>,
+    user: &'a str,
+    tried: Vec<String>,
+}
+
+impl Attempt<'_> {
+    async fn agent_then_usual_files(&mut self) -> Result<bool, russh::Error> {
+        for identity in self.identities().await {
+            if self.identity(&identity).await? {
+                return Ok(true);
+            }
+        }
+        let Some(home) = std::env::var_os("HOME").map(PathBuf::from) else { return Ok(false) };
+        for name in USUAL_FILES {
+            let path = home.join(".ssh").join(name);
+            if path.exists() && self.file(&path).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn file(&mut self, path: &Path) -> Result<bool, russh::Error> {
+        let key = match load_secret_key(path, None) {
+            Ok(key) => Arc::new(key),
+            Err(error) => return self.unreadable_file(path, &error).await,
+        };
+        let shown = path.display();
+        let certificate_path = beside(path, "-cert.pub");
+        if certificate_path.exists() {
+            match load_openssh_certificate(&certificate_path) {
+                Ok(certificate) => {
+                    let result = self.handle.authenticate_openssh_cert(self.user, key.clone(), certificate).await?;
+                    if self.note(result, &certificate_path.display().to_string()) {
+                        return Ok(true);
+                    }
+                }
+                Err(error) => self.tried.push(format!("{}: {error}", certificate_path.display())),
+            }
+        }
+        let hash = self.hash(&key.algorithm()).await?;
+        let shown = format!("{shown} ({})", fingerprint(key.public_key()));
+        let result = self.handle.authenticate_publickey(self.user, PrivateKeyWithHashAlg::new(key, hash)).await?;
+        Ok(self.note(result, &shown))
+    }
+
+    /// An encrypted file (or a missing one) may have its key in the agent.
+    async fn unreadable_file(&mut self, path: &Path, error: &russh::keys::Error) -> Result<bool, russh::Error> {
+        if let Some(public) = public_key(path) {
+            let identities = self.identities().await;
+            let matching = identities.iter().filter(|identity| identity.public_key().key_data() == public.key_data());
+            for identity in matching {
+                if self.identity(identity).await? {
+                    return Ok(true);
+                }
+            }
+        }
+        self.tried.push(format!("{}: {error}, and the SSH agent does not have it", path.display()));
+        Ok(false)
+    }
+
+    async fn identity(&mut self, identity: &AgentIdentity) -> Result<bool, russh::Error> {
+        let key = identity.public_key().into_owned();
+        let shown = format!("from the agent: {} {}", fingerprint(&key), printable(identity.comment()));
+        let hash = self.hash(&key.algorithm()).await?;
+        let Some(agent) = self.agent.as_mut() else { return Ok(false) };
+        let result = match identity {
+            AgentIdentity::PublicKey { .. } => {
+                self.handle.authenticate_publickey_with(self.user, key, hash, agent).await
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                let certificate: Certificate = certificate.clone();
+                self.handle.authenticate_certificate_with(self.user, certificate, hash, agent).await
+            }
+        };
+        match result {
+            Ok(result) => Ok(self.note(result, &shown)),
+            Err(error) => {
+                self.tried.push(format!("{shown}: the agent does not sign: {error}"));
+                Ok(false)
+            }
+        }
+    }
+
+    async fn identities(&mut self) -> Vec<AgentIdentity> {
+        let Some(agent) = self.agent.as_mut() else { return Vec::new() };
+        match agent.request_identities().await {
+            Ok(identities) => identities,
+            Err(error) => {
+                self.tried.push(format!("the SSH agent does not list its keys: {error}"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The hash to sign with: RSA keys need one, and asking the server for it may take a second.
+    async fn hash(&self, algorithm: &Algorithm) -> Result<Option<HashAlg>, russh::Error> {
+        match algorithm {
+            Algorithm::Rsa { .. } => Ok(self.handle.best_supported_rsa_hash().await?.unwrap_or(Some(HashAlg::Sha512))),
+            _ => Ok(None),
+        }
+    }
+
+    fn note(&mut self, result: AuthResult, shown: &str) -> bool {
+        match result {
+            AuthResult::Success => return true,
+            AuthResult::Failure { partial_success: true, .. } => {
+                self.tried.push(format!("{shown}: accepted, but the host wants more than a key"));
+            }
+            AuthResult::Failure { .. } => self.tried.push(format!("{shown}: not accepted")),
+        }
+        false
+    }
+}
+
+/// The public half of a key file that we cannot decrypt: beside it, or within it (OpenSSH's format has it in clear).
+fn public_key(path: &Path) -> Option<PublicKey> {
+    load_public_key(beside(path, ".pub"))
+        .ok()
+        .or_else(|| PrivateKey::read_openssh_file(path).ok().map(|key| key.public_key().clone()))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}

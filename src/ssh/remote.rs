@@ -1,0 +1,267 @@
+//! A host over SSH.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use russh::client::Msg;
+use russh::{Channel, ChannelOpenFailure};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use crate::core::names::HostName;
+use crate::ssh::destination::Destination;
+use crate::ssh::dial::{Dialer, Lane, Tcp};
+use crate::ssh::error::printable;
+use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
+use crate::ssh::jump::Jump;
+use crate::ssh::pool::{Opener, Place, Pool};
+use crate::ssh::sftp::Sftp;
+use crate::ssh::{exec, shell};
+
+/// An open connection has this long to answer when it is asked whether it is still there.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The host has this long to open a channel.
+const CHANNEL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Channels that are refused while others are open on the same connection lead to another connection; this often.
+const REFUSALS: usize = 20;
+
+/// A host over SSH: its connections, opened when they are needed and again when they are lost.
+pub struct RemoteHost {
+    destination: Destination,
+    control: Arc<Pool>,
+    bulk: Arc<Pool>,
+    /// The session for small files, kept open.
+    files: tokio::sync::Mutex<Option<Arc<Sftp>>>,
+    /// Where the SFTP server is, where it must be started through sudo or doas.
+    sftp_server: OnceCell<String>,
+}
+
+impl fmt::Debug for RemoteHost {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RemoteHost").field("destination", &self.destination).finish_non_exhaustive()
+    }
+}
+
+/// What a channel is opened for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose<'a> {
+    Session,
+    Tunnel { address: &'a str, port: u16 },
+}
+
+impl Purpose<'_> {
+    async fn open(self, place: &Place) -> Result<Channel<Msg>, russh::Error> {
+        let handle = &place.connection.link.handle;
+        match self {
+            Self::Session => handle.channel_open_session().await,
+            // Where the tunnel begins is of no interest to anybody.
+            Self::Tunnel { address, port } => {
+                handle.channel_open_direct_tcpip(address, u32::from(port), "127.0.0.1", 0).await
+            }
+        }
+    }
+}
+
+impl RemoteHost {
+    /// A host reached by TCP, or through its jump host. Nothing is connected yet.
+    pub fn new(destination: &Destination) -> Self {
+        Self::with_dialer(destination, dialer(destination))
+    }
+
+    /// A host reached over streams that `dialer` makes.
+    pub fn with_dialer(destination: &Destination, dialer: Arc<dyn Dialer>) -> Self {
+        let opener = Arc::new(Opener::new(destination.clone(), dialer));
+        Self {
+            destination: destination.clone(),
+            control: Arc::new(Pool::new(opener.clone(), Lane::Control)),
+            bulk: Arc::new(Pool::new(opener, Lane::Bulk)),
+            files: tokio::sync::Mutex::new(None),
+            sftp_server: OnceCell::new(),
+        }
+    }
+
+    fn error(&self, kind: HostErrorKind, message: impl Into<String>) -> HostError {
+        HostError::new(&self.destination.name, kind, message)
+    }
+
+    fn lane(&self, lane: Lane) -> &Arc<Pool> {
+        match lane {
+            Lane::Control => &self.control,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+
+    /// Opens a channel for a command or subsystem.
+    pub(crate) async fn session(&self, lane: Lane) -> Result<(Place, Channel<Msg>), HostError> {
+        self.channel(lane, Purpose::Session).await
+    }
+
+    /// Opens a channel to an address as seen from this host.
+    pub(crate) async fn tunnel(
+        &self,
+        lane: Lane,
+        address: &str,
+        port: u16,
+    ) -> Result<(Place, Channel<Msg>), HostError> {
+        self.channel(lane, Purpose::Tunnel { address, port }).await
+    }
+
+    /// Opens a channel, on a new connection where the one at hand turns out to be lost (once) or full.
+    async fn channel(&self, lane: Lane, purpose: Purpose<'_>) -> Result<(Place, Channel<Msg>), HostError> {
+        let (mut losses, mut refusals) = (0, 0);
+        loop {
+            let place = self.lane(lane).place().await?;
+            let fault = match timeout(CHANNEL_TIMEOUT, purpose.open(&place)).await {
+                Ok(Ok(channel)) => return Ok((place, channel)),
+                Ok(Err(russh::Error::ChannelOpenFailure(failure))) => {
+                    refusals += 1;
+                    if place.refused() && refusals < REFUSALS && may_pass(&failure) {
+                        continue;
+                    }
+                    return Err(self.refused(&failure));
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {CHANNEL_TIMEOUT:?}"),
+            };
+            place.discard();
+            losses += 1;
+            if losses > 1 {
+                let text = format!("the connection was lost while a channel was opened: {}", printable(&fault));
+                return Err(self.error(HostErrorKind::Lost, text));
+            }
+        }
+    }
+
+    fn refused(&self, failure: &ChannelOpenFailure) -> HostError {
+        let cure = match failure {
+            ChannelOpenFailure::ConnectFailed => "the address cannot be reached from there",
+            ChannelOpenFailure::AdministrativelyProhibited => {
+                "see AllowTcpForwarding, PermitOpen and MaxSessions in its sshd_config"
+            }
+            _ => "see MaxSessions in its sshd_config",
+        };
+        let text = format!("sshd refuses a channel ({}): {cure}", printable(failure.description()));
+        self.error(HostErrorKind::Failed, text)
+    }
+
+    /// The session for small files; a new one where the last is lost.
+    async fn files(&self) -> Result<Arc<Sftp>, HostError> {
+        let mut files = self.files.lock().await;
+        match files.as_ref() {
+            Some(open) if open.usable() => Ok(open.clone()),
+            _ => {
+                let opened = Arc::new(self.sftp(Lane::Control).await?);
+                *files = Some(opened.clone());
+                Ok(opened)
+            }
+        }
+    }
+
+    async fn sftp(&self, lane: Lane) -> Result<Sftp, HostError> {
+        let program = match self.destination.become_root {
+            None => None,
+            Some(_) => {
+                let path = self.sftp_server.get_or_try_init(|| self.find_sftp_server()).await?;
+                Some(format!("exec {}{path}", shell::prefix(self.destination.become_root)))
+            }
+        };
+        let (place, channel) = self.session(lane).await?;
+        Sftp::open(&self.destination, place, channel, program).await
+    }
+
+    /// Where the SFTP server is. It is run as a command of its own only to be run as root; the path is from our list
+    /// and nothing that the host made up.
+    async fn find_sftp_server(&self) -> Result<String, HostError> {
+        let list = SFTP_SERVERS.join(" ");
+        let script = format!("for path in {list}; do [ -x \"$path\" ] && echo \"$path\" && exit 0; done; exit 0");
+        let output = self.run(&Script::new(script)).await?;
+        let found = String::from_utf8_lossy(&output.stdout);
+        Ok(SFTP_SERVERS.iter().find(|path| **path == found.trim()).copied().unwrap_or("sftp-server").to_owned())
+    }
+}
+
+/// How streams to this destination are made.
+pub(crate) fn dialer(destination: &Destination) -> Arc<dyn Dialer> {
+    match &destination.jump {
+        None => Arc::new(Tcp),
+        Some(jump) => Arc::new(Jump::through(jump)),
+    }
+}
+
+/// Where the distributions put OpenSSH's SFTP server, Gentoo first.
+const SFTP_SERVERS: [&str; 6] = [
+    "/usr/lib/misc/sftp-server",
+    "/usr/lib64/misc/sftp-server",
+    "/usr/lib/openssh/sftp-server",
+    "/usr/lib/ssh/sftp-server",
+    "/usr/libexec/openssh/sftp-server",
+    "/usr/libexec/sftp-server",
+];
+
+/// Whether a refusal may come from too many channels on the connection. sshd answers "connect failed" to a session
+/// beyond MaxSessions.
+fn may_pass(failure: &ChannelOpenFailure) -> bool {
+    matches!(failure, ChannelOpenFailure::ConnectFailed | ChannelOpenFailure::ResourceShortage)
+}
+
+#[async_trait]
+impl Host for RemoteHost {
+    fn name(&self) -> &HostName {
+        &self.destination.name
+    }
+
+    fn address(&self) -> Option<String> {
+        self.control.address().or_else(|| self.bulk.address())
+    }
+
+    async fn connect(&self) -> Result<(), HostError> {
+        let place = self.control.place().await?;
+        let handle = &place.connection.link.handle;
+        if timeout(PING_TIMEOUT, handle.send_ping()).await.is_ok_and(|sent| sent.is_ok()) && !handle.is_closed() {
+            return Ok(());
+        }
+        place.discard();
+        self.control.place().await.map(drop)
+    }
+
+    async fn run(&self, script: &Script) -> Result<Output, HostError> {
+        let running = self.start(script).await?;
+        let output = exec::collect(&self.destination.name, running).await?;
+        let become_root = self.destination.become_root;
+        match shell::become_fault(become_root, output.status, &output.stdout, &output.stderr) {
+            Some(fault) => Err(self.error(HostErrorKind::Failed, format!("cannot become root: {fault}"))),
+            None => Ok(output),
+        }
+    }
+
+    async fn start(&self, script: &Script) -> Result<Running, HostError> {
+        let (place, channel) = self.session(Lane::Control).await?;
+        let command = shell::command(self.destination.become_root);
+        exec::start(&self.destination.name, place, channel, command, shell::line(script)).await
+    }
+
+    async fn read(&self, remote: &str, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        self.files().await?.read(remote, limit).await
+    }
+
+    async fn read_from(&self, remote: &str, offset: u64, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        self.files().await?.read_from(remote, offset, limit).await
+    }
+
+    async fn write(&self, remote: &str, content: &[u8], mode: u32) -> Result<(), HostError> {
+        self.files().await?.write(remote, content, mode).await
+    }
+
+    async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
+        self.sftp(Lane::Bulk).await?.upload(local, remote, mode).await
+    }
+
+    async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
+        self.sftp(Lane::Bulk).await?.download(remote, local).await
+    }
+}

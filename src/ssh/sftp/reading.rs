@@ -1,0 +1,185 @@
+//! Reading files: pieces asked for ahead and taken in order.
+//!
+//! [`IN_FLIGHT`] requests are under way at once, so that the line is full whatever its delay; their answers are handed
+//! on in the file's order, so that a local copy is complete up to its length at any moment and a broken transfer goes
+//! on from there. A short answer is legal and is asked for again; an empty one or the end-of-file status is the end.
+
+use std::io::Write;
+use std::ops::Range;
+use std::path::Path;
+
+use futures::stream::{FuturesOrdered, StreamExt};
+use russh_sftp::client::error::Error;
+use russh_sftp::client::rawsession::SftpResult;
+use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::{IN_FLIGHT, Sftp};
+use crate::ssh::host::{HostError, HostErrorKind};
+
+/// Pieces that may wait for the local disk, above those in flight.
+const DISK_QUEUE: usize = 8;
+
+impl Sftp {
+    /// The whole of a file of at most `limit` bytes; none where there is no such file.
+    pub(crate) async fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        let Some(content) = self.read_range(path, 0, limit.saturating_add(1)).await? else { return Ok(None) };
+        if content.len() as u64 > limit {
+            let text = format!("cannot read {path}: it is larger than {limit} bytes");
+            return Err(HostError::new(&self.host, HostErrorKind::Failed, text));
+        }
+        Ok(Some(content))
+    }
+
+    /// At most `limit` bytes from `offset` on; none where there is no such file.
+    pub(crate) async fn read_from(&self, path: &str, offset: u64, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        self.read_range(path, offset, limit).await
+    }
+
+    async fn read_range(&self, path: &str, offset: u64, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        let Some((handle, size)) = self.open_to_read(path).await? else { return Ok(None) };
+        // A size of zero may be that of a file in /proc: such ones end where they end.
+        let end = offset.saturating_add(limit).min(if size == 0 { u64::MAX } else { size });
+        let ahead = if size == 0 { 1 } else { IN_FLIGHT };
+        let mut content = Sink::Memory(Vec::new());
+        let fetched = self.fetch(path, &handle, offset..end, ahead, &mut content).await;
+        self.close_quietly(handle).await;
+        match (fetched, content) {
+            (Ok(_), Sink::Memory(content)) => Ok(Some(content)),
+            (Ok(_), Sink::Disk(_)) => Ok(None),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Appends to a local file what it lacks of a file there. Gives the number of bytes that came.
+    pub(crate) async fn download(&self, path: &str, local: &Path) -> Result<u64, HostError> {
+        let local_fault = |error: std::io::Error| {
+            HostError::new(&self.host, HostErrorKind::Local, format!("cannot fetch {path} here: {error}"))
+        };
+        let file = fs_err::OpenOptions::new().create(true).append(true).open(local).map_err(local_fault)?;
+        let present = file.metadata().map_err(local_fault)?.len();
+        let Some((handle, size)) = self.open_to_read(path).await? else {
+            let text = format!("cannot fetch {path}: there is no such file there");
+            return Err(HostError::new(&self.host, HostErrorKind::Failed, text));
+        };
+        if present > size {
+            let text = format!(
+                "cannot fetch {path}: {} has {present} bytes already, the file there only {size}; remove it",
+                local.display()
+            );
+            return Err(HostError::new(&self.host, HostErrorKind::Local, text));
+        }
+        let (pieces, writer) = write_behind(file);
+        let mut pieces = Sink::Disk(pieces);
+        let fetched = self.fetch(path, &handle, present..size, IN_FLIGHT, &mut pieces).await;
+        drop(pieces);
+        // What came before a break is on the disk before the break is told: the next try goes on from there.
+        let written = writer.await.map_err(|error| local_fault(std::io::Error::other(error)))?;
+        self.close_quietly(handle).await;
+        written.map_err(local_fault)?;
+        fetched
+    }
+
+    /// The handle and size of a file; none where it does not exist.
+    async fn open_to_read(&self, path: &str) -> Result<Option<(String, u64)>, HostError> {
+        let opening = self.raw.open(path, OpenFlags::READ, FileAttributes::empty());
+        let handle = match self.moving("open", path, opening).await? {
+            Ok(opened) => opened.handle,
+            Err(Error::Status(status)) if status.status_code == StatusCode::NoSuchFile => return Ok(None),
+            Err(error) => return Err(self.fault("open", path, &error)),
+        };
+        let attributes = self.step("examine", path, self.raw.fstat(handle.as_str())).await?.attrs;
+        Ok(Some((handle, attributes.size.unwrap_or(0))))
+    }
+
+    /// Hands the bytes of a range to the sink in order, up to the end of the file. Gives their number.
+    async fn fetch(
+        &self,
+        path: &str,
+        handle: &str,
+        range: Range<u64>,
+        ahead: usize,
+        sink: &mut Sink,
+    ) -> Result<u64, HostError> {
+        let mut flight = FuturesOrdered::new();
+        let mut next = range.start;
+        let mut count = 0;
+        loop {
+            while flight.len() < ahead && next < range.end {
+                let length = u32::try_from(range.end - next)
+                    .map_or(self.features.read_piece, |rest| rest.min(self.features.read_piece));
+                flight.push_back(self.piece(handle, next, length));
+                next += u64::from(length);
+            }
+            let Some(piece) = self.moving("read", path, flight.next()).await? else { return Ok(count) };
+            let (piece, length) = piece.map_err(|error| self.fault("read", path, &error))?;
+            let ended = piece.len() < length as usize;
+            count += piece.len() as u64;
+            if !sink.take(piece).await || ended {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// One piece, shorter than asked for only at the end of the file. Gives the length asked for, too.
+    async fn piece(&self, handle: &str, offset: u64, length: u32) -> SftpResult<(Vec<u8>, u32)> {
+        let mut piece: Vec<u8> = Vec::new();
+        loop {
+            let have = piece.len() as u32;
+            match self.raw.read(handle, offset + u64::from(have), length - have).await {
+                Ok(data) if data.data.len() > (length - have) as usize => {
+                    return Err(Error::UnexpectedBehavior("more bytes than were asked for".to_owned()));
+                }
+                Ok(data) if data.data.is_empty() => return Ok((piece, length)),
+                Ok(data) if piece.is_empty() => piece = data.data,
+                Ok(mut data) => piece.append(&mut data.data),
+                Err(Error::Status(status)) if status.status_code == StatusCode::Eof => return Ok((piece, length)),
+                Err(error) => return Err(error),
+            }
+            if piece.len() == length as usize {
+                return Ok((piece, length));
+            }
+        }
+    }
+
+    /// Closes a handle whose fate no longer matters; a lost session has closed it already.
+    pub(super) async fn close_quietly(&self, handle: String) {
+        if self.usable() {
+            let _ = self.moving("close", "", self.raw.close(handle)).await;
+        }
+    }
+}
+
+/// Where the bytes go.
+enum Sink {
+    Memory(Vec<u8>),
+    Disk(mpsc::Sender<Vec<u8>>),
+}
+
+impl Sink {
+    /// False where it takes no more: the disk's writer has failed, and says so when it is asked.
+    async fn take(&mut self, mut piece: Vec<u8>) -> bool {
+        match self {
+            Self::Memory(content) => {
+                content.append(&mut piece);
+                true
+            }
+            Self::Disk(writer) => writer.send(piece).await.is_ok(),
+        }
+    }
+}
+
+type Writer = JoinHandle<std::io::Result<()>>;
+
+/// A task that writes pieces to a file in the order in which they are sent, beside the runtime.
+fn write_behind(mut file: fs_err::File) -> (mpsc::Sender<Vec<u8>>, Writer) {
+    let (sender, mut receiver) = mpsc::channel::<Vec<u8>>(DISK_QUEUE);
+    let writer = tokio::task::spawn_blocking(move || {
+        while let Some(piece) = receiver.blocking_recv() {
+            file.write_all(&piece)?;
+        }
+        Ok(())
+    });
+    (sender, writer)
+}

@@ -1,0 +1,133 @@
+//! Whether bytes move on an SFTP session, and its stream that tells.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use russh::client::Msg;
+use russh::{Channel, ChannelMsg, ChannelStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep_until};
+
+use crate::ssh::pool::Place;
+
+/// When a byte last moved, and whether the stream has ended.
+#[derive(Debug)]
+pub(super) struct Activity {
+    last: Mutex<Instant>,
+    ended: AtomicBool,
+}
+
+impl Activity {
+    pub(super) fn new() -> Self {
+        Self { last: Mutex::new(Instant::now()), ended: AtomicBool::new(false) }
+    }
+
+    pub(super) fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the session must not be used again.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns once no byte has moved for `limit`, counted from now at the earliest.
+    pub(super) async fn stalled(&self, limit: Duration) {
+        let begin = Instant::now();
+        loop {
+            let last = self.last();
+            sleep_until(last.max(begin) + limit).await;
+            if self.last() == last {
+                return;
+            }
+        }
+    }
+
+    fn last(&self) -> Instant {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn touch(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// A channel's stream whose reads and writes count as activity; it holds the channel's place.
+pub(super) struct Watched {
+    stream: ChannelStream<Msg>,
+    activity: Arc<Activity>,
+    _place: Place,
+}
+
+impl Watched {
+    pub(super) fn new(stream: ChannelStream<Msg>, activity: Arc<Activity>, place: Place) -> Self {
+        Self { stream, activity, _place: place }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
+        match &result {
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => self.activity.touch(),
+            Poll::Ready(_) => self.activity.end(),
+            Poll::Pending => {}
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(context, data);
+        match &result {
+            // A request alone is no sign of life: the window takes it whether anybody reads it or not. A large piece
+            // of a file is, since the window opens only as the host reads.
+            Poll::Ready(Ok(count)) if *count >= SIGN_OF_LIFE => self.activity.touch(),
+            Poll::Ready(Err(_)) => self.activity.end(),
+            _ => {}
+        }
+        result
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// A write of this many bytes is data, not a request.
+const SIGN_OF_LIFE: usize = 4096;
+
+/// Why a subsystem or command did not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotStarted {
+    /// The host says no.
+    Refused,
+    /// The channel ended first.
+    Closed,
+}
+
+/// Waits for the host to say that it started what was asked for; SFTP servers say nothing before they are spoken to.
+pub(super) async fn started(channel: &mut Channel<Msg>) -> Result<(), NotStarted> {
+    loop {
+        match channel.wait().await {
+            Some(ChannelMsg::Success) => return Ok(()),
+            Some(ChannelMsg::Failure) => return Err(NotStarted::Refused),
+            None | Some(ChannelMsg::Close | ChannelMsg::Eof) => return Err(NotStarted::Closed),
+            Some(_) => {}
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Writing files whole: under a temporary name beside the real one, then renamed over it.
+
+use std::io::Read;
+use std::path::Path;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, FuturesUnordered, StreamExt};
+use russh_sftp::client::error::Error;
+use russh_sftp::client::rawsession::SftpResult;
+use russh_sftp::protocol::{FileAttributes, OpenFlags, Packet, StatusCode};
+use tokio::sync::mpsc;
+
+use super::{IN_FLIGHT, POSIX_RENAME, SMALL_PIECE, Sftp, directory};
+use crate::ssh::chance;
+use crate::ssh::error::printable;
+use crate::ssh::host::{HostError, HostErrorKind};
+
+/// Pieces read from the local disk ahead of the line.
+const DISK_QUEUE: usize = 8;
+
+/// A file's content, piece by piece.
+type Pieces<'a> = BoxStream<'a, Result<Vec<u8>, HostError>>;
+
+impl Sftp {
+    /// Writes a file whole. Its pieces are small, as the session shares its connection with commands.
+    pub(crate) async fn write(&self, path: &str, content: &[u8], mode: u32) -> Result<(), HostError> {
+        let size = self.features.write_piece.min(SMALL_PIECE) as usize;
+        self.store(path, stream::iter(content.chunks(size).map(|piece| Ok(piece.to_vec()))).boxed(), mode).await
+    }
+
+    /// Copies a local file there whole.
+    pub(crate) async fn upload(&self, local: &Path, path: &str, mode: u32) -> Result<(), HostError> {
+        let host = self.host.clone();
+        let fault = move |error: std::io::Error| {
+            HostError::new(&host, HostErrorKind::Local, format!("cannot read what is to be sent: {error}"))
+        };
+        let file = fs_err::File::open(local).map_err(&fault)?;
+        let pieces = read_ahead(file, self.features.write_piece as usize);
+        let pieces = stream::unfold(pieces, |mut pieces| async { pieces.recv().await.map(|piece| (piece, pieces)) });
+        self.store(path, pieces.map(move |piece| piece.map_err(&fault)).boxed(), mode).await
+    }
+
+    async fn store(&self, path: &str, pieces: Pieces<'_>, mode: u32) -> Result<(), HostError> {
+        let temporary = temporary_name(path);
+        let stored = match self.store_as(&temporary, path, pieces, mode).await {
+            Ok(()) => self.rename(&temporary, path).await,
+            Err(error) => Err(error),
+        };
+        if stored.is_err() && self.usable() {
+            let _ = self.moving("remove", &temporary, self.raw.remove(temporary.as_str())).await;
+        }
+        stored
+    }
+
+    /// Writes the pieces to a new file. Errors name the path that is meant in the end.
+    async fn store_as(&self, temporary: &str, path: &str, pieces: Pieces<'_>, mode: u32) -> Result<(), HostError> {
+        let attributes = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
+        let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUDE;
+        let handle = match self.moving("write", path, self.raw.open(temporary, flags, attributes.clone())).await? {
+            Ok(opened) => opened.handle,
+            Err(Error::Status(status)) if status.status_code == StatusCode::NoSuchFile => {
+                let text = format!("cannot write {path}: there is no directory {}", directory(path));
+                return Err(HostError::new(&self.host, HostErrorKind::Failed, text));
+            }
+            Err(error) => return Err(self.write_fault(path, &error).await),
+        };
+        let written = self.fill(path, &handle, pieces).await;
+        let finished = match written {
+            // The mode given at the opening was cut by the host's umask.
+            Ok(()) => self.finish(path, &handle, attributes).await,
+            Err(error) => Err(error),
+        };
+        if finished.is_err() {
+            self.close_quietly(handle).await;
+            return finished;
+        }
+        // The last refusal may come with the close (quotas and network file systems).
+        match self.moving("close", path, self.raw.close(handle)).await? {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.write_fault(path, &error).await),
+        }
+    }
+
+    async fn fill(&self, path: &str, handle: &str, mut pieces: Pieces<'_>) -> Result<(), HostError> {
+        let mut flight: FuturesUnordered<BoxFuture<'_, SftpResult<()>>> = FuturesUnordered::new();
+        let mut offset = 0;
+        let mut more = true;
+        while more || !flight.is_empty() {
+            if more && flight.len() < IN_FLIGHT {
+                match pieces.next().await {
+                    Some(piece) => {
+                        let piece = piece?;
+                        let at = offset;
+                        offset += piece.len() as u64;
+                        flight.push(Box::pin(async move { self.raw.write(handle, at, piece).await.map(drop) }));
+                    }
+                    None => more = false,
+                }
+                // Sends the request just made, and takes an answer that is there already.
+                if let Some(Some(answer)) = futures::FutureExt::now_or_never(flight.next()) {
+                    self.written(path, answer).await?;
+                }
+                continue;
+            }
+            if let Some(answer) = self.moving("write", path, flight.next()).await? {
+                self.written(path, answer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn written(&self, path: &str, answer: SftpResult<()>) -> Result<(), HostError> {
+        match answer {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.write_fault(path, &error).await),
+        }
+    }
+
+    async fn finish(&self, path: &str, handle: &str, attributes: FileAttributes) -> Result<(), HostError> {
+        self.step("set the mode of", path, self.raw.fsetstat(handle, attributes)).await?;
+        if self.features.fsync {
+            return match self.moving("sync", path, self.raw.fsync(handle)).await? {
+                Ok(_) => Ok(()),
+                Err(error) => Err(self.write_fault(path, &error).await),
+            };
+        }
+        Ok(())
+    }
+
+    /// SFTP has no word for a full disk: the file system is asked after a plain failure.
+    async fn write_fault(&self, path: &str, error: &Error) -> HostError {
+        let plain = matches!(error, Error::Status(status) if status.status_code == StatusCode::Failure);
+        let said_so = matches!(error, Error::Status(status) if status.error_message.contains("No space"));
+        let full = plain
+            && match self.statvfs(directory(path)).await {
+                Some(space) => space.blocks_avail == 0 || space.inodes > 0 && space.inodes_avail == 0,
+                None => said_so,
+            };
+        if full || said_so {
+            let text = format!("cannot write {path}: no space left there; free some in {}", directory(path));
+            return HostError::new(&self.host, HostErrorKind::Failed, text);
+        }
+        self.fault("write", path, error)
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> Result<(), HostError> {
+        if !self.features.posix_rename {
+            // The old file is gone for a moment; without the extension there is no better way.
+            let _ = self.moving("replace", to, self.raw.remove(to)).await?;
+            return self.step("rename to", to, self.raw.rename(from, to)).await.map(drop);
+        }
+        match self.step("rename to", to, self.raw.extended(POSIX_RENAME, strings(&[from, to]))).await? {
+            Packet::Status(status) if status.status_code == StatusCode::Ok => Ok(()),
+            Packet::Status(status) => Err(self.fault("rename to", to, &Error::Status(status))),
+            other => {
+                let text = format!("an unexpected answer, {}", printable(&format!("{other:?}")));
+                Err(self.fault("rename to", to, &Error::UnexpectedBehavior(text)))
+            }
+        }
+    }
+}
+
+/// A name in the same directory that nothing else has.
+fn temporary_name(path: &str) -> String {
+    // Room for the rest within the 255 bytes that a name may have.
+    const KEPT: usize = 128;
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    let kept: String = name.chars().take(KEPT / 4).collect();
+    let directory = path.strip_suffix(name).unwrap_or_default();
+    format!("{directory}.{kept}.{:016x}.part", chance::number())
+}
+
+/// Strings as SSH writes them, one behind the other.
+fn strings(texts: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for text in texts {
+        bytes.extend_from_slice(&(text.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+/// A task that reads a file ahead, piece by piece, beside the runtime.
+fn read_ahead(mut file: fs_err::File, size: usize) -> mpsc::Receiver<std::io::Result<Vec<u8>>> {
+    let (sender, receiver) = mpsc::channel(DISK_QUEUE);
+    tokio::task::spawn_blocking(move || {
+        loop {
+            let mut piece = Vec::with_capacity(size);
+            let result = (&mut file).take(size as u64).read_to_end(&mut piece);
+            let ended = !matches!(result, Ok(count) if count > 0);
+            let message = result.map(|_| piece);
+            if matches!(message, Ok(ref piece) if piece.is_empty()) || sender.blocking_send(message).is_err() || ended {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_name_lies_beside_the_real_one() {
+        let name = temporary_name("/var/cache/foo.gpkg.tar");
+        assert!(name.starts_with("/var/cache/.foo.gpkg.tar.") && name.ends_with(".part"), "{name}");
+        assert_ne!(name, temporary_name("/var/cache/foo.gpkg.tar"));
+        assert!(temporary_name(&format!("/{}", "ü".repeat(127))).len() <= 255);
+    }
+}

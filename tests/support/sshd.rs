@@ -1,0 +1,127 @@
+//! A real sshd on a loopback port, with its own keys and configuration; ended when dropped.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use swarm::ssh::Destination;
+use tempfile::TempDir;
+
+const SSHD: &str = "/usr/sbin/sshd";
+
+/// A running sshd.
+pub struct Sshd {
+    child: Child,
+    pub directory: TempDir,
+    pub port: u16,
+}
+
+impl Sshd {
+    /// Starts one that lets the current user in with [`Sshd::identity`]; `extra` are lines for its configuration.
+    pub fn start(extra: &str) -> Self {
+        assert!(
+            Path::new(SSHD).exists(),
+            "{SSHD} is missing: install OpenSSH's server (Debian: openssh-server, Gentoo: net-misc/openssh)"
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        keygen(&path.join("host_key"));
+        keygen(&path.join("identity"));
+        fs::copy(path.join("identity.pub"), path.join("authorized_keys")).unwrap();
+        fs::create_dir_all("/run/sshd").expect("sshd needs the directory /run/sshd: run these tests as root");
+        // Another process may take the port between our letting it go and sshd's taking it; then another is tried.
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            if let Some(child) = listen(path, port, extra) {
+                let sshd = Self { child, directory, port };
+                sshd.pin("127.0.0.1", port);
+                return sshd;
+            }
+        }
+        panic!("sshd does not start");
+    }
+
+    /// Where and how it is reached.
+    pub fn destination(&self) -> Destination {
+        Destination {
+            name: "tarn".parse().unwrap(),
+            addresses: vec!["127.0.0.1".to_owned()],
+            port: self.port,
+            user: user(),
+            become_root: None,
+            identity: Some(self.identity()),
+            known_hosts: self.known_hosts(),
+            jump: None,
+            stall_timeout: Duration::from_secs(60),
+        }
+    }
+
+    pub fn identity(&self) -> PathBuf {
+        self.directory.path().join("identity")
+    }
+
+    pub fn known_hosts(&self) -> PathBuf {
+        self.directory.path().join("known_hosts")
+    }
+
+    pub fn host_key(&self) -> String {
+        fs::read_to_string(self.directory.path().join("host_key.pub")).unwrap()
+    }
+
+    /// Puts its host key into its known_hosts for an address.
+    pub fn pin(&self, address: &str, port: u16) {
+        fs::write(self.known_hosts(), format!("[{address}]:{port} {}", self.host_key())).unwrap();
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The name of the user who runs the tests.
+pub fn user() -> String {
+    let output = Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Makes an Ed25519 key pair without a passphrase.
+pub fn keygen(path: &Path) {
+    let status = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status().unwrap();
+    assert!(status.success());
+}
+
+fn listen(path: &Path, port: u16, extra: &str) -> Option<Child> {
+    let shown = path.display();
+    let config = format!(
+        "ListenAddress 127.0.0.1:{port}\nHostKey {shown}/host_key\nAuthorizedKeysFile {shown}/authorized_keys\n\
+         PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n\
+         KbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\n{extra}\n"
+    );
+    let file = path.join("sshd_config");
+    fs::write(&file, config).unwrap();
+    let mut child = Command::new(SSHD)
+        .args(["-D", "-e", "-f"])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while log.read_line(&mut line).unwrap() > 0 {
+        if line.contains("Server listening") {
+            // Its log must be read on, or it stops at a full pipe.
+            std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+            return Some(child);
+        }
+        line.clear();
+    }
+    let _ = child.wait();
+    None
+}
