@@ -91,7 +91,7 @@ fn print(path: &std::path::Path, from: u64) -> anyhow::Result<u64> {
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let text = ui::table::printable(&String::from_utf8_lossy(&bytes));
+    let text = ui::text::printable(&String::from_utf8_lossy(&bytes));
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(from + bytes.len() as u64)
 }

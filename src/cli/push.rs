@@ -76,7 +76,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
             session.note(&line);
         }
         if arguments.install {
-            eprint!("{}", ui::table::printable(&install::install(&session, &released.contents).await?));
+            eprint!("{}", ui::text::printable(&install::install(&session, &released.contents).await?));
         }
     }
     Ok(end.into())

@@ -5,3 +5,4 @@ pub mod progress;
 pub mod release;
 pub mod status;
 pub mod table;
+pub mod text;

@@ -26,7 +26,7 @@ pub fn table(plan: &Plan) -> String {
             ]
         })
         .collect();
-    super::table::table(&["", "PACKAGE", "SLOT", "WHY", "AFTER", "USE"], rows)
+    super::text::table(&["", "PACKAGE", "SLOT", "WHY", "AFTER", "USE"], rows)
 }
 
 /// What an operator should know of it besides.

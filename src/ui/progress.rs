@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::table::line;
+use super::text::line;
 use crate::controller::Observer;
 use crate::core::decide::End;
 use crate::core::event::{Event, JobOutcome, Trouble};
@@ -100,7 +100,7 @@ impl Observer for Lines {
 
     fn note(&mut self, text: &str) {
         // Nobody may be reading any more; the work goes on all the same.
-        let _closed = writeln!(std::io::stderr(), "{}", super::table::printable(text));
+        let _closed = writeln!(std::io::stderr(), "{}", super::text::printable(text));
     }
 }
 
@@ -122,7 +122,7 @@ impl Observer for Json {
     }
 
     fn note(&mut self, text: &str) {
-        let _closed = writeln!(std::io::stderr(), "{}", super::table::printable(text));
+        let _closed = writeln!(std::io::stderr(), "{}", super::text::printable(text));
     }
 }
 
@@ -188,7 +188,7 @@ impl Observer for Bars {
     }
 
     fn note(&mut self, text: &str) {
-        for text in super::table::printable(text).lines() {
+        for text in super::text::printable(text).lines() {
             // A terminal that is gone does not stop the work.
             let _closed = self.all.println(text);
         }

@@ -1,6 +1,6 @@
 //! `swarm status` as tables.
 
-use super::table::{line, table};
+use super::text::{line, table};
 use crate::core::status::{DroneState, Status};
 
 /// The whole status as text.
