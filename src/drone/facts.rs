@@ -52,6 +52,8 @@ pub struct Facts {
     pub programs: BTreeSet<Program>,
     /// Its Portage; none where there is no `emerge`.
     pub portage: Option<PortageFacts>,
+    /// Why files cannot be carried there and back; none where they can.
+    pub files_fault: Option<String>,
 }
 
 /// A program that a drone or driver needs.
@@ -133,14 +135,26 @@ pub async fn gather(host: &dyn Host, workdir: &RemoteDirectory) -> Result<Facts,
     let asked = seconds(SystemTime::now());
     let output = host.run(&script).await?;
     let answered = seconds(SystemTime::now());
-    parse(&String::from_utf8_lossy(&output.stdout), asked..=answered).map_err(|problem| HostError {
+    let facts = parse(&String::from_utf8_lossy(&output.stdout), asked..=answered).map_err(|problem| HostError {
         host: host.name().clone(),
         kind: HostErrorKind::Failed,
         message: format!(
             "asking for its facts: {problem}; run `swarm exec --on {} -- uname -a` to see it",
             host.name()
         ),
-    })
+    })?;
+    Ok(Facts { files_fault: files_fault(host).await?, ..facts })
+}
+
+/// Why a file that is on every system cannot be read; commands may work where SFTP does not.
+async fn files_fault(host: &dyn Host) -> Result<Option<String>, HostError> {
+    match host.read_from("/etc/passwd", 0, 1).await {
+        Ok(_) => Ok(None),
+        Err(error) if error.kind == HostErrorKind::Failed => Ok(Some(error.message)),
+        // An SFTP server that ends at once looks like a loss; but then the host itself is still there.
+        Err(error) if error.kind == HostErrorKind::Lost => host.connect().await.map(|()| Some(error.message)),
+        Err(error) => Err(error),
+    }
 }
 
 fn seconds(moment: SystemTime) -> i64 {
@@ -242,6 +256,7 @@ fn parse(stdout: &str, ours: std::ops::RangeInclusive<i64>) -> Result<Facts, Fac
         temporary_free_mib: answer.mebibytes("temporary_free"),
         portage: programs.contains(&Program::Emerge).then(|| answer.portage()),
         programs,
+        files_fault: None,
     })
 }
 

@@ -95,10 +95,16 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let word = plain(word);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&word, &plain(candidate)), candidate))
+        .map(|candidate| (likeness(&word, &plain(candidate)), candidate))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate)
+}
+
+/// Jaro-Winkler does not see that two letters of a short word were exchanged; one slip of the finger is alike enough.
+fn likeness(word: &str, candidate: &str) -> f64 {
+    let slip = word.len() > 2 && strsim::osa_distance(word, candidate) == 1;
+    strsim::jaro_winkler(word, candidate).max(if slip { ALIKE } else { 0.0 })
 }
 
 /// The help for a word that is none of the candidates: the nearest one, or all of them.
@@ -122,6 +128,7 @@ mod tests {
             ("addr", "did you mean `address`?"),
             ("clean-room", "did you mean `clean_room`?"),
             ("Cores", "did you mean `cores`?"),
+            ("jbos", "did you mean `jobs`?"),
             ("xyz", "there are: address, cores, clean_room, jobs"),
         ] {
             assert_eq!(did_you_mean(word, words).as_deref(), Some(help), "{word}");

@@ -100,6 +100,12 @@ fn item(text: &str) -> Result<Item, SelectError> {
 }
 
 impl Selection {
+    /// All items of several selections; none where there is no selection.
+    pub fn joined(selections: &[Self]) -> Option<Self> {
+        let items: Vec<Item> = selections.iter().flat_map(|selection| selection.items.clone()).collect();
+        (!items.is_empty()).then_some(Self { items })
+    }
+
     /// The hosts that are meant, by name, among those that `may` be chosen.
     ///
     /// # Errors

@@ -125,9 +125,19 @@ impl Table {
     /// # Errors
     /// Standard output cannot be written.
     pub fn print(&self) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(self.render(out.is_terminal() && wants_colour()).as_bytes())?;
-        out.flush()
+        write_out(&self.render(io::stdout().is_terminal() && wants_colour()))
+    }
+}
+
+/// Writes to standard output; a reader that has seen enough is no fault of ours.
+///
+/// # Errors
+/// Standard output cannot be written for another reason.
+pub fn write_out(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
     }
 }
 

@@ -37,12 +37,14 @@ pub enum Place {
 }
 
 /// Something to mend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
     /// Scripts do not run as root.
     NotRoot,
     /// A program is missing.
     NoProgram(Program),
+    /// Files cannot be carried there and back, for this reason.
+    NoFiles(String),
     /// `emerge` is there and does not start.
     BrokenPortage,
     /// No Python has Portage's modules.
@@ -68,6 +70,7 @@ impl Finding {
         match self {
             Self::NotRoot
             | Self::NoProgram(_)
+            | Self::NoFiles(_)
             | Self::BrokenPortage
             | Self::NoPython
             | Self::WorkdirNotWritable
@@ -88,6 +91,7 @@ impl Finding {
                     .to_owned()
             }
             Self::NoProgram(program) => format!("install it there: emerge --oneshot {}", program.package()),
+            Self::NoFiles(_) => "see that its sshd_config has a line: Subsystem sftp internal-sftp".to_owned(),
             Self::BrokenPortage => "run `emerge --version` there and mend what it says".to_owned(),
             Self::NoPython => "reinstall Portage there for a Python that it has: emerge --oneshot sys-apps/portage".to_owned(),
             Self::WorkdirNotWritable => "mount it writable, or set another workdir in the inventory".to_owned(),
@@ -106,6 +110,7 @@ impl fmt::Display for Finding {
         match self {
             Self::NotRoot => formatter.write_str("scripts do not run as root"),
             Self::NoProgram(program) => write!(formatter, "there is no {}", program.name()),
+            Self::NoFiles(reason) => write!(formatter, "files cannot be carried there: {reason}"),
             Self::BrokenPortage => formatter.write_str("emerge is there and does not start"),
             Self::NoPython => formatter.write_str("no Python there has Portage's modules"),
             Self::WorkdirNotWritable => formatter.write_str("the workdir cannot be written"),
@@ -149,14 +154,22 @@ fn access(facts: &Facts, findings: &mut Vec<Finding>) {
     if !facts.root {
         findings.push(Finding::NotRoot);
     }
+    if let Some(reason) = &facts.files_fault {
+        findings.push(Finding::NoFiles(reason.clone()));
+    }
     if !facts.workdir_writable {
         findings.push(Finding::WorkdirNotWritable);
     }
 }
 
 fn programs(facts: &Facts, needed: &[Program], findings: &mut Vec<Finding>) {
-    let missing = needed.iter().filter(|program| !facts.programs.contains(program));
-    findings.extend(missing.map(|program| Finding::NoProgram(*program)));
+    let mut missing: Vec<Program> =
+        needed.iter().copied().filter(|program| !facts.programs.contains(program)).collect();
+    // Where there is no emerge, all of Portage is missing.
+    if missing.contains(&Program::Emerge) {
+        missing.retain(|program| *program != Program::Portageq);
+    }
+    findings.extend(missing.into_iter().map(Finding::NoProgram));
 }
 
 fn portage(facts: &Facts, findings: &mut Vec<Finding>) {

@@ -21,8 +21,8 @@ place() {
 	place=$1
 	while [ ! -e "$place" ] && [ "$place" != / ]; do place=$(dirname "$place"); done
 }
-# With -P the last line is: device, blocks, used, free, used%, mount point; only the last two have blanks around a %.
-free() { df -Pk "$1" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\) *[0-9][0-9]*% .*/\1/p'; }
+# With -P the last line is: device, blocks, used, free, used%, mount point; the free ones are the number before the one with a %.
+free() { df -Pk "$1" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p'; }
 place "$workdir"
 fact workdir_free "$(free "$place")"
 if [ -d "$place" ] && [ -w "$place" ] && [ -x "$place" ]; then fact workdir_writable yes; fi

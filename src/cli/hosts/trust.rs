@@ -1,0 +1,164 @@
+//! `swarm hosts trust`: records a host's first keys, once the operator has compared their fingerprints.
+//!
+//! Hosts behind a jump host come after it, since one has to get in there first. A host for which any key is pinned is
+//! left as it is: where the pinned key is among those that it shows, it is trusted already; where it is not, the host
+//! is refused and the operator told how to find out.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::Context;
+use clap::Args;
+use futures::future::join_all;
+
+use super::Named;
+use crate::cli::exit::Exit;
+use crate::inventory::{Host, Inventory};
+use crate::ssh::known_hosts::{KnownHosts, Pin, Verdict, fingerprint, host_name, record};
+use crate::ssh::{self, Destination, LOCAL, OfferedKey};
+use crate::ui::table::escaped;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    named: Named,
+    /// Record without asking: the fingerprints have been compared, or the network is trusted
+    #[arg(long)]
+    yes: bool,
+}
+
+pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    anyhow::ensure!(!arguments.named.hosts.is_empty(), "name the hosts to trust: NAME, GLOB*, @TAG or %NETWORK");
+    let hosts = arguments.named.select(inventory)?;
+    let mut all = true;
+    for round in rounds(&hosts, inventory) {
+        let offers = join_all(round.iter().map(offered)).await;
+        for (destination, offer) in round.iter().zip(offers) {
+            match offer.and_then(|keys| settle(destination, &keys, arguments.yes)) {
+                Ok(outcome) => eprintln!("{}: {outcome}", destination.name),
+                Err(error) => {
+                    all = false;
+                    eprintln!("{}: {}", destination.name, escaped(&format!("{error:#}")));
+                }
+            }
+        }
+    }
+    Ok(if all { Exit::Done } else { Exit::Impossible })
+}
+
+/// The hosts by the number of jumps before them, so that a jump host's key is there when it is gone through.
+fn rounds(hosts: &[&Host], inventory: &Inventory) -> Vec<Vec<Destination>> {
+    let mut rounds: Vec<Vec<Destination>> = Vec::new();
+    for host in hosts {
+        let destination = inventory.destination_of(host);
+        let jumps = std::iter::successors(destination.jump.as_deref(), |jump| jump.jump.as_deref()).count();
+        rounds.resize_with(rounds.len().max(jumps + 1), Vec::new);
+        if let Some(round) = rounds.get_mut(jumps) {
+            round.push(destination);
+        }
+    }
+    rounds
+}
+
+async fn offered(destination: &Destination) -> anyhow::Result<Vec<OfferedKey>> {
+    if destination.addresses == [LOCAL] {
+        return Ok(Vec::new());
+    }
+    ssh::host_keys(destination).await.map_err(|error| anyhow::anyhow!(error.message))
+}
+
+/// Records what a host offers, or says why not.
+fn settle(destination: &Destination, keys: &[OfferedKey], yes: bool) -> anyhow::Result<String> {
+    if keys.is_empty() {
+        return Ok("this machine itself; it needs no host key".to_owned());
+    }
+    let known = KnownHosts::read(&destination.known_hosts)
+        .with_context(|| format!("cannot use {}", destination.known_hosts.display()))?;
+    if standing(destination, keys, &known)? == Standing::Trusted {
+        return Ok("trusted already".to_owned());
+    }
+    for offer in keys {
+        eprintln!("{}: {} {} at {}", destination.name, offer.key.algorithm(), fingerprint(&offer.key), offer.address);
+    }
+    if !yes && !agreed(destination)? {
+        anyhow::bail!("not recorded");
+    }
+    for offer in keys {
+        record(&destination.known_hosts, &offer.address, destination.port, &offer.key)
+            .with_context(|| format!("cannot record its key in {}", destination.known_hosts.display()))?;
+    }
+    Ok(format!("recorded in {}", destination.known_hosts.display()))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    Trusted,
+    New,
+}
+
+/// Whether a host is trusted or new.
+///
+/// # Errors
+/// A key is revoked, or others than these are pinned for one of its addresses or for its name.
+fn standing(destination: &Destination, keys: &[OfferedKey], known: &KnownHosts) -> anyhow::Result<Standing> {
+    let names = || destination.addresses.iter().map(String::as_str).chain([destination.name.as_str()]);
+    for offer in keys {
+        if names().any(|name| known.revoked(name, destination.port, &offer.key).is_some()) {
+            anyhow::bail!(
+                "refused: {} {} is revoked in {}; give the host a new key, or remove that line if it is wrong",
+                offer.key.algorithm(),
+                fingerprint(&offer.key),
+                known.path().display()
+            );
+        }
+    }
+    let mut trusted = false;
+    for name in names() {
+        let verdicts: Vec<Verdict> = keys.iter().map(|offer| known.check(name, destination.port, &offer.key)).collect();
+        if verdicts.contains(&Verdict::Known) {
+            trusted = true;
+        } else if let Some(expected) = verdicts.iter().find_map(pins) {
+            anyhow::bail!(changed(destination, name, keys, expected, known));
+        }
+    }
+    Ok(if trusted { Standing::Trusted } else { Standing::New })
+}
+
+fn pins(verdict: &Verdict) -> Option<&[Pin]> {
+    match verdict {
+        Verdict::Changed { expected, .. } => Some(expected),
+        Verdict::Known | Verdict::Unknown { .. } | Verdict::Revoked { .. } => None,
+    }
+}
+
+fn changed(destination: &Destination, name: &str, keys: &[OfferedKey], expected: &[Pin], known: &KnownHosts) -> String {
+    let file = known.path().display();
+    let pinned =
+        expected.iter().map(|pin| format!("\n  pinned: {} {} ({file}:{})", pin.algorithm, pin.fingerprint, pin.line));
+    let offered =
+        keys.iter().map(|offer| format!("\n  offered: {} {}", offer.key.algorithm(), fingerprint(&offer.key)));
+    format!(
+        "refused: other keys are pinned for {name}: the host was installed anew, or another machine answers in its \
+         place{}{}\n  find out which; only if the new key is right, remove the old one: ssh-keygen -R '{}' -f {file}, \
+         then: swarm hosts trust {}",
+        pinned.collect::<String>(),
+        offered.collect::<String>(),
+        host_name(name, destination.port),
+        destination.name,
+    )
+}
+
+/// Asks the operator, where there is one.
+fn agreed(destination: &Destination) -> anyhow::Result<bool> {
+    let mut input = std::io::stdin().lock();
+    anyhow::ensure!(
+        input.is_terminal(),
+        "not recorded: nobody can be asked here. Compare the fingerprints with the host's own (there: ssh-keygen -lf \
+         /etc/ssh/ssh_host_ed25519_key.pub), then: swarm hosts trust --yes {}",
+        destination.name
+    );
+    eprint!("{}: are these the host's own keys? [y/N] ", destination.name);
+    std::io::stderr().flush().context("cannot write to standard error")?;
+    let mut answer = String::new();
+    input.read_line(&mut answer).context("cannot read the answer")?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
