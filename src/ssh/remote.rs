@@ -65,6 +65,16 @@ impl Purpose<'_> {
             }
         }
     }
+
+    /// Whether a refusal may mean that the connection has too many channels. sshd answers "connect failed" to a session
+    /// beyond MaxSessions; to a tunnel that is the truth.
+    fn is_full(self, failure: &ChannelOpenFailure) -> bool {
+        match failure {
+            ChannelOpenFailure::ResourceShortage => true,
+            ChannelOpenFailure::ConnectFailed => matches!(self, Self::Session),
+            _ => false,
+        }
+    }
 }
 
 impl RemoteHost {
@@ -113,17 +123,21 @@ impl RemoteHost {
 
     /// Opens a channel, on a new connection where the one at hand turns out to be lost (once) or full.
     async fn channel(&self, lane: Lane, purpose: Purpose<'_>) -> Result<(Place, Channel<Msg>), HostError> {
-        let (mut losses, mut refusals) = (0, 0);
+        let (mut losses, mut refusals, mut refusals_at_once) = (0, 0, 0);
         loop {
             let place = self.lane(lane).place().await?;
             let fault = match timeout(CHANNEL_TIMEOUT, purpose.open(&place)).await {
                 Ok(Ok(channel)) => return Ok((place, channel)),
                 Ok(Err(russh::Error::ChannelOpenFailure(failure))) => {
                     refusals += 1;
-                    if place.refused() && refusals < REFUSALS && may_pass(&failure) {
+                    // A connection that refuses its only channel may still count one that was just closed.
+                    if !place.refused() {
+                        refusals_at_once += 1;
+                    }
+                    if refusals < REFUSALS && refusals_at_once < 2 && purpose.is_full(&failure) {
                         continue;
                     }
-                    return Err(self.refused(&failure));
+                    return Err(self.refused(purpose, &failure));
                 }
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => format!("no answer within {CHANNEL_TIMEOUT:?}"),
@@ -137,15 +151,15 @@ impl RemoteHost {
         }
     }
 
-    fn refused(&self, failure: &ChannelOpenFailure) -> HostError {
-        let cure = match failure {
-            ChannelOpenFailure::ConnectFailed => "the address cannot be reached from there",
-            ChannelOpenFailure::AdministrativelyProhibited => {
-                "see AllowTcpForwarding, PermitOpen and MaxSessions in its sshd_config"
-            }
-            _ => "see MaxSessions in its sshd_config",
+    fn refused(&self, purpose: Purpose<'_>, failure: &ChannelOpenFailure) -> HostError {
+        let said = printable(failure.description());
+        let text = match purpose {
+            Purpose::Session => format!("sshd refuses a session ({said}): see MaxSessions in its sshd_config"),
+            Purpose::Tunnel { address, port } => format!(
+                "sshd does not lead on to {address} port {port} ({said}): see that the address can be reached from \
+                 there, and AllowTcpForwarding in its sshd_config"
+            ),
         };
-        let text = format!("sshd refuses a channel ({}): {cure}", printable(failure.description()));
         self.error(HostErrorKind::Failed, text)
     }
 
@@ -202,12 +216,6 @@ const SFTP_SERVERS: [&str; 6] = [
     "/usr/libexec/openssh/sftp-server",
     "/usr/libexec/sftp-server",
 ];
-
-/// Whether a refusal may come from too many channels on the connection. sshd answers "connect failed" to a session
-/// beyond MaxSessions.
-fn may_pass(failure: &ChannelOpenFailure) -> bool {
-    matches!(failure, ChannelOpenFailure::ConnectFailed | ChannelOpenFailure::ResourceShortage)
-}
 
 #[async_trait]
 impl Host for RemoteHost {
