@@ -108,7 +108,13 @@ async fn at_most_eight_commands_share_a_connection() {
     let text = script();
     let results = futures::future::join_all((0..20).map(|_| host.run(&text))).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
-    assert_eq!(fake.connections(), 3);
+    assert_eq!((fake.connections(), fake.open_connections()), (3, 3));
+    // Those that nobody needs any more close after a while, and the last stays.
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(fake.open_connections(), 1);
+    drop(host);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(fake.open_connections(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,4 +275,15 @@ async fn a_transfer_does_not_delay_commands() {
         output = host.run(&script) => assert_eq!(output.unwrap().status, 0),
     }
     assert_eq!(fake.connections(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_host_fails_for_all_who_wait_with_one_attempt() {
+    let fake = FakeHost::new("tarn").dead();
+    let host = fake.host();
+    let text = script();
+    let begin = tokio::time::Instant::now();
+    let results = futures::future::join_all((0..50).map(|_| host.run(&text))).await;
+    assert!(results.iter().all(|result| matches!(result, Err(error) if error.kind == HostErrorKind::Unreachable)));
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
 }

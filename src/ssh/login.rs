@@ -35,24 +35,27 @@ pub(crate) async fn login(handle: &mut Handle<Guard>, destination: &Destination)
         Some(path) => attempt.file(path).await,
         None => attempt.agent_then_usual_files().await,
     };
+    let tried = std::mem::take(&mut attempt.tried);
+    let gone = handle.is_closed();
     match accepted {
         Ok(true) => Ok(()),
-        Ok(false) => Err(refused(destination, &attempt.tried)),
-        Err(error) => Err(HostError::new(
+        Err(error) if tried.is_empty() => Err(HostError::new(
             &destination.name,
             HostErrorKind::Unreachable,
             format!("the connection broke during the login: {}", printable(&error.to_string())),
         )),
+        Ok(false) | Err(_) => Err(refused(destination, &tried, gone)),
     }
 }
 
-fn refused(destination: &Destination, tried: &[String]) -> HostError {
+fn refused(destination: &Destination, tried: &[String], gone: bool) -> HostError {
     let list = if tried.is_empty() { "no key was found".to_owned() } else { tried.join("\n  ") };
+    let end = if gone { "\n  then sshd closed the connection: it takes only so many keys (MaxAuthTries)" } else { "" };
     HostError::new(
         &destination.name,
         HostErrorKind::Authentication,
         format!(
-            "no key is accepted for user {}:\n  {list}\n  add one to the host's authorized_keys, or set `user` and \
+            "no key is accepted for user {}:\n  {list}{end}\n  add one to the host's authorized_keys, or set `user` and \
              `identity` in the inventory",
             destination.user
         ),

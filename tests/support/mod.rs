@@ -11,6 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -78,9 +79,12 @@ pub struct Shared {
     /// Every script that ran, in order.
     scripts: Mutex<Vec<String>>,
     lines: Mutex<Vec<Line>>,
+    /// Connections that are open now.
+    alive: AtomicUsize,
     key: PrivateKey,
     /// How many channels a connection may have, as sshd's MaxSessions.
     sessions: usize,
+    dead: bool,
 }
 
 /// A fake host.
@@ -109,8 +113,10 @@ impl FakeHost {
             faults: Mutex::default(),
             scripts: Mutex::default(),
             lines: Mutex::default(),
+            alive: AtomicUsize::new(0),
             key,
             sessions: 10,
+            dead: false,
         };
         Self { shared: Arc::new(shared), name: name.to_owned(), directory, stall_timeout: Duration::from_secs(60) }
     }
@@ -128,6 +134,11 @@ impl FakeHost {
     /// Refuses more channels than this on one connection.
     pub fn sessions(self, sessions: usize) -> Self {
         self.setting(|shared| shared.sessions = sessions)
+    }
+
+    /// Accepts connections and never says a word.
+    pub fn dead(self) -> Self {
+        self.setting(|shared| shared.dead = true)
     }
 
     /// A transfer that moves no byte for this long has failed.
@@ -159,6 +170,11 @@ impl FakeHost {
     /// How many connections were made to it so far.
     pub fn connections(&self) -> usize {
         self.shared.lines.lock().unwrap().len()
+    }
+
+    /// How many connections to it are open.
+    pub fn open_connections(&self) -> usize {
+        self.shared.alive.load(Ordering::Relaxed)
     }
 
     /// Breaks all of its connections.
@@ -221,6 +237,9 @@ impl Dialer for Door {
         let (near, far) = tokio::io::duplex(PIPE);
         let line = Line::default();
         self.0.lines.lock().unwrap().push(line.clone());
+        if self.0.dead {
+            line.freeze();
+        }
         let config = server::Config {
             keys: vec![self.0.key.clone()],
             auth_rejection_time: Duration::ZERO,
@@ -231,10 +250,13 @@ impl Dialer for Door {
         };
         let connection =
             Connection { shared: self.0.clone(), line: line.clone(), channels: HashMap::new(), open: Arc::default() };
+        let shared = self.0.clone();
         tokio::spawn(async move {
+            shared.alive.fetch_add(1, Ordering::Relaxed);
             if let Ok(session) = server::run_stream(Arc::new(config), line.over(far), connection).await {
                 let _ = session.await;
             }
+            shared.alive.fetch_sub(1, Ordering::Relaxed);
         });
         Ok(Box::new(near))
     }
