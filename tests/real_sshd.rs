@@ -12,7 +12,7 @@ use swarm::ssh::{Become, Chunk, Destination, Host, HostErrorKind, RemoteHost, Sc
 #[path = "support/sshd.rs"]
 mod sshd;
 
-use sshd::{Sshd, keygen, ssh_keygen};
+use sshd::{Sshd, WITHIN, keygen, run_within, ssh_keygen};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_runs_and_its_output_and_status_come_back() {
@@ -234,10 +234,6 @@ async fn a_certificate_beside_the_key_lets_us_in() {
     }
 }
 
-/// The variable that tells [`login_with_the_agent`] which directory it is to work in; the agent's own variable cannot
-/// be set within a process that has threads, so that test runs in one of its own.
-const AGENT_TEST: &str = "SWARM_TEST_AGENT";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_signs_for_us_also_where_the_named_file_is_encrypted() {
     let sshd = Sshd::start();
@@ -247,13 +243,9 @@ async fn the_agent_signs_for_us_also_where_the_named_file_is_encrypted() {
     let added = (0..500).map(|_| add()).find(|output| output.status.success());
     // From here on only the agent knows the key.
     ssh_keygen(&["-p", "-N", "secret", "-f", &sshd.text_path("identity")]);
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "login_with_the_agent", "--nocapture"])
-        .env("SSH_AUTH_SOCK", &socket)
-        .env("HOME", sshd.directory.path())
-        .env(AGENT_TEST, format!("{} {}", sshd.port, sshd.directory.path().display()))
-        .output()
-        .unwrap();
+    let within = format!("{} {}", sshd.port, sshd.directory.path().display());
+    let home = sshd.directory.path().to_str().unwrap();
+    let output = run_within("login_with_the_agent", &within, &[("SSH_AUTH_SOCK", &socket), ("HOME", home)]);
     agent.kill().unwrap();
     agent.wait().unwrap();
     assert!(added.is_some(), "the agent took no key");
@@ -263,7 +255,7 @@ async fn the_agent_signs_for_us_also_where_the_named_file_is_encrypted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn login_with_the_agent() {
-    let Ok(setting) = std::env::var(AGENT_TEST) else { return };
+    let Ok(setting) = std::env::var(WITHIN) else { return };
     let (port, directory) = setting.split_once(' ').unwrap();
     let named = Destination {
         name: "tarn".parse().unwrap(),
@@ -358,4 +350,36 @@ async fn a_sudo_that_wants_a_password_is_named_with_its_cure() {
         assert_eq!(error.kind, HostErrorKind::Failed);
         assert!(error.message.contains("a password is required") && error.message.contains("NOPASSWD"), "{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_this_machine_go_through_sudo_too() {
+    let sshd = Sshd::with_sudo("printf '%s\\n' \"$*\" >>\"${0%/*}/log\"; shift 2; exec \"$@\"");
+    let directory = sshd.directory.path().to_str().unwrap();
+    let path = format!("{directory}:{}", std::env::var("PATH").unwrap());
+    let output = run_within("this_machine_as_root", directory, &[("PATH", &path)]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read(sshd.path("copy")).unwrap(), b"content");
+    assert!(fs::read_to_string(sshd.path("log")).unwrap().contains("sftp-server"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn this_machine_as_root() {
+    let Ok(directory) = std::env::var(WITHIN) else { return };
+    let destination = Destination {
+        name: "here".parse().unwrap(),
+        addresses: vec!["local".to_owned()],
+        port: 22,
+        user: sshd::user(),
+        become_root: Some(Become::Sudo),
+        identity: None,
+        known_hosts: Path::new(&directory).join("known_hosts"),
+        jump: None,
+        stall_timeout: std::time::Duration::from_secs(60),
+    };
+    let host = swarm::ssh::host(&destination);
+    let (file, copy) = (format!("{directory}/file"), Path::new(&directory).join("copy"));
+    host.write(&file, b"content", 0o600).await.unwrap();
+    assert_eq!(host.read(&file, 7).await.unwrap().unwrap(), b"content");
+    assert_eq!(host.download(&file, &copy).await.unwrap(), 7);
 }

@@ -18,7 +18,7 @@ use crate::ssh::error::printable;
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::Jump;
 use crate::ssh::pool::{Opener, Place, Pool};
-use crate::ssh::sftp::Sftp;
+use crate::ssh::sftp::{self, Sftp};
 use crate::ssh::{exec, shell};
 
 /// An open connection has this long to answer when it is asked whether it is still there.
@@ -37,8 +37,8 @@ pub struct RemoteHost {
     bulk: Arc<Pool>,
     /// The session for small files, kept open.
     files: tokio::sync::Mutex<Option<Arc<Sftp>>>,
-    /// Where the SFTP server is, where it must be started through sudo or doas.
-    sftp_server: OnceCell<String>,
+    /// What starts the SFTP server, where it must be started through sudo or doas.
+    sftp_command: OnceCell<String>,
 }
 
 impl fmt::Debug for RemoteHost {
@@ -91,7 +91,7 @@ impl RemoteHost {
             control: Arc::new(Pool::new(opener.clone(), Lane::Control)),
             bulk: Arc::new(Pool::new(opener, Lane::Bulk)),
             files: tokio::sync::Mutex::new(None),
-            sftp_server: OnceCell::new(),
+            sftp_command: OnceCell::new(),
         }
     }
 
@@ -177,25 +177,15 @@ impl RemoteHost {
     }
 
     async fn sftp(&self, lane: Lane) -> Result<Sftp, HostError> {
-        let program = match self.destination.become_root {
+        let command = match self.destination.become_root {
             None => None,
-            Some(_) => {
-                let path = self.sftp_server.get_or_try_init(|| self.find_sftp_server()).await?;
-                Some(format!("exec {}{path}", shell::prefix(self.destination.become_root)))
+            Some(become_root) => {
+                let find = || sftp::privileged_command(self, become_root);
+                Some(self.sftp_command.get_or_try_init(find).await?.clone())
             }
         };
         let (place, channel) = self.session(lane).await?;
-        Sftp::open(&self.destination, place, channel, program).await
-    }
-
-    /// Where the SFTP server is. It is run as a command of its own only to be run as root; the path is from our list
-    /// and nothing that the host made up.
-    async fn find_sftp_server(&self) -> Result<String, HostError> {
-        let list = SFTP_SERVERS.join(" ");
-        let script = format!("for path in {list}; do [ -x \"$path\" ] && echo \"$path\" && exit 0; done; exit 0");
-        let output = self.run(&Script::new(script)).await?;
-        let found = String::from_utf8_lossy(&output.stdout);
-        Ok(SFTP_SERVERS.iter().find(|path| **path == found.trim()).copied().unwrap_or("sftp-server").to_owned())
+        Sftp::open(&self.destination, place, channel, command).await
     }
 }
 
@@ -206,16 +196,6 @@ pub(crate) fn dialer(destination: &Destination) -> Arc<dyn Dialer> {
         Some(jump) => Arc::new(Jump::through(jump)),
     }
 }
-
-/// Where the distributions put OpenSSH's SFTP server, Gentoo first.
-const SFTP_SERVERS: [&str; 6] = [
-    "/usr/lib/misc/sftp-server",
-    "/usr/lib64/misc/sftp-server",
-    "/usr/lib/openssh/sftp-server",
-    "/usr/lib/ssh/sftp-server",
-    "/usr/libexec/openssh/sftp-server",
-    "/usr/libexec/sftp-server",
-];
 
 #[async_trait]
 impl Host for RemoteHost {

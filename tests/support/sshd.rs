@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use swarm::ssh::Destination;
@@ -159,4 +159,18 @@ fn listen(path: &Path, port: u16, extra: &str) -> Option<Child> {
     }
     let _ = child.wait();
     None
+}
+
+/// The variable that tells a test that it is run by another one, and with what. Environment variables cannot be set
+/// safely in a process that has threads, so what depends on them runs in one of its own.
+pub const WITHIN: &str = "SWARM_TEST_WITHIN";
+
+/// Runs another test of the same file in a process of its own, with these variables.
+pub fn run_within(test: &str, within: &str, variables: &[(&str, &str)]) -> Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(WITHIN, within)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
 }
