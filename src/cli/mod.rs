@@ -66,12 +66,21 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = runtime.block_on(run(cli)).unwrap_or_else(|error| {
-        eprintln!("swarm: {error:#}");
+        eprintln!("swarm: {}", chain(&error));
         Exit::of_error(&error)
     });
     // A transfer that was interrupted must not hold the exit up.
     runtime.shutdown_background();
     exit.into()
+}
+
+/// An error with its causes, as far as it does not name them itself.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text {
+        text if text.is_empty() => cause,
+        text if text.contains(&cause) => text,
+        text => format!("{text}: {cause}"),
+    })
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
