@@ -1,7 +1,9 @@
 //! The command line: one file a verb, with its options and its `run`; no logic.
 
+mod exec;
 mod exit;
 mod finalize;
+mod hosts;
 mod init_from_list;
 mod interrupt;
 mod logs;
@@ -50,6 +52,10 @@ enum Verb {
     Logs(logs::Arguments),
     /// Release what was received: staging to production, all or nothing
     Finalize(finalize::Arguments),
+    /// Show the fleet; check it, list its facts, trust its first host keys
+    Hosts(hosts::Arguments),
+    /// Run a command on many hosts at once
+    Exec(exec::Arguments),
 }
 
 /// Runs the command line of this process and gives the exit status.
@@ -92,5 +98,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Status(arguments) => status::run(&arguments, &inventory),
         Verb::Logs(arguments) => logs::run(&arguments, &inventory).await,
         Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,
+        Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
+        Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
     }
 }
