@@ -106,7 +106,7 @@ fn the_type_that_is_written_must_be_that_of_the_key() {
 
 /// A certificate for `principal`, valid from 1000 to 2000.
 fn certificate(authority: &PrivateKey, kind: CertType, principal: Option<&str>) -> Certificate {
-    let mut builder = Builder::new_with_random_nonce(&mut safe_rng(), &public_key(), 1000, 2000).unwrap();
+    let mut builder = Builder::new_with_random_nonce(&mut safe_rng(), public_key(), 1000, 2000).unwrap();
     builder.cert_type(kind).unwrap();
     match principal {
         Some(principal) => builder.valid_principal(principal).unwrap(),
