@@ -64,7 +64,7 @@ async fn files_are_written_whole_and_read_in_part() {
     }
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
     assert_eq!(host.read_from(remote, (3 << 20) - 2, 10).await.unwrap().unwrap(), [7, 7]);
-    assert_eq!(host.read_from(remote, 5 << 20, 10).await.unwrap().unwrap(), []);
+    assert!(host.read_from(remote, 5 << 20, 10).await.unwrap().unwrap().is_empty());
     assert_eq!(host.read(remote, 10).await.unwrap_err().kind, HostErrorKind::Failed);
     let error = host.write("/nowhere/file", b"", 0o600).await.unwrap_err();
     assert_eq!(error.kind, HostErrorKind::Failed);

@@ -1,8 +1,104 @@
 //! The command line: one file a verb, with its options and its `run`; no logic.
 
+mod exec;
+mod exit;
+mod finalize;
+mod hosts;
+mod init_from_list;
+mod interrupt;
+mod logs;
+mod plan;
+mod push;
+mod select;
+mod status;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::inventory::Inventory;
+use exit::Exit;
+
+/// A build farm for Gentoo: drones build over SSH, the packages come back as one release.
+#[derive(Debug, Parser)]
+#[command(
+    name = "swarm",
+    version,
+    max_term_width = 100,
+    after_help = "Exit status: 0 done; 1 it could not be done; 2 wrong \
+    usage; 3 some packages failed; 4 no usable drone; 5 all drones differ from the driver; 6 another controller is at \
+    work; 130 interrupted (builds go on; the next `swarm push` takes them up)."
+)]
+struct Cli {
+    /// The inventory: a file, or a directory of *.toml [default: $SWARM_INVENTORY, ./inventory, /etc/build-swarm/inventory]
+    #[arg(long, global = true, value_name = "FILE|DIR")]
+    inventory: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Plan, build, collect and verify packages; goes on with the open build where there is one
+    Push(push::Arguments),
+    /// Show what would be built, in what order; start nothing
+    Plan(plan::Arguments),
+    /// Queue exactly the packages of a list; start nothing
+    InitFromList(init_from_list::Arguments),
+    /// Show needed, delegated, received and failed packages, drones, release, and the next thing to do
+    Status(status::Arguments),
+    /// Show a package's build log
+    Logs(logs::Arguments),
+    /// Release what was received: staging to production, all or nothing
+    Finalize(finalize::Arguments),
+    /// Show the fleet; check it, list its facts, trust its first host keys
+    Hosts(hosts::Arguments),
+    /// Run a command on many hosts at once
+    Exec(exec::Arguments),
+}
 
 /// Runs the command line of this process and gives the exit status.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SWARM_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("swarm: cannot start: {error}");
+            return Exit::Impossible.into();
+        }
+    };
+    let exit = runtime.block_on(run(cli)).unwrap_or_else(|error| {
+        eprintln!("swarm: {}", chain(&error));
+        Exit::of_error(&error)
+    });
+    // A transfer that was interrupted must not hold the exit up.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+/// An error with its causes, as far as it does not name them itself.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text {
+        text if text.is_empty() => cause,
+        text if text.contains(&cause) => text,
+        text => format!("{text}: {cause}"),
+    })
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let inventory = Inventory::find(cli.inventory.as_deref())?;
+    match cli.verb {
+        Verb::Push(arguments) => push::run(arguments, inventory).await,
+        Verb::Plan(arguments) => plan::run(arguments, &inventory).await,
+        Verb::InitFromList(arguments) => init_from_list::run(arguments, inventory).await,
+        Verb::Status(arguments) => status::run(&arguments, &inventory),
+        Verb::Logs(arguments) => logs::run(&arguments, &inventory).await,
+        Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,
+        Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
+        Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
+    }
 }

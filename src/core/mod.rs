@@ -1,9 +1,17 @@
 //! The pure core: what a build is, what has happened to it, and what is to be done next.
 //!
-//! Nothing here knows a clock, a socket or a file: [`names`], [`package`] and [`plan`] are the words of the whole
-//! project, the rest is the state machine.
+//! Nothing here knows a clock, a socket or a file. [`names`], [`package`], [`plan`] and [`failure`] are the words of
+//! the whole project. The state machine is [`event`] (what can happen), [`state`] (what is known, changed by
+//! [`state::State::apply`] alone) and [`decide`] (what follows from it). [`status`] is the view that people get.
 
+pub mod decide;
+pub mod event;
 pub mod failure;
 pub mod names;
 pub mod package;
 pub mod plan;
+pub mod state;
+pub mod status;
+
+#[cfg(test)]
+mod simulation;

@@ -86,6 +86,16 @@ name!(
     "a host name"
 );
 name!(
+    /// A network's name in the inventory.
+    NetworkName,
+    "a network's name"
+);
+name!(
+    /// A tag that the inventory gives to hosts, so that they can be selected together.
+    Tag,
+    "a tag"
+);
+name!(
     /// A build: a set of wanted packages of one driver, worked off as one.
     BuildName,
     "a build's id"

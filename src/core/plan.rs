@@ -1,24 +1,34 @@
 //! A plan: what is to be built, and what each of it needs.
 //!
 //! The resolver names the packages in its merge order and the dependencies between them. A build can start a package
-//! once everything that it needs has been received, so the needs must be free of cycles. Every edge that runs against
-//! the merge order is left out: the resolver puts a package behind all that it needs wherever that can be done, so an
-//! edge against its order is part of a cycle, and is broken there just as Portage itself breaks it. Cost: linear in
-//! the edges.
+//! once everything that it needs has been received, so the needs must be free of cycles. Packages that need each
+//! other (in whatever way: a job merges its package, so what that needs to run has to be there, too) are worked off as
+//! one: none of them starts before all that any of them needs from outside, and then they follow one another in
+//! Portage's merge order, which is how Portage itself breaks the cycle. The first of them builds what it lacks of the
+//! others beside itself, and the others are then received with it.
+//!
+//! Cost: linear in packages and edges (Tarjan's strongly connected components, without recursion), but for cycles:
+//! each member of one carries the needs of all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
 use super::names::HostName;
-use super::package::{Cpv, Identity};
+use super::package::Identity;
 
-/// A package's place in its plan's merge order; indexes [`Plan::packages`].
+/// A package's place in its plan; indexes [`Plan::packages`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PackageIndex(pub u32);
 
 impl PackageIndex {
+    /// The place at this index; plans are far smaller than four thousand million packages.
+    pub fn at(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
     /// As an index into a slice.
     pub fn index(self) -> usize {
         self.0 as usize
@@ -66,7 +76,7 @@ pub struct PlannedPackage {
 pub struct Plan {
     /// The driver whose configuration it follows.
     pub driver: HostName,
-    /// The packages in Portage's merge order.
+    /// The packages, each behind all that it needs, cycles apart; otherwise in Portage's merge order.
     pub packages: Vec<PlannedPackage>,
     /// The dependencies between them, paths through installed packages contracted.
     pub edges: Vec<Edge>,
@@ -76,47 +86,146 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+/// What has to be received before each package starts, and which packages are in a cycle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// By package: what it needs directly, in ascending order; every one of them lies before it.
+    pub direct: Vec<Vec<PackageIndex>>,
+    /// The cycles, their members in merge order.
+    pub cycles: Vec<Vec<PackageIndex>>,
+}
+
 impl Plan {
-    /// For each package those that must have been received before it starts, without cycles, in ascending order.
-    pub fn needs(&self) -> Vec<Vec<PackageIndex>> {
-        let mut needs = vec![Vec::new(); self.packages.len()];
-        for edge in self.edges.iter().filter(|edge| edge.to < edge.from) {
-            if edge.kinds.iter().any(|kind| *kind != EdgeKind::RuntimePost) {
-                needs[edge.from.index()].push(edge.to);
+    /// Puts packages that the resolver names in merge order, with edges by that order, into the order of a plan.
+    pub fn in_order(mut self) -> Self {
+        let components = components(self.packages.len(), &self.edges);
+        let order = order(&components, &self.edges);
+        let mut place = vec![PackageIndex(0); order.len()];
+        for (new, old) in order.iter().enumerate() {
+            place[*old] = PackageIndex::at(new);
+        }
+        let mut packages: Vec<_> = self.packages.into_iter().map(Some).collect();
+        self.packages = order.iter().filter_map(|old| packages[*old].take()).collect();
+        for edge in &mut self.edges {
+            edge.from = place[edge.from.index()];
+            edge.to = place[edge.to.index()];
+        }
+        self.edges.sort_by_key(|edge| (edge.from, edge.to));
+        self
+    }
+
+    /// What has to be received before each package starts.
+    pub fn needs(&self) -> Needs {
+        let components = components(self.packages.len(), &self.edges);
+        let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (package, component) in components.iter().enumerate() {
+            members.entry(*component).or_default().push(package);
+        }
+        let mut direct = vec![Vec::new(); self.packages.len()];
+        for edge in &self.edges {
+            let component = components[edge.from.index()];
+            if component != components[edge.to.index()] {
+                for member in members.get(&component).into_iter().flatten() {
+                    direct[*member].push(edge.to);
+                }
             }
         }
-        for list in &mut needs {
+        let cycles: Vec<Vec<PackageIndex>> = members
+            .into_values()
+            .filter(|members| members.len() > 1)
+            .map(|members| members.into_iter().map(PackageIndex::at).collect())
+            .collect();
+        for cycle in &cycles {
+            for pair in cycle.windows(2) {
+                direct[pair[1].index()].push(pair[0]);
+            }
+        }
+        for list in &mut direct {
             list.sort_unstable();
             list.dedup();
         }
-        needs
+        Needs { direct, cycles }
     }
+}
 
-    /// The edges that run against the merge order, where a cycle was broken; those that may come later are none.
-    pub fn broken_edges(&self) -> impl Iterator<Item = &Edge> {
-        self.edges
-            .iter()
-            .filter(|edge| edge.to > edge.from && edge.kinds.iter().any(|kind| *kind != EdgeKind::RuntimePost))
+/// By package the number of its strongly connected component.
+fn components(size: usize, edges: &[Edge]) -> Vec<usize> {
+    const UNSEEN: usize = usize::MAX;
+    let mut targets = vec![Vec::new(); size];
+    for edge in edges {
+        targets[edge.from.index()].push(edge.to.index());
     }
-
-    /// The name people see for a package: its CPV, and its USE flags where another identity shares the CPV.
-    pub fn label(&self, package: PackageIndex) -> String {
-        let identity = &self.packages[package.index()].identity;
-        let shared = self.packages.iter().filter(|other| other.identity.cpv == identity.cpv).count() > 1;
-        if shared {
-            let flags: Vec<_> = identity.use_flags.iter().map(String::as_str).collect();
-            format!("{}[{}]", identity.cpv, flags.join(","))
-        } else {
-            identity.cpv.to_string()
+    let mut component = vec![UNSEEN; size];
+    let mut entered = vec![UNSEEN; size];
+    let mut lowest = vec![UNSEEN; size];
+    let mut stack = Vec::new();
+    let (mut clock, mut found) = (0, 0);
+    for root in 0..size {
+        // Each frame is a package and how many of its targets have been looked at.
+        let mut frames = vec![(root, 0)];
+        while let Some((package, next)) = frames.pop() {
+            if next == 0 {
+                if entered[package] != UNSEEN {
+                    continue;
+                }
+                entered[package] = clock;
+                lowest[package] = clock;
+                clock += 1;
+                stack.push(package);
+            } else {
+                let done = targets[package][next - 1];
+                if component[done] == UNSEEN {
+                    lowest[package] = lowest[package].min(lowest[done]);
+                }
+            }
+            if let Some(target) = targets[package].get(next) {
+                frames.push((package, next + 1));
+                frames.push((*target, 0));
+            } else if lowest[package] == entered[package] {
+                while let Some(member) = stack.pop() {
+                    component[member] = found;
+                    if member == package {
+                        break;
+                    }
+                }
+                found += 1;
+            }
         }
     }
+    component
+}
 
-    /// The packages with this CPV.
-    pub fn find(&self, cpv: &Cpv) -> impl Iterator<Item = PackageIndex> {
-        self.packages
-            .iter()
-            .enumerate()
-            .filter(move |(_, package)| package.identity.cpv == *cpv)
-            .filter_map(|(index, _)| u32::try_from(index).ok().map(PackageIndex))
+/// The packages so that each lies behind what it needs, the one that comes first in the given order first.
+fn order(components: &[usize], edges: &[Edge]) -> Vec<usize> {
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (package, component) in components.iter().enumerate() {
+        members.entry(*component).or_default().push(package);
     }
+    let mut waits_for: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let mut wanted_by: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for edge in edges {
+        let (from, to) = (components[edge.from.index()], components[edge.to.index()]);
+        if from != to && waits_for.entry(from).or_default().insert(to) {
+            wanted_by.entry(to).or_default().insert(from);
+        }
+    }
+    let first = |component: &usize| members.get(component).and_then(|members| members.first().copied());
+    let mut ready: BinaryHeap<_> = members
+        .keys()
+        .filter(|component| !waits_for.contains_key(component))
+        .map(|component| Reverse((first(component), *component)))
+        .collect();
+    let mut sorted = Vec::with_capacity(components.len());
+    while let Some(Reverse((_, component))) = ready.pop() {
+        sorted.extend(members.get(&component).into_iter().flatten().copied());
+        for waiting in wanted_by.remove(&component).into_iter().flatten() {
+            if let Some(left) = waits_for.get_mut(&waiting)
+                && left.remove(&component)
+                && left.is_empty()
+            {
+                ready.push(Reverse((first(&waiting), waiting)));
+            }
+        }
+    }
+    sorted
 }

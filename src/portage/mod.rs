@@ -1,1 +1,7 @@
-//! (to be written)
+//! What Portage says and makes: plans, binary packages, package indexes. Nothing here knows how a host is reached.
+
+pub mod gpkg;
+pub mod index;
+pub mod list;
+pub mod pretend;
+pub mod probe;

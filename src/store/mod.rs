@@ -1,1 +1,7 @@
-//! (to be written)
+//! What survives: the journal in SQLite, and the lock that lets one controller at a time write it.
+
+pub mod journal;
+pub mod lock;
+
+pub use journal::{Journal, StoreError};
+pub use lock::{Lock, LockError};

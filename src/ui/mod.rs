@@ -1,1 +1,8 @@
-//! (to be written)
+//! What people see: tables, progress, words. Tables go to standard output, progress and notes to standard error.
+
+pub mod plan;
+pub mod progress;
+pub mod release;
+pub mod status;
+pub mod table;
+pub mod text;

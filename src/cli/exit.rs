@@ -1,0 +1,53 @@
+//! The exit statuses of every verb.
+
+use std::process::ExitCode;
+
+use crate::controller::ControlError;
+use crate::core::decide::End;
+use crate::store::LockError;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// It could not be done.
+    Impossible = 1,
+    /// Some packages failed.
+    SomeFailed = 3,
+    /// No usable drone.
+    NoDrone = 4,
+    /// All drones differ from the driver.
+    AllDiffer = 5,
+    /// Another controller is at work.
+    Busy = 6,
+    /// Interrupted; builds go on.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The status that an error stands for.
+    pub fn of_error(error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<ControlError>() {
+            Some(ControlError::Lock(LockError::Busy { .. })) => Self::Busy,
+            _ => Self::Impossible,
+        }
+    }
+}
+
+impl From<End> for Exit {
+    fn from(end: End) -> Self {
+        match end {
+            End::Complete => Self::Done,
+            End::SomeFailed => Self::SomeFailed,
+            End::NoDrone => Self::NoDrone,
+            End::AllDiffer => Self::AllDiffer,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,125 @@
+//! `swarm push`: the main job.
+
+use anyhow::bail;
+use clap::Args;
+
+use super::exit::Exit;
+use super::interrupt::interrupt;
+use super::plan;
+use super::select::{Chosen, Selected};
+use crate::controller::run::{self, Finish};
+use crate::controller::{Session, finalize, install, now, planning};
+use crate::core::decide::End;
+use crate::core::event::{Event, Selection};
+use crate::core::names::BuildName;
+use crate::inventory::Inventory;
+use crate::ui;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    selected: Selected,
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Show the plan, start nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Release the build once all of it is received
+    #[arg(long)]
+    finalize: bool,
+    /// Release it, then update the driver's world from it
+    #[arg(long)]
+    install: bool,
+    /// Put another selection in the place of the open build; what both want is kept
+    #[arg(long)]
+    replace: bool,
+    /// Try the failed packages of the open build again
+    #[arg(long)]
+    retry_failed: bool,
+    /// Events as JSON, one a line, on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
+    let selection = arguments.selected.selection()?;
+    let drones = arguments.chosen.drones(&inventory)?;
+    if arguments.dry_run {
+        let selection = selection.unwrap_or(Selection::World);
+        let planned = planning::plan(&inventory, &selection).await?;
+        plan::show(&planned, drones.len(), arguments.json)?;
+        return Ok(Exit::Done);
+    }
+    let mut session = Session::open(inventory, ui::progress::observer(arguments.json)).await?;
+    if !open(&mut session, selection, arguments.replace).await? {
+        return Ok(Exit::Done);
+    }
+    if arguments.retry_failed {
+        session.record(&Event::RetryAsked { at: now() })?;
+    }
+    let end = match run::run(&mut session, &drones, interrupt()).await? {
+        Finish::Interrupted => {
+            let running = session.state().jobs.len();
+            session.note(&format!(
+                "interrupted: {running} builds go on at the drones; the next `swarm push` takes them up"
+            ));
+            return Ok(Exit::Interrupted);
+        }
+        Finish::Ended(end) => end,
+    };
+    for line in ui::progress::summary(session.state(), end) {
+        session.note(&line);
+    }
+    if end == End::Complete && (arguments.finalize || arguments.install) {
+        let released = finalize::finalize(&mut session, false)?;
+        for line in ui::release::lines(&released) {
+            session.note(&line);
+        }
+        if arguments.install {
+            eprint!("{}", ui::text::printable(&install::install(&session, &released.contents).await?));
+        }
+    }
+    Ok(end.into())
+}
+
+/// Makes sure that the build that was asked for is open; false where there is nothing to build.
+async fn open(session: &mut Session, selection: Option<Selection>, replace: bool) -> anyhow::Result<bool> {
+    let open = session.state().open_build().map(|build| (build.name.clone(), build.selection.clone()));
+    let selection = match (open, selection) {
+        (Some(_), None) => return Ok(true),
+        (Some((_, same)), Some(selection)) if same.is_resumed_by(&selection) && !replace => return Ok(true),
+        (Some((name, other)), Some(selection)) if !replace => bail!(
+            "build {name} of {other} is open, so {selection} was not begun: `swarm push` goes on with it, \
+             `swarm finalize` releases it, `--replace` puts the new selection in its place"
+        ),
+        (_, selection) => selection.unwrap_or(Selection::World),
+    };
+    let planned = planning::plan(&session.inventory, &selection).await?;
+    begin(session, selection, planned)
+}
+
+/// Opens a build of this plan.
+pub fn begin(session: &mut Session, selection: Selection, planned: planning::Planned) -> anyhow::Result<bool> {
+    for note in ui::plan::notes(&planned) {
+        session.note(&note);
+    }
+    if planned.plan.packages.is_empty() {
+        session.note("nothing is to be built: the driver has all of it");
+        return Ok(false);
+    }
+    let build = build_name(session)?;
+    session.record(&Event::BuildOpened { build, selection, plan: planned.plan, at: now() })?;
+    Ok(true)
+}
+
+/// Ids of builds sort by time: the moment, and a number where two began within one second.
+fn build_name(session: &Session) -> anyhow::Result<BuildName> {
+    let moment = jiff::Timestamp::from_second(now().0)?.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut name: BuildName = moment.parse()?;
+    let mut number = 1;
+    while session.state().builds.contains_key(&name) {
+        number += 1;
+        name = format!("{moment}-{number}").parse()?;
+    }
+    Ok(name)
+}

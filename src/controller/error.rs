@@ -1,0 +1,55 @@
+//! What stops a controller. Each message says what was being done and what the operator can do.
+
+use crate::core::names::HostName;
+use crate::core::state::Inconsistent;
+use crate::portage::probe::ProbeError;
+use crate::release::{ReleaseError, StagingError};
+use crate::ssh::HostError;
+use crate::store::{LockError, StoreError};
+
+/// What stops a controller.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Another controller is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The journal cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An event does not fit: a fault of this program.
+    #[error("cannot go on: {0}; this is a fault of swarm, please report it")]
+    Inconsistent(#[from] Inconsistent),
+    /// Staging cannot be used.
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    /// Production cannot be used.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// The driver cannot be reached.
+    #[error("cannot ask the driver for its plan: {0}")]
+    Driver(HostError),
+    /// The driver's Portage has no answer.
+    #[error("the driver {driver} has no plan for {what}. {source}\nNothing was started.")]
+    Plan {
+        /// The driver.
+        driver: HostName,
+        /// What was asked for.
+        what: String,
+        /// Why.
+        source: ProbeError,
+    },
+    /// Nothing would be built.
+    #[error("{0}")]
+    Nothing(String),
+    /// A file of our own cannot be read or written.
+    #[error("cannot {doing}: {source}")]
+    Local {
+        /// What was being done.
+        doing: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Something else, in words with its cure.
+    #[error("{0}")]
+    Refused(String),
+}

@@ -1,0 +1,369 @@
+//! One job, from its claim on the drone to its package in staging: a small state machine of its own.
+//!
+//! 1. *Claim*: what is in the job's directory says how far an earlier controller, or an earlier connection, came.
+//! 2. *Feed*: what the package needs is carried there as far as the drone has not merged it already.
+//! 3. *Compare*: the drone's own resolver is asked; an answer unlike the plan is `parity`.
+//! 4. *Prepare*: the needs are merged. A failure up to here is never the package's.
+//! 5. *Build*: detached; the watch reports its end, the log is kept as it grows.
+//! 6. *Collect*: fetched, verified, staged, written down; only then is the drone's copy removed.
+//!
+//! A lost connection repeats the step that it hit, until the drone has been away for too long.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::error::ControlError;
+use super::kept_log::KeptLog;
+use super::muster;
+use super::session::now;
+use crate::core::event::{JobOutcome, ReceivedFile};
+use crate::core::failure::{Failure, FailureClass};
+use crate::core::names::{BuildId, JobName, Timestamp};
+use crate::core::package::{Cpv, Identity};
+use crate::core::plan::PackageIndex;
+use crate::drone::job::{self, JobDirectory, Need, Progress, Task};
+use crate::drone::verdict;
+use crate::drone::watch::Watch;
+use crate::portage::index::Stanza;
+use crate::portage::probe::{Offer, Resolution};
+use crate::release::accept::{self, Rejection};
+use crate::release::{Staging, StagingError};
+use crate::ssh::{Host, HostError, HostErrorKind};
+
+/// A damaged copy is fetched so often in all.
+const FETCHES: u32 = 3;
+/// The first pause before a lost step is repeated; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// What a job tells the loop.
+#[derive(Debug)]
+pub enum Report {
+    /// A verified package is in staging. The drone's copy goes once this is answered.
+    Received {
+        /// The job.
+        job: JobName,
+        /// Which package.
+        package: PackageIndex,
+        /// The file.
+        file: ReceivedFile,
+        /// Answered when it is in the journal.
+        taken: oneshot::Sender<()>,
+    },
+    /// It is over.
+    Ended {
+        /// The job.
+        job: JobName,
+        /// How.
+        outcome: JobOutcome,
+    },
+    /// Something on this side keeps it from going on; the job stays where it is.
+    Stopped {
+        /// What.
+        error: ControlError,
+    },
+    /// A word for the operator.
+    Note(String),
+}
+
+/// All that a job needs to know.
+#[derive(Debug)]
+pub struct Work {
+    /// Its drone.
+    pub host: Arc<dyn Host>,
+    /// The watch over that drone's jobs.
+    pub watch: Arc<Watch>,
+    /// Its directory there.
+    pub directory: JobDirectory,
+    /// What to build.
+    pub task: Task,
+    /// The packages that it may bring, its own first, with what each has to be and its build id.
+    pub wanted: Vec<(PackageIndex, Identity, BuildId)>,
+    /// All planned packages, by name: what a drone may not build by itself.
+    pub planned: Arc<BTreeMap<Cpv, PackageIndex>>,
+    /// What it needs, in the order in which it is merged.
+    pub needs: Vec<Need>,
+    /// The header of the job's own package index.
+    pub header: BTreeMap<String, String>,
+    /// Where packages go.
+    pub staging: Arc<Staging>,
+    /// Where logs go.
+    pub logs: PathBuf,
+    /// The keyring for signed packages.
+    pub keyring: Option<PathBuf>,
+    /// After so long without the drone the job is lost.
+    pub lost_after: Duration,
+    /// The way to the loop.
+    pub reports: mpsc::Sender<Report>,
+}
+
+enum Stop {
+    Failed(Failure),
+    Local(ControlError),
+}
+
+impl From<StagingError> for Stop {
+    fn from(error: StagingError) -> Self {
+        Self::Local(error.into())
+    }
+}
+
+fn failure(class: FailureClass, reason: impl Into<String>) -> Stop {
+    Stop::Failed(Failure { class, reason: reason.into() })
+}
+
+/// Trouble that no repetition cures: here it stops everything, there it counts against the drone.
+fn settled(error: HostError) -> Stop {
+    match error.kind {
+        HostErrorKind::Local => Stop::Local(ControlError::Refused(error.to_string())),
+        HostErrorKind::Lost | HostErrorKind::Unreachable => failure(FailureClass::Lost, error.message),
+        HostErrorKind::Refused | HostErrorKind::Authentication | HostErrorKind::Failed => {
+            let full = error.message.contains("No space left") || error.message.contains("no space");
+            failure(if full { FailureClass::Resource } else { FailureClass::Transfer }, error.message)
+        }
+    }
+}
+
+impl Work {
+    /// Does the job and reports.
+    pub async fn run(self) {
+        let log = KeptLog::new(&self.logs, &self.task.manifest.identity.cpv, &self.directory.job);
+        let job = self.directory.job.clone();
+        let report = match self.steps(&log).await {
+            Ok(()) => Report::Ended { job, outcome: JobOutcome::Delivered },
+            Err(Stop::Failed(failure)) => {
+                let log = log.path().exists().then(|| log.name());
+                Report::Ended { job, outcome: JobOutcome::Failed { failure, log } }
+            }
+            Err(Stop::Local(error)) => Report::Stopped { error },
+        };
+        // The loop may have been interrupted; the job then stays where it is for the next one.
+        let _gone = self.reports.send(report).await;
+    }
+
+    async fn steps(&self, log: &KeptLog) -> Result<(), Stop> {
+        let host = self.host.as_ref();
+        let claim = self.persist(|| job::claim(host, &self.directory, &self.needs)).await?;
+        let worked = match claim.progress {
+            Progress::New => {
+                let needs: Vec<Need> =
+                    self.needs.iter().filter(|need| !claim.merged.contains(&need.cpv)).cloned().collect();
+                match self.begin(&needs, log).await {
+                    Ok(()) => self.wait(log).await,
+                    stopped => stopped,
+                }
+            }
+            Progress::Running | Progress::Ended => self.wait(log).await,
+            Progress::Lost => Err(failure(
+                FailureClass::Lost,
+                "the build vanished without a status: the drone lost power, or somebody killed it",
+            )),
+        };
+        if matches!(worked, Err(Stop::Local(_))) {
+            return worked;
+        }
+        if worked.is_err() {
+            // The log is wanted most where something failed, but a drone that is gone has none to give.
+            let _kept = log.complete(host, &self.directory).await;
+        }
+        self.clear().await;
+        worked
+    }
+
+    async fn begin(&self, needs: &[Need], log: &KeptLog) -> Result<(), Stop> {
+        let (host, directory) = (self.host.as_ref(), &self.directory);
+        let cpv = &self.task.manifest.identity.cpv;
+        self.persist(|| job::feed(host, directory, &self.task, needs, &self.header, now())).await?;
+        let resolution = self
+            .persist(|| job::resolve(host, directory, cpv))
+            .await?
+            .map_err(|error| failure(FailureClass::Parity, format!("the drone cannot resolve {cpv}: {error}")))?;
+        self.compare(&resolution).await?;
+        let atoms: Vec<Cpv> = needs.iter().map(|need| need.cpv.clone()).collect();
+        self.persist(|| job::prepare(host, directory, &atoms)).await?;
+        self.persist(|| job::start(host, directory)).await?;
+        log.follow(host, directory).await.or_else(|error| match error.kind {
+            HostErrorKind::Local => Err(settled(error)),
+            // Lost for now: the end of the job is waited for in the next step, and the log completed there.
+            _ => Ok(()),
+        })
+    }
+
+    /// Holds what the drone would do against the plan.
+    async fn compare(&self, resolution: &Resolution) -> Result<(), Stop> {
+        let planned = &self.task.manifest.identity;
+        let ebuilds: Vec<&Identity> =
+            resolution.merges.iter().filter(|merge| !merge.binary).map(|merge| &merge.identity).collect();
+        let Some(own) = ebuilds.iter().find(|identity| identity.cpv.package() == planned.cpv.package()) else {
+            return Err(failure(FailureClass::Parity, format!("the drone would not build {} at all", planned.cpv)));
+        };
+        if let Some(difference) = muster::difference(planned, &Offer::Identity(Box::new((*own).clone()))) {
+            return Err(failure(FailureClass::Parity, difference));
+        }
+        if own.linked != planned.linked {
+            let show = |identity: &Identity| {
+                let slots: Vec<_> = identity.linked.iter().map(|(name, slot)| format!("{name}:{slot}")).collect();
+                slots.join(" ")
+            };
+            let reason = format!("{} would link against {} there, planned is {}", own.cpv, show(own), show(planned));
+            return Err(failure(FailureClass::Parity, reason));
+        }
+        let mine = |cpv: &Cpv| self.wanted.iter().any(|(_, identity, _)| identity.cpv == *cpv);
+        if let Some(other) = ebuilds.iter().find(|other| self.planned.contains_key(&other.cpv) && !mine(&other.cpv)) {
+            let reason = format!("the drone would build {} by itself, though the plan has it elsewhere", other.cpv);
+            return Err(failure(FailureClass::Parity, reason));
+        }
+        let besides: Vec<String> =
+            ebuilds.iter().filter(|other| !mine(&other.cpv)).map(|other| other.cpv.to_string()).collect();
+        if !besides.is_empty() {
+            let note = format!(
+                "{} lacks {} for {}, which nobody planned: it builds that for itself",
+                self.host.name(),
+                besides.join(" "),
+                planned.cpv
+            );
+            let _gone = self.reports.send(Report::Note(note)).await;
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, log: &KeptLog) -> Result<(), Stop> {
+        let (host, directory) = (self.host.as_ref(), &self.directory);
+        self.persist(|| self.watch.ended(&directory.job)).await?;
+        self.persist(|| log.complete(host, directory)).await?;
+        let status = self.persist(|| job::outcome(host, directory)).await?;
+        match status {
+            None => Err(failure(FailureClass::Lost, "the build is gone and left no status")),
+            Some(0) => self.collect().await,
+            Some(status) => Err(Stop::Failed(verdict::of_build(status, &log.tail()))),
+        }
+    }
+
+    async fn collect(&self) -> Result<(), Stop> {
+        let (host, directory) = (self.host.as_ref(), &self.directory);
+        let index = self.persist(|| job::packages(host, directory)).await?;
+        for (package, identity, build_id) in &self.wanted {
+            let stanza = index
+                .stanzas
+                .iter()
+                .find(|stanza| *stanza.cpv() == identity.cpv && stanza.build_id() == Some(*build_id));
+            if let Some(stanza) = stanza {
+                self.take(*package, identity, *build_id, stanza).await?;
+            } else if *package == self.wanted[0].0 {
+                return Err(self.missing(identity, &index.rejected));
+            }
+        }
+        Ok(())
+    }
+
+    fn missing(&self, identity: &Identity, rejected: &[crate::portage::index::Rejected]) -> Stop {
+        let own = rejected.iter().find(|rejected| rejected.cpv.as_deref() == Some(identity.cpv.as_str()));
+        let reason = own.map_or_else(
+            || "emerge ended well, but its package index does not list the package".to_owned(),
+            |rejected| format!("the package cannot be taken: {}", rejected.reason),
+        );
+        failure(FailureClass::Transfer, reason)
+    }
+
+    async fn take(
+        &self,
+        package: PackageIndex,
+        identity: &Identity,
+        build_id: BuildId,
+        stanza: &Stanza,
+    ) -> Result<(), Stop> {
+        let incoming = self.staging.incoming(&self.directory.job)?.join(stanza.path().basename());
+        let mut fetches = 0;
+        let accepted = loop {
+            fetches += 1;
+            self.persist(|| job::collect(self.host.as_ref(), &self.directory, stanza, &incoming)).await?;
+            match self.accept(&incoming, identity, build_id, stanza).await? {
+                Ok(accepted) => break accepted,
+                Err(Rejection::Corrupt { .. }) if fetches < FETCHES => {
+                    fs_err::remove_file(&incoming).map_err(local("remove a damaged copy"))?;
+                }
+                Err(error @ Rejection::Unlike(_)) => return Err(failure(FailureClass::Parity, error.to_string())),
+                Err(error) => return Err(failure(FailureClass::Transfer, error.to_string())),
+            }
+        };
+        let (staging, path, file) = (Arc::clone(&self.staging), accepted.path.clone(), incoming.clone());
+        blocking(move || staging.admit(&file, &path)).await?.map_err(Stop::from)?;
+        let modified =
+            fs_err::metadata(self.staging.file(&accepted.path)).map_err(local("look at a staged package"))?;
+        let mtime = std::os::unix::fs::MetadataExt::mtime(&modified);
+        let own = Stanza::derive(&accepted.gpkg, &accepted.path, Timestamp(mtime))
+            .map_err(|error| failure(FailureClass::Transfer, error.to_string()))?;
+        let file = ReceivedFile { path: accepted.path.to_string(), build_id, stanza: own.to_values() };
+        let (taken, answer) = oneshot::channel();
+        let report = Report::Received { job: self.directory.job.clone(), package, file, taken };
+        let sent = self.reports.send(report).await;
+        if sent.is_err() || answer.await.is_err() {
+            let reason = "the controller stopped before it wrote the package down".to_owned();
+            return Err(Stop::Local(ControlError::Refused(reason)));
+        }
+        Ok(())
+    }
+
+    async fn accept(
+        &self,
+        incoming: &std::path::Path,
+        identity: &Identity,
+        build_id: BuildId,
+        stanza: &Stanza,
+    ) -> Result<Result<accept::Accepted, Rejection>, Stop> {
+        let (file, identity, stanza) = (incoming.to_owned(), identity.clone(), stanza.clone());
+        let keyring = self.keyring.clone();
+        blocking(move || accept::accept(&file, &stanza, &identity, Some(build_id), keyring.as_deref())).await
+    }
+
+    /// Removes what is left of the job, on both sides.
+    async fn clear(&self) {
+        if let Err(error) = self.staging.discard(&self.directory.job) {
+            let _gone = self.reports.send(Report::Note(error.to_string())).await;
+        }
+        if let Err(error) = job::remove(self.host.as_ref(), &self.directory).await {
+            let note = format!("job {} stays on its drone: {error}", self.directory.job);
+            let _gone = self.reports.send(Report::Note(note)).await;
+        }
+    }
+
+    /// Repeats a step that the connection was lost in, until the drone has been away for too long.
+    async fn persist<T, Step, Answer>(&self, mut step: Step) -> Result<T, Stop>
+    where
+        Step: FnMut() -> Answer,
+        Answer: Future<Output = Result<T, HostError>>,
+    {
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match step().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let gone = matches!(error.kind, HostErrorKind::Lost | HostErrorKind::Unreachable);
+            if !gone || begun.elapsed() >= self.lost_after {
+                return Err(settled(error));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+fn local(doing: &'static str) -> impl Fn(std::io::Error) -> Stop {
+    move |source| Stop::Local(ControlError::Local { doing: doing.to_owned(), source })
+}
+
+/// Hashing and syncing take their time; they get a thread where they hold nobody up.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Stop::Local(ControlError::Refused(format!("a check of a package broke off: {error}"))))
+}

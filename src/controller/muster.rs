@@ -1,0 +1,94 @@
+//! Before anything starts every drone is reached and compared with the plan, all side by side.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use crate::core::event::{Event, Trouble};
+use crate::core::names::HostName;
+use crate::core::package::{Cpv, Identity};
+use crate::core::plan::Plan;
+use crate::inventory::Inventory;
+use crate::portage::probe::{self, Offer, Request};
+use crate::ssh::{self, Host, HostErrorKind, Script};
+
+/// Differences named in a reason; the rest is counted.
+const NAMED: usize = 3;
+
+/// A drone that can be reached.
+pub type Hosts = BTreeMap<HostName, Arc<dyn Host>>;
+
+/// Reaches these drones and compares them with the plan. Gives the hosts, and what was found as events.
+pub async fn muster(inventory: &Inventory, drones: &[HostName], plan: &Plan) -> (Hosts, Vec<Event>) {
+    let checks = drones.iter().filter_map(|name| {
+        let host = ssh::host(&inventory.destination(name)?);
+        Some(async move { (name.clone(), check(host.as_ref(), plan).await, host) })
+    });
+    let mut hosts = Hosts::new();
+    let mut events = Vec::new();
+    for (drone, found, host) in join_all(checks).await {
+        events.push(match found {
+            Ok(()) => Event::DroneReady { drone: drone.clone(), address: host.address() },
+            Err((trouble, reason)) => Event::DroneAway { drone: drone.clone(), trouble, reason },
+        });
+        hosts.insert(drone, host);
+    }
+    (hosts, events)
+}
+
+async fn check(host: &dyn Host, plan: &Plan) -> Result<(), (Trouble, String)> {
+    host.connect().await.map_err(|error| {
+        let trouble = match error.kind {
+            HostErrorKind::Refused | HostErrorKind::Authentication => Trouble::Refused,
+            HostErrorKind::Unreachable | HostErrorKind::Lost | HostErrorKind::Failed | HostErrorKind::Local => {
+                Trouble::Unreachable
+            }
+        };
+        (trouble, error.message)
+    })?;
+    let cpvs: Vec<(Cpv, String)> = plan
+        .packages
+        .iter()
+        .map(|package| (package.identity.cpv.clone(), package.identity.repository.clone()))
+        .collect();
+    let wanted = cpvs.len();
+    let script = Script::new(probe::script(&Request::Identities { cpvs }));
+    let output = host.run(&script).await.map_err(|error| (Trouble::Unreachable, error.message))?;
+    let offers = probe::read_identities(&output.stdout, &output.stderr, wanted)
+        .map_err(|error| (Trouble::Refused, error.to_string()))?;
+    let differences: Vec<String> =
+        plan.packages.iter().zip(&offers).filter_map(|(package, offer)| difference(&package.identity, offer)).collect();
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let mut reason = differences.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    if differences.len() > NAMED {
+        reason.push_str(&format!("; and {} more", differences.len() - NAMED));
+    }
+    Err((Trouble::Differs, reason))
+}
+
+/// In what a drone would build a package otherwise than planned; none where it would not. Compiler settings are the
+/// plan's: the job carries them there.
+pub fn difference(planned: &Identity, offer: &Offer) -> Option<String> {
+    let cpv = &planned.cpv;
+    let offered = match offer {
+        Offer::Trouble(trouble) => return Some(format!("{cpv}: {trouble}")),
+        Offer::Identity(identity) => identity,
+    };
+    let points = [
+        ("version", planned.cpv.to_string(), offered.cpv.to_string()),
+        ("slot", planned.slot.to_string(), offered.slot.to_string()),
+        ("repository", planned.repository.clone(), offered.repository.clone()),
+        ("ebuild", planned.ebuild_digest.clone(), offered.ebuild_digest.clone()),
+        ("CHOST", planned.chost.clone(), offered.chost.clone()),
+    ];
+    if let Some((point, planned, offered)) = points.iter().find(|(_, planned, offered)| planned != offered) {
+        return Some(format!("{cpv}: its {point} is {offered} there, {planned} on the driver"));
+    }
+    let more: Vec<String> = offered.use_flags.difference(&planned.use_flags).map(|flag| format!("+{flag}")).collect();
+    let less: Vec<String> = planned.use_flags.difference(&offered.use_flags).map(|flag| format!("-{flag}")).collect();
+    let flags = [more, less].concat();
+    (!flags.is_empty()).then(|| format!("{cpv}: USE differs from the driver's there by {}", flags.join(" ")))
+}

@@ -1,0 +1,133 @@
+//! One controller at work: lock, journal, state and the directories, held together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::ControlError;
+use crate::core::event::{DroneSpec, Event};
+use crate::core::names::Timestamp;
+use crate::core::state::State;
+use crate::inventory::Inventory;
+use crate::release::{Releases, Staging};
+use crate::store::{Journal, Lock};
+
+/// Whoever watches a session; it is told of every event once it is in the journal.
+pub trait Observer: Send {
+    /// An event, and the state that it has led to.
+    fn saw(&mut self, event: &Event, state: &State, at: Timestamp);
+    /// A word for the operator that is no event.
+    fn note(&mut self, text: &str);
+}
+
+/// This machine's clock, the only place where the controller reads it.
+pub fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_second())
+}
+
+/// A controller at work.
+pub struct Session {
+    /// The fleet.
+    pub inventory: Arc<Inventory>,
+    /// Where received packages wait.
+    pub staging: Arc<Staging>,
+    /// What clients get.
+    pub releases: Releases,
+    state: State,
+    journal: Journal,
+    observer: Box<dyn Observer>,
+    _lock: Lock,
+}
+
+impl Session {
+    /// Takes the lock, replays the journal and opens staging and production.
+    ///
+    /// # Errors
+    /// When another controller is at work, or something of these cannot be used; the message says which and why.
+    pub async fn open(inventory: Inventory, observer: Box<dyn Observer>) -> Result<Self, ControlError> {
+        let settings = &inventory.swarm;
+        let lock = Lock::take(&settings.state)?;
+        let journal = Journal::open(&settings.state)?;
+        let state = journal.replay()?;
+        let releases = Releases::open(&settings.production, own_pkgdir().await.as_deref())?;
+        let staging = Staging::open(&settings.staging)?;
+        releases.refuse_staging(&staging)?;
+        let inventory = Arc::new(inventory);
+        let mut session =
+            Self { inventory, staging: Arc::new(staging), releases, state, journal, observer, _lock: lock };
+        session.declare()?;
+        Ok(session)
+    }
+
+    /// What is known.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state directory.
+    pub fn directory(&self) -> &Path {
+        &self.inventory.swarm.state
+    }
+
+    /// The directory of kept logs.
+    pub fn logs(&self) -> PathBuf {
+        self.directory().join("logs")
+    }
+
+    /// Writes an event down, lets it change the state, and tells the observer.
+    ///
+    /// # Errors
+    /// When it cannot be written; it has then not happened.
+    pub fn record(&mut self, event: &Event) -> Result<(), ControlError> {
+        let at = now();
+        // What does not fit must not reach the journal. The copy costs; events are few beside what they stand for.
+        self.journal.append(&self.state, event, at)?;
+        self.state.apply(event)?;
+        self.observer.saw(event, &self.state, at);
+        Ok(())
+    }
+
+    /// Tells the operator something that is no event.
+    pub fn note(&mut self, text: &str) {
+        self.observer.note(text);
+    }
+
+    fn declare(&mut self) -> Result<(), ControlError> {
+        let drones: Vec<DroneSpec> = self
+            .inventory
+            .drones()
+            .map(|(host, settings)| DroneSpec {
+                name: host.name.clone(),
+                cores: settings.cores.map_or(1, std::num::NonZeroU32::get),
+                jobs: settings.jobs.map_or(1, std::num::NonZeroU32::get),
+            })
+            .collect();
+        let known: Vec<DroneSpec> = self.state.drones.values().map(|drone| drone.spec.clone()).collect();
+        if drones != known {
+            self.record(&Event::FleetDeclared { drones })?;
+        }
+        if let Some(adopted) = self.releases.adopted().map(|release| release.name.clone()) {
+            let path = self.inventory.swarm.production.display().to_string();
+            self.note(&format!("{path} was there already: it is now release {adopted}, and the base of the next one"));
+        }
+        let release = self.releases.current()?.map(|release| release.name);
+        if release != self.state.release {
+            self.record(&Event::ReleaseSeen { release })?;
+        }
+        let names: Vec<String> = self.inventory.orchestrators().iter().map(|(host, _)| host.name.to_string()).collect();
+        if !names.is_empty() {
+            let names = names.join(", ");
+            self.note(&format!(
+                "not served: {names}; releases do not reach orchestrators yet, they stay in {} here",
+                self.inventory.swarm.production.display()
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The PKGDIR of this machine's own Portage; none where it has no Portage.
+async fn own_pkgdir() -> Option<PathBuf> {
+    let output = tokio::process::Command::new("portageq").args(["envvar", "PKGDIR"]).output().await.ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(PathBuf::from(text.trim())).filter(|path| path.is_absolute())
+}

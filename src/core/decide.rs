@@ -1,0 +1,168 @@
+//! What is to be done next, as far as it follows from what is known.
+//!
+//! Packages that can start are taken in order of priority; each goes to the drone that has the most cores for each of
+//! its jobs, the new one counted, among those that have room and on which it has not failed yet. A drone that has
+//! seen it fail gets it again only where no other is left. Cost: the packages that can start times the drones, and
+//! nothing once no drone has room.
+
+use std::collections::BTreeMap;
+
+use super::event::Trouble;
+use super::names::{BuildId, BuildName, HostName, JobName, Timestamp};
+use super::plan::PackageIndex;
+use super::state::{Build, Condition, Drone, State};
+
+/// A job to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Its id.
+    pub job: JobName,
+    /// Its package.
+    pub package: PackageIndex,
+    /// Where.
+    pub drone: HostName,
+    /// The build ids that it may use, its package's among them.
+    pub build_ids: BTreeMap<PackageIndex, BuildId>,
+}
+
+/// How the work on a build ends, for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Every package is received.
+    Complete,
+    /// All that can be done is done, some packages failed.
+    SomeFailed,
+    /// Work waits and no drone can take it.
+    NoDrone,
+    /// Work waits and every drone differs from the driver.
+    AllDiffer,
+}
+
+/// What to do now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Jobs to start, in this order.
+    pub starts: Vec<Start>,
+    /// Decide again at this moment at the latest.
+    pub wake_at: Option<Timestamp>,
+    /// Nothing is left to wait for.
+    pub end: Option<End>,
+    /// A build of which this is to be written down for the first time: nothing more can be done for it.
+    pub finished: Option<BuildName>,
+}
+
+/// What follows from the state at this moment. Pure: the same state and moment give the same answer.
+pub fn decide(state: &State, now: Timestamp) -> Decision {
+    let Some(build) = state.open_build() else {
+        return Decision::default();
+    };
+    let mut decision = Decision::default();
+    let mut rooms: BTreeMap<&HostName, Room<'_>> = rooms(state, now);
+    let mut number = state.last_job;
+    let mut allotted = state.build_ids.clone();
+    for package in build.ready() {
+        if rooms.values().all(|room| room.free == 0) {
+            break;
+        }
+        let Some(drone) = choose(state, build, package, &rooms) else { continue };
+        if let Some(room) = rooms.get_mut(&drone) {
+            room.free -= 1;
+            room.busy += 1;
+        }
+        number += 1;
+        let build_ids = allot(build, package, &mut allotted);
+        decision.starts.push(Start { job: JobName::new(&build.name, number), package, drone, build_ids });
+    }
+    let running = state.jobs.values().any(|job| job.build == build.name);
+    if decision.starts.is_empty() && !running {
+        settle(state, build, now, &mut decision);
+    }
+    decision
+}
+
+struct Room<'a> {
+    drone: &'a Drone,
+    free: u32,
+    busy: u32,
+}
+
+fn rooms(state: &State, now: Timestamp) -> BTreeMap<&HostName, Room<'_>> {
+    let mut busy: BTreeMap<&HostName, u32> = BTreeMap::new();
+    for job in state.jobs.values() {
+        *busy.entry(&job.drone).or_default() += 1;
+    }
+    state
+        .drones
+        .iter()
+        .filter(|(_, drone)| matches!(drone.condition, Condition::Ready { .. }))
+        .map(|(name, drone)| {
+            let busy = busy.get(name).copied().unwrap_or(0);
+            let rests = drone.rest_until.is_some_and(|until| until > now);
+            let free = if rests { 0 } else { drone.spec.jobs.saturating_sub(busy) };
+            (name, Room { drone, free, busy })
+        })
+        .collect()
+}
+
+fn choose(
+    state: &State,
+    build: &Build,
+    package: PackageIndex,
+    rooms: &BTreeMap<&HostName, Room<'_>>,
+) -> Option<HostName> {
+    let attempts = &build.packages[package.index()].attempts;
+    let tried = |name: &HostName| attempts.iter().any(|attempt| attempt.drone == *name);
+    let untried_exists =
+        state.drones.iter().any(|(name, drone)| matches!(drone.condition, Condition::Ready { .. }) && !tried(name));
+    rooms
+        .iter()
+        .filter(|(name, room)| room.free > 0 && (!untried_exists || !tried(name)))
+        .max_by(|(left_name, left), (right_name, right)| {
+            // Cores for each job, compared without division; then the name, the first one wins.
+            let left_share = u64::from(left.drone.spec.cores) * u64::from(right.busy + 1);
+            let right_share = u64::from(right.drone.spec.cores) * u64::from(left.busy + 1);
+            left_share.cmp(&right_share).then_with(|| right_name.cmp(left_name))
+        })
+        .map(|(name, _)| (*name).clone())
+}
+
+fn allot(
+    build: &Build,
+    package: PackageIndex,
+    allotted: &mut BTreeMap<super::package::Cpv, BuildId>,
+) -> BTreeMap<PackageIndex, BuildId> {
+    std::iter::once(package)
+        .chain(build.cycle_mates(package))
+        .map(|package| {
+            let highest = allotted.entry(build.identity(package).cpv.clone()).or_insert(BuildId(0));
+            *highest = BuildId(highest.0 + 1);
+            (package, *highest)
+        })
+        .collect()
+}
+
+fn settle(state: &State, build: &Build, now: Timestamp, decision: &mut Decision) {
+    if build.is_over() {
+        decision.end = Some(if build.is_complete() { End::Complete } else { End::SomeFailed });
+        if build.finished.is_none() {
+            decision.finished = Some(build.name.clone());
+        }
+        return;
+    }
+    let rests = state
+        .drones
+        .values()
+        .filter(|drone| matches!(drone.condition, Condition::Ready { .. }))
+        .filter_map(|drone| drone.rest_until)
+        .filter(|until| *until > now);
+    decision.wake_at = rests.min();
+    if decision.wake_at.is_none() {
+        let mut troubles = state.drones.values().filter_map(|drone| match drone.condition {
+            Condition::Away { trouble, .. } => Some(trouble),
+            Condition::Unknown | Condition::Ready { .. } => None,
+        });
+        let differs = troubles.clone().any(|trouble| trouble == Trouble::Differs);
+        let all_differ = differs && troubles.all(|trouble| matches!(trouble, Trouble::Differs | Trouble::LeftOut));
+        decision.end = Some(if all_differ { End::AllDiffer } else { End::NoDrone });
+    }
+}

@@ -1,0 +1,284 @@
+//! What can happen. Events are the journal: the state is what they say, in their order, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::names::{BuildId, BuildName, HostName, JobName, NameError, ReleaseName, Timestamp};
+use super::package::Cpv;
+use super::plan::{PackageIndex, Plan};
+
+/// The version of the events' JSON form; it rises when an old journal can no longer be read as it stands.
+pub const SCHEMA: u32 = 1;
+
+/// Something to ask the resolver for, as the operator wrote it: an atom, a package name, or a set (`@world`).
+///
+/// Portage on the driver says what it means; only what could be taken for an option, or could not be an atom in any
+/// way, is refused here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Wanted(String);
+
+impl Wanted {
+    /// The text for emerge's command line.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Wanted {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let good = text.chars().all(|each| each.is_ascii_graphic() && !matches!(each, '\'' | '"' | '`' | '\\' | ';'));
+        if text.is_empty() || text.starts_with('-') || text.len() > 512 || !good {
+            return Err(NameError {
+                text: text.chars().take(200).collect(),
+                kind: "an atom",
+                rule: "an atom as emerge takes it, for example app-misc/foo, =app-misc/foo-1.2 or @world",
+            });
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Wanted {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<Wanted> for String {
+    fn from(wanted: Wanted) -> String {
+        wanted.0
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+/// What a build is asked to bring. Pushing an equal selection goes on with the open build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// `emerge --update --deep --newuse @world` of the driver.
+    World,
+    /// These atoms and what they need.
+    Atoms(BTreeSet<Wanted>),
+    /// These packages and what they need.
+    Packages(BTreeSet<Cpv>),
+    /// These packages and nothing else.
+    Exactly(BTreeSet<Cpv>),
+}
+
+impl Selection {
+    /// Whether pushing `other` means to go on with a build of this selection.
+    pub fn is_resumed_by(&self, other: &Selection) -> bool {
+        match (self, other) {
+            (Self::Packages(mine) | Self::Exactly(mine), Self::Packages(theirs) | Self::Exactly(theirs)) => {
+                mine == theirs
+            }
+            _ => self == other,
+        }
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::World => formatter.write_str("@world"),
+            Self::Atoms(atoms) => {
+                let texts: Vec<_> = atoms.iter().map(Wanted::as_str).collect();
+                formatter.write_str(&texts.join(" "))
+            }
+            Self::Packages(cpvs) | Self::Exactly(cpvs) if cpvs.len() == 1 => {
+                write!(formatter, "{}", cpvs.iter().map(Cpv::as_str).collect::<String>())
+            }
+            Self::Packages(cpvs) | Self::Exactly(cpvs) => write!(formatter, "a list of {} packages", cpvs.len()),
+        }
+    }
+}
+
+/// What the inventory says of a drone, as far as it is needed to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroneSpec {
+    /// Its name.
+    pub name: HostName,
+    /// Its processor cores.
+    pub cores: u32,
+    /// How many jobs it gets at once.
+    pub jobs: u32,
+}
+
+/// What keeps a drone out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// It cannot be reached.
+    Unreachable,
+    /// Its host key, its login or its set-up is not what it has to be.
+    Refused,
+    /// It would build something otherwise than planned.
+    Differs,
+    /// The operator left it out of this run.
+    LeftOut,
+}
+
+/// A package that has been verified and lies in staging.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceivedFile {
+    /// Where it lies below staging, and later below the binhost: `CAT/PN/PF-BUILDID.gpkg.tar`.
+    pub path: String,
+    /// Its build id.
+    pub build_id: BuildId,
+    /// Its stanza of the index, by key, derived from the file itself.
+    pub stanza: BTreeMap<String, String>,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobOutcome {
+    /// Its package has been received, from it or from another job.
+    Delivered,
+    /// It brought no package.
+    Failed {
+        /// Why, and against whom it counts.
+        failure: Failure,
+        /// The kept log, below the state directory; none where the job never began.
+        log: Option<String>,
+    },
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The inventory, as it is now. Drones that it no longer names are forgotten.
+    FleetDeclared {
+        /// The drones.
+        drones: Vec<DroneSpec>,
+    },
+    /// Build ids that are in use in staging or production already.
+    BuildIdsSeen {
+        /// The highest of each package.
+        highest: BTreeMap<Cpv, BuildId>,
+    },
+    /// The release that is live, as found on disk.
+    ReleaseSeen {
+        /// Its id; none where nothing is live.
+        release: Option<ReleaseName>,
+    },
+    /// A drone has been reached and compared, and can take work.
+    DroneReady {
+        /// The drone.
+        drone: HostName,
+        /// The address that it was reached at.
+        address: Option<String>,
+    },
+    /// A drone gets no work for now.
+    DroneAway {
+        /// The drone.
+        drone: HostName,
+        /// What keeps it out.
+        trouble: Trouble,
+        /// Why, in words for the operator.
+        reason: String,
+    },
+    /// A build is to be worked off. An open one is replaced; what it has received and this one wants too is kept.
+    BuildOpened {
+        /// Its id.
+        build: BuildName,
+        /// What was asked for.
+        selection: Selection,
+        /// What that comes to.
+        plan: Plan,
+        /// When.
+        at: Timestamp,
+    },
+    /// The open build is to be forgotten.
+    BuildForgotten {
+        /// The build.
+        build: BuildName,
+        /// When.
+        at: Timestamp,
+    },
+    /// Failed packages of the open build are to be tried again.
+    RetryAsked {
+        /// When.
+        at: Timestamp,
+    },
+    /// A package has been given to a drone; written before the job is started there.
+    JobStarted {
+        /// The job.
+        job: JobName,
+        /// Its package.
+        package: PackageIndex,
+        /// Where.
+        drone: HostName,
+        /// The build ids that it may use: its package's, and those of packages that it may build beside it because
+        /// they are in a cycle with it.
+        build_ids: BTreeMap<PackageIndex, BuildId>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A verified package is in staging.
+    PackageReceived {
+        /// The job that brought it.
+        job: JobName,
+        /// Which package it is.
+        package: PackageIndex,
+        /// The file.
+        file: ReceivedFile,
+        /// When.
+        at: Timestamp,
+    },
+    /// A job is over, and nothing of it is left on the drone, or nothing can be known of it.
+    JobEnded {
+        /// The job.
+        job: JobName,
+        /// How.
+        outcome: JobOutcome,
+        /// When.
+        at: Timestamp,
+    },
+    /// Nothing more can be done for the build: all is received, failed or blocked.
+    BuildFinished {
+        /// The build.
+        build: BuildName,
+        /// When.
+        at: Timestamp,
+    },
+    /// A build's packages went live.
+    BuildReleased {
+        /// The build.
+        build: BuildName,
+        /// The release that holds them.
+        release: ReleaseName,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_can_neither_be_an_option_nor_hold_a_quote() {
+        for text in ["", "--pretend", "a b", "x\n", "'", "foo;rm", "`x`"] {
+            assert!(text.parse::<Wanted>().is_err(), "{text:?}");
+        }
+        for text in ["foo", "app-misc/foo", "=app-misc/foo-1*", "@world", "!!a/b", "a/b:0/2=[ssl,-doc]"] {
+            assert!(text.parse::<Wanted>().is_ok(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Property tests of the core: random plans, fleets and luck, played to their end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::decide::{End, Start, decide};
+use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection, Trouble};
+use super::failure::{Failure, FailureClass};
+use super::names::{HostName, JobName, Timestamp};
+use super::package::{Identity, Slot};
+use super::plan::{Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
+use super::state::{Phase, State};
+
+/// A plan of `size` packages with these edges, all at build time.
+pub(crate) fn plan(size: usize, edges: &[(usize, usize)]) -> Plan {
+    let packages = (0..size)
+        .map(|index| PlannedPackage {
+            identity: Identity {
+                cpv: format!("app-lab/package{index}x-1.0").parse().unwrap(),
+                slot: Slot { slot: "0".into(), sub_slot: "0".into() },
+                repository: "gentoo".into(),
+                ebuild_digest: String::new(),
+                use_flags: BTreeSet::new(),
+                chost: String::new(),
+                compiler: BTreeMap::new(),
+                linked: BTreeSet::new(),
+            },
+            requested: true,
+        })
+        .collect();
+    let edges = edges
+        .iter()
+        .map(|(from, to)| Edge {
+            from: PackageIndex(u32::try_from(*from).unwrap()),
+            to: PackageIndex(u32::try_from(*to).unwrap()),
+            kinds: BTreeSet::from([EdgeKind::Buildtime]),
+        })
+        .collect();
+    Plan { driver: host("capella"), packages, edges, index_header: BTreeMap::new(), warnings: Vec::new() }.in_order()
+}
+
+fn host(name: &str) -> HostName {
+    name.parse().unwrap()
+}
+
+/// A state in which a build of this plan is open and these drones (cores, jobs) are ready.
+pub(crate) fn opened(plan: Plan, drones: &[(u32, u32)]) -> State {
+    let mut state = State::default();
+    let specs: Vec<_> = drones
+        .iter()
+        .enumerate()
+        .map(|(index, (cores, jobs))| DroneSpec { name: host(&format!("drone{index}")), cores: *cores, jobs: *jobs })
+        .collect();
+    state.apply(&Event::FleetDeclared { drones: specs.clone() }).unwrap();
+    for spec in specs {
+        state.apply(&Event::DroneReady { drone: spec.name, address: None }).unwrap();
+    }
+    let build = "build1".parse().unwrap();
+    state.apply(&Event::BuildOpened { build, selection: Selection::World, plan, at: Timestamp(0) }).unwrap();
+    state
+}
+
+fn received(state: &State, job: &JobName) -> Event {
+    let job_state = &state.jobs[job];
+    let build_id = job_state.build_ids[&job_state.package];
+    let file = ReceivedFile { path: format!("{job}"), build_id, stanza: BTreeMap::new() };
+    Event::PackageReceived { job: job.clone(), package: job_state.package, file, at: Timestamp(1) }
+}
+
+fn failed(job: &JobName, class: FailureClass, at: Timestamp) -> Event {
+    let outcome = JobOutcome::Failed { failure: Failure { class, reason: "luck".into() }, log: None };
+    Event::JobEnded { job: job.clone(), outcome, at }
+}
+
+/// Starts all that is decided, checking that nothing starts before what it needs and no drone has more than its jobs.
+fn start_all(state: &mut State, now: Timestamp) {
+    for start in decide(state, now).starts {
+        let build = state.open_build().unwrap();
+        for need in build.all_needs(start.package) {
+            assert!(matches!(build.packages[need.index()].phase, Phase::Received(_)), "started before its needs");
+        }
+        let event = Event::JobStarted {
+            job: start.job,
+            package: start.package,
+            drone: start.drone.clone(),
+            build_ids: start.build_ids,
+            at: now,
+        };
+        state.apply(&event).unwrap();
+        let drone = &state.drones[&start.drone];
+        assert!(
+            state.jobs_on(&start.drone).count() <= drone.spec.jobs as usize,
+            "more jobs than the drone has room for"
+        );
+    }
+}
+
+/// The number of live jobs whose package is not in the state that says so.
+fn check_places(state: &State) {
+    let build = state.open_build().unwrap();
+    let mut delegated = BTreeSet::new();
+    for package in &build.packages {
+        if let Phase::Delegated(job) = &package.phase {
+            assert!(state.jobs.contains_key(job), "delegated to a job that is not there");
+            assert!(delegated.insert(job.clone()), "one job builds two packages");
+        }
+    }
+}
+
+/// Plays a build to its end; `luck` says what happens to each job in turn. Gives the end and how it came there.
+fn play(mut state: State, luck: &[u8]) -> (End, State) {
+    let mut now = Timestamp(0);
+    let mut luck = luck.iter().copied().chain(std::iter::repeat(0));
+    for _ in 0..10_000 {
+        start_all(&mut state, now);
+        check_places(&state);
+        let Some(job) = state.jobs.keys().next().cloned() else {
+            let decision = decide(&state, now);
+            if let Some(end) = decision.end {
+                return (end, state);
+            }
+            now = decision.wake_at.expect("neither an end nor a time to wake");
+            continue;
+        };
+        now = Timestamp(now.0 + 1);
+        match luck.next().unwrap() % 8 {
+            0..=4 => {
+                state.apply(&received(&state, &job)).unwrap();
+                state.apply(&Event::JobEnded { job, outcome: JobOutcome::Delivered, at: now }).unwrap();
+            }
+            5 => state.apply(&failed(&job, FailureClass::Build, now)).unwrap(),
+            6 => state.apply(&failed(&job, FailureClass::Lost, now)).unwrap(),
+            _ => {
+                let drone = state.jobs[&job].drone.clone();
+                state.apply(&failed(&job, FailureClass::Parity, now)).unwrap();
+                let (trouble, reason) = (Trouble::Differs, "luck".to_owned());
+                state.apply(&Event::DroneAway { drone, trouble, reason }).unwrap();
+            }
+        }
+    }
+    panic!("the run does not end");
+}
+
+proptest! {
+    #[test]
+    fn every_run_ends_and_nothing_starts_before_what_it_needs(
+        size in 1usize..24,
+        edges in prop::collection::vec((0usize..24, 0usize..24), 0..60),
+        drones in prop::collection::vec((1u32..32, 1u32..4), 1..5),
+        luck in prop::collection::vec(any::<u8>(), 0..60),
+    ) {
+        let edges: Vec<_> = edges.into_iter().filter(|(from, to)| *from < size && *to < size && from != to).collect();
+        let (end, state) = play(opened(plan(size, &edges), &drones), &luck);
+        let build = state.open_build().unwrap();
+        prop_assert_eq!(end == End::Complete, build.is_complete());
+        if end == End::SomeFailed {
+            prop_assert!(build.is_over() && !build.is_complete());
+        }
+    }
+
+    #[test]
+    fn the_state_is_what_the_journal_says(
+        size in 1usize..12,
+        edges in prop::collection::vec((0usize..12, 0usize..12), 0..30),
+    ) {
+        let edges: Vec<_> = edges.into_iter().filter(|(from, to)| *from < size && *to < size && from != to).collect();
+        let event = Event::BuildOpened {
+            build: "build1".parse().unwrap(),
+            selection: Selection::World,
+            plan: plan(size, &edges),
+            at: Timestamp(5),
+        };
+        let mut state = State::default();
+        let fleet = vec![DroneSpec { name: host("drone0"), cores: 4, jobs: 4 }];
+        let mut events = vec![
+            Event::FleetDeclared { drones: fleet },
+            Event::DroneReady { drone: host("drone0"), address: Some("10.42.0.203".into()) },
+            event,
+        ];
+        for event in &events {
+            state.apply(event).unwrap();
+        }
+        for start in decide(&state, Timestamp(6)).starts {
+            let Start { job, package, drone, build_ids } = start;
+            events.push(Event::JobStarted { job, package, drone, build_ids, at: Timestamp(6) });
+        }
+        for event in events {
+            let text = serde_json::to_string(&event).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        }
+    }
+}
+
+#[test]
+fn with_good_luck_everything_is_received_in_any_fleet() {
+    let edges = [(1, 0), (2, 0), (3, 1), (3, 2), (4, 3)];
+    for drones in [&[(1, 1)][..], &[(16, 1), (8, 1)], &[(64, 4), (4, 2), (1, 1)]] {
+        let (end, state) = play(opened(plan(5, &edges), drones), &[]);
+        assert_eq!(end, End::Complete);
+        assert_eq!(state.last_job, 5, "each package is built once");
+    }
+}
+
+#[test]
+fn a_package_that_failed_on_two_drones_is_failed_and_blocks_what_needs_it() {
+    let mut state = opened(plan(3, &[(1, 0)]), &[(8, 1), (4, 1), (2, 1)]);
+    let mut tried = BTreeSet::new();
+    for now in 0..2 {
+        start_all(&mut state, Timestamp(now));
+        let build = state.open_build().unwrap();
+        let Phase::Delegated(job) = build.packages[0].phase.clone() else { panic!("not given away") };
+        tried.insert(state.jobs[&job].drone.clone());
+        state.apply(&failed(&job, FailureClass::Build, Timestamp(now))).unwrap();
+    }
+    assert_eq!(tried.len(), 2, "the second attempt is made elsewhere");
+    let build = state.open_build().unwrap();
+    assert!(matches!(build.packages[0].phase, Phase::Failed));
+    assert!(build.is_blocked(PackageIndex(1)) && !build.is_blocked(PackageIndex(2)));
+    assert_eq!(build.blocked_by(PackageIndex(1)), BTreeSet::from([PackageIndex(0)]));
+}
+
+#[test]
+fn with_every_drone_unlike_the_driver_the_run_ends_with_that() {
+    let mut state = opened(plan(1, &[]), &[(8, 1)]);
+    let away = |trouble| Event::DroneAway { drone: host("drone0"), trouble, reason: "USE".into() };
+    state.apply(&away(Trouble::Differs)).unwrap();
+    assert_eq!(decide(&state, Timestamp(0)).end, Some(End::AllDiffer));
+    state.apply(&away(Trouble::Unreachable)).unwrap();
+    assert_eq!(decide(&state, Timestamp(0)).end, Some(End::NoDrone));
+}
+
+#[test]
+fn a_drone_that_fails_by_itself_rests_longer_each_time() {
+    let mut state = opened(plan(8, &[]), &[(8, 1)]);
+    let mut rests = Vec::new();
+    let mut now = Timestamp(0);
+    for _ in 0..4 {
+        start_all(&mut state, now);
+        let job = state.jobs.keys().next().unwrap().clone();
+        state.apply(&failed(&job, FailureClass::Transfer, now)).unwrap();
+        let wake = decide(&state, now).wake_at.unwrap();
+        rests.push(wake.seconds_since(now));
+        now = wake;
+    }
+    assert_eq!(rests, [30, 60, 120, 240]);
+}
+
+#[test]
+fn a_job_may_bring_its_cycle_mates_and_they_wait_for_it() {
+    // 0 and 2 need each other, 2 needs 1: nothing of the cycle starts before 1.
+    let mut state = opened(plan(3, &[(0, 2), (2, 0), (2, 1)]), &[(8, 4)]);
+    let names = |state: &State| -> Vec<String> {
+        let build = state.open_build().unwrap();
+        state.jobs.values().map(|job| build.label(job.package).to_owned()).collect()
+    };
+    start_all(&mut state, Timestamp(0));
+    assert_eq!(names(&state), ["app-lab/package1x-1.0"]);
+    let outside = state.jobs.keys().next().unwrap().clone();
+    state.apply(&received(&state, &outside)).unwrap();
+    state.apply(&Event::JobEnded { job: outside, outcome: JobOutcome::Delivered, at: Timestamp(1) }).unwrap();
+    start_all(&mut state, Timestamp(1));
+    assert_eq!(names(&state), ["app-lab/package0x-1.0"]);
+
+    let (job, mate) = state.jobs.iter().next().map(|(name, job)| (name.clone(), job.build_ids.clone())).unwrap();
+    assert_eq!(mate.len(), 2, "a build id is allotted for the mate, too");
+    let (mate, build_id) = mate.into_iter().next_back().unwrap();
+    let file = ReceivedFile { path: "mate".into(), build_id, stanza: BTreeMap::new() };
+    state.apply(&Event::PackageReceived { job: job.clone(), package: mate, file, at: Timestamp(2) }).unwrap();
+    state.apply(&received(&state, &job)).unwrap();
+    state.apply(&Event::JobEnded { job, outcome: JobOutcome::Delivered, at: Timestamp(2) }).unwrap();
+    assert_eq!(decide(&state, Timestamp(2)).end, Some(End::Complete));
+}
+
+proptest! {
+    #[test]
+    fn a_plans_order_puts_everything_behind_what_it_needs(
+        size in 1usize..30,
+        edges in prop::collection::vec((0usize..30, 0usize..30), 0..90),
+    ) {
+        let edges: Vec<_> = edges.into_iter().filter(|(from, to)| *from < size && *to < size && from != to).collect();
+        let plan = plan(size, &edges);
+        prop_assert_eq!(plan.packages.len(), size);
+        let needs = plan.needs();
+        for (index, list) in needs.direct.iter().enumerate() {
+            prop_assert!(list.iter().all(|need| need.index() < index));
+        }
+        let in_cycles: BTreeSet<_> = needs.cycles.iter().flatten().collect();
+        for edge in plan.edges.iter().filter(|edge| edge.to > edge.from) {
+            prop_assert!(in_cycles.contains(&edge.from) && in_cycles.contains(&edge.to));
+        }
+    }
+}

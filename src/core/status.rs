@@ -1,0 +1,246 @@
+//! The view that people and programs get of the state: `swarm status`, the JSON of section 5 of the design.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Trouble;
+use super::failure::FailureClass;
+use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
+use super::plan::PackageIndex;
+use super::state::{Attempt, Build, Condition, Drone, Phase, State};
+
+/// A moment in RFC 3339, as every JSON of ours writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(pub Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match jiff::Timestamp::from_second(self.0.0) {
+            Ok(moment) => serializer.collect_str(&moment),
+            Err(_) => serializer.serialize_none(),
+        }
+    }
+}
+
+/// The build that the status is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuildView {
+    /// Its id.
+    pub id: BuildName,
+    /// When it was opened.
+    pub started: Moment,
+    /// When nothing more could be done for it.
+    pub finished: Option<Moment>,
+}
+
+/// A package that is being built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DelegatedView {
+    /// Where.
+    pub drone: HostName,
+    /// Its job.
+    pub job: JobName,
+    /// Since when.
+    pub since: Moment,
+}
+
+/// A package that is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedView {
+    /// The class of its last failure.
+    pub class: FailureClass,
+    /// That failure in one line.
+    pub reason: String,
+    /// Where that was.
+    pub drone: HostName,
+    /// How often it was tried.
+    pub attempts: usize,
+    /// The log of that attempt, below the state directory.
+    pub log: Option<String>,
+}
+
+/// What a drone does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DroneState {
+    /// It could take work.
+    Idle,
+    /// It builds.
+    Building,
+    /// It rests after failures of its own.
+    Grounded,
+    /// It cannot be reached.
+    Unreachable,
+    /// It is left out: its host key, its login, or its configuration is not what it has to be.
+    Refused,
+}
+
+/// A drone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DroneView {
+    /// What it does.
+    pub state: DroneState,
+    /// Its cores.
+    pub cores: u32,
+    /// The packages that it builds.
+    pub building: Vec<String>,
+    /// The address that it was reached at last.
+    pub address: Option<String>,
+    /// Why it gets no work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A record of an unattended run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunView {
+    /// The playbook.
+    pub name: String,
+    /// When it began.
+    pub started: Moment,
+    /// When it ended.
+    pub finished: Option<Moment>,
+    /// How it ended.
+    pub status: Option<u8>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// The whole view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The build; none where there is none.
+    pub build: Option<BuildView>,
+    /// What waits for its needs or for a drone.
+    pub needed: Vec<String>,
+    /// What is being built.
+    pub delegated: BTreeMap<String, DelegatedView>,
+    /// What is in staging, or was released.
+    pub received: Vec<String>,
+    /// What is given up.
+    pub failed: BTreeMap<String, FailedView>,
+    /// What waits for something that is given up, by what.
+    pub blocked: BTreeMap<String, Vec<String>>,
+    /// The drones.
+    pub drones: BTreeMap<HostName, DroneView>,
+    /// The live release.
+    pub release: Option<ReleaseName>,
+    /// The last unattended run; none where there was none.
+    pub last_run: Option<RunView>,
+    /// What the operator would do next.
+    pub next: String,
+}
+
+impl Status {
+    /// The view of a build, by default the open one, else the latest.
+    pub fn of(state: &State, build: Option<&Build>, now: Timestamp) -> Self {
+        let build = build.or_else(|| state.latest_build());
+        let mut status = Self {
+            build: build.map(|build| BuildView {
+                id: build.name.clone(),
+                started: Moment(build.started),
+                finished: build.finished.map(Moment),
+            }),
+            needed: Vec::new(),
+            delegated: BTreeMap::new(),
+            received: Vec::new(),
+            failed: BTreeMap::new(),
+            blocked: BTreeMap::new(),
+            drones: state.drones.iter().map(|(name, drone)| (name.clone(), drone_view(state, drone, now))).collect(),
+            release: state.release.clone(),
+            last_run: None,
+            next: String::new(),
+        };
+        if let Some(build) = build {
+            status.sort_packages(state, build);
+        }
+        status.next = next_step(state, build, &status);
+        status
+    }
+
+    fn sort_packages(&mut self, state: &State, build: &Build) {
+        for index in 0..build.packages.len() {
+            let package = PackageIndex::at(index);
+            let label = build.label(package).to_owned();
+            match &build.packages[package.index()].phase {
+                Phase::Needed if build.is_blocked(package) => {
+                    let by = build.blocked_by(package).into_iter().map(|by| build.label(by).to_owned()).collect();
+                    self.blocked.insert(label, by);
+                }
+                Phase::Needed => self.needed.push(label),
+                Phase::Delegated(name) => {
+                    if let Some(job) = state.jobs.get(name) {
+                        let (drone, since) = (job.drone.clone(), Moment(job.since));
+                        self.delegated.insert(label, DelegatedView { drone, job: name.clone(), since });
+                    }
+                }
+                Phase::Received(_) => self.received.push(label),
+                Phase::Failed => {
+                    if let Some(view) = failed_view(&build.packages[package.index()].attempts) {
+                        self.failed.insert(label, view);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn failed_view(attempts: &[Attempt]) -> Option<FailedView> {
+    let last = attempts.last()?;
+    Some(FailedView {
+        class: last.failure.class,
+        reason: last.failure.reason.clone(),
+        drone: last.drone.clone(),
+        attempts: attempts.len(),
+        log: last.log.clone(),
+    })
+}
+
+fn drone_view(state: &State, drone: &Drone, now: Timestamp) -> DroneView {
+    let building: Vec<String> = state
+        .jobs_on(&drone.spec.name)
+        .filter_map(|(_, job)| Some(state.builds.get(&job.build)?.label(job.package).to_owned()))
+        .collect();
+    let rests = drone.rest_until.is_some_and(|until| until > now);
+    let (view, address, reason) = match &drone.condition {
+        Condition::Away { trouble: Trouble::Unreachable, reason } => {
+            (DroneState::Unreachable, None, Some(reason.clone()))
+        }
+        Condition::Away { reason, .. } => (DroneState::Refused, None, Some(reason.clone())),
+        Condition::Ready { address } if rests => {
+            let reason = format!("rests after {} failures of its own", drone.failures);
+            (DroneState::Grounded, address.clone(), Some(reason))
+        }
+        Condition::Ready { address } => (DroneState::Idle, address.clone(), None),
+        Condition::Unknown => (DroneState::Idle, None, None),
+    };
+    let state = if view == DroneState::Idle && !building.is_empty() { DroneState::Building } else { view };
+    DroneView { state, cores: drone.spec.cores, building, address, reason }
+}
+
+fn next_step(state: &State, build: Option<&Build>, status: &Status) -> String {
+    let Some(build) = build else {
+        return "nothing is asked for: `swarm push ATOM` or `swarm push --world` begins".to_owned();
+    };
+    if let Some(release) = &build.released {
+        return format!("nothing: the build went live with release {release}");
+    }
+    if build.is_complete() {
+        return "everything is received and nothing of it is live: `swarm finalize` releases it".to_owned();
+    }
+    if !build.is_over() && !status.delegated.is_empty() {
+        return "packages are being built; `swarm push` follows them and takes what is done".to_owned();
+    }
+    if !build.is_over() {
+        let usable = state.drones.values().any(|drone| matches!(drone.condition, Condition::Ready { .. }));
+        return if usable || status.drones.is_empty() {
+            "packages wait: `swarm push` goes on with them".to_owned()
+        } else {
+            "packages wait and no drone can take them: `swarm hosts check` says why, then `swarm push` goes on"
+                .to_owned()
+        };
+    }
+    let first = status.failed.keys().next().map_or("PKG", String::as_str);
+    format!("packages failed: `swarm logs {first}` shows why, `swarm push --retry-failed` tries them again")
+}

@@ -1,0 +1,46 @@
+# The environment of everything that emerge does for a job. $jobs is WORKDIR/jobs, $job the job's id.
+# The environment beats make.conf, and package.env takes only what is not in it, so all that matters is exported.
+# FEATURES cannot be switched off from there (the packer reads make.conf again), hence a configuration root of the
+# job's own: links to what the drone has, but for make.conf, which ends with our lines, and for foreign binhosts.
+LC_ALL=C
+export LC_ALL
+umask 022
+directory=$jobs/$job
+cd "$directory" || { echo "there is no directory $directory" >&2; exit 72; }
+
+configure() {
+	[ -e config/ready ] && return 0
+	rm -rf config && mkdir -p config/etc/portage || return 1
+	for entry in /etc/portage/* /etc/portage/.[!.]*; do
+		[ -e "$entry" ] || [ -L "$entry" ] || continue
+		case ${entry##*/} in
+		make.conf | make.profile | binrepos.conf) ;;
+		*) ln -s "$entry" config/etc/portage/ || return 1 ;;
+		esac
+	done
+	[ ! -e /etc/portage/make.profile ] || ln -s "$(readlink -f /etc/portage/make.profile)" config/etc/portage/make.profile || return 1
+	mkdir config/etc/portage/make.conf || return 1
+	# Older systems keep it in /etc; where both are there, the later one counts, as Portage has it.
+	for old in /etc/make.conf /etc/portage/make.conf; do
+		if [ -d "$old" ]; then
+			cp -RL "$old"/. "config/etc/portage/make.conf/" || return 1
+		elif [ -e "$old" ]; then
+			cp -L "$old" "config/etc/portage/make.conf/00-${old##*/}" || return 1
+		fi
+	done
+	cat >config/etc/portage/make.conf/zz-swarm <<-'END' || return 1
+		EMERGE_DEFAULT_OPTS=""
+		BINPKG_FORMAT="gpkg"
+		BINPKG_COMPRESS="zstd"
+		PORTAGE_TRUST_HELPER=""
+		FEATURES="${FEATURES} buildpkg binpkg-multi-instance pkgdir-index-trusted -binpkg-signing -binpkg-request-signature -getbinpkg"
+	END
+	: >config/ready
+}
+
+configure || { echo "cannot make the job's configuration in $directory/config" >&2; exit 73; }
+mkdir -p pkgs tmp/log || exit 73
+[ ! -e settings ] || . ./settings
+export NOCOLOR=true NO_COLOR=1 EMERGE_DEFAULT_OPTS= PORTAGE_TRUST_HELPER= PORTAGE_BINHOST= BINPKG_FORMAT=gpkg
+export PORTAGE_CONFIGROOT="$directory/config" PKGDIR="$directory/pkgs" EMERGE_LOG_DIR="$directory/tmp/log"
+export PORTAGE_TMPDIR="$directory/tmp" PORTAGE_LOGDIR="$directory/tmp/log"

@@ -1,0 +1,303 @@
+//! The steps of a job on its drone. Each can be repeated: what is there already is not done again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::job_script;
+use crate::core::names::{BuildId, BuildName, Epoch, HostName, JobName, Timestamp};
+use crate::core::package::{Cpv, Identity};
+use crate::portage::index::{Index, Limits, Stanza};
+use crate::portage::probe::{self, ProbeError, Request, Resolution};
+use crate::ssh::{Host, HostError, HostErrorKind, Script};
+
+/// Lines of a script that are ours begin with this; anything else is some shell's noise.
+const MARK: &str = "SWARM:";
+/// More of a `Packages` file (bytes) than this is not read from a drone.
+const INDEX_LIMIT: u64 = 64 << 20;
+
+/// Makes the directories of the needs; every line is a path below PKGDIR.
+const PARENTS: &str =
+    r#"printf '%s\n' "$parents" | while IFS= read -r parent; do mkdir -p "pkgs/$parent" || exit 73; done"#;
+
+/// Where a job lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobDirectory {
+    /// `WORKDIR`.
+    pub workdir: String,
+    /// The job.
+    pub job: JobName,
+}
+
+impl JobDirectory {
+    /// `WORKDIR/jobs`.
+    pub fn parent(&self) -> String {
+        format!("{}/jobs", self.workdir)
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> String {
+        format!("{}/jobs/{}/{name}", self.workdir, self.job)
+    }
+
+    fn script(&self, text: &str) -> Script {
+        Script::new(text)
+            .set("mark", MARK)
+            .set("workdir", &self.workdir)
+            .set("jobs", &self.parent())
+            .set("job", self.job.as_str())
+    }
+}
+
+/// What a job is: it lies beside it, so that whoever finds the directory knows whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The job.
+    pub job: JobName,
+    /// Its build.
+    pub build: BuildName,
+    /// The epoch of the controller that started it.
+    pub epoch: Epoch,
+    /// The driver whose package it is.
+    pub driver: HostName,
+    /// What it builds.
+    pub identity: Identity,
+    /// Under which build id.
+    pub build_id: BuildId,
+}
+
+/// How far a job has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It has not been started.
+    New,
+    /// It runs.
+    Running,
+    /// It has left its status.
+    Ended,
+    /// It was started, is gone, and left no status.
+    Lost,
+}
+
+/// The answer to a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// How far the job has come.
+    pub progress: Progress,
+    /// Those of the packages asked about that are merged there, as the very same builds.
+    pub merged: BTreeSet<Cpv>,
+}
+
+/// Something that a job needs and that has been received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Its name.
+    pub cpv: Cpv,
+    /// Where it lies on this side.
+    pub local: std::path::PathBuf,
+    /// Its stanza, with its path below a PKGDIR.
+    pub stanza: Stanza,
+}
+
+/// Settings of one job's build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// What to build.
+    pub manifest: Manifest,
+    /// Packages of the same cycle that it may build beside it, with their build ids.
+    pub mates: Vec<(Cpv, BuildId)>,
+    /// How many compilers at once.
+    pub width: u32,
+}
+
+fn failed(host: &dyn Host, doing: &str, said: &[u8]) -> HostError {
+    let said: String = String::from_utf8_lossy(said).chars().take(2000).collect();
+    HostError { host: host.name().clone(), kind: HostErrorKind::Failed, message: format!("{doing}: {}", said.trim()) }
+}
+
+/// The words behind our mark, a list a line.
+fn marked(stdout: &[u8]) -> Vec<Vec<String>> {
+    String::from_utf8_lossy(stdout)
+        .lines()
+        .filter_map(|line| line.strip_prefix(MARK))
+        .map(|line| line.split_whitespace().map(str::to_owned).collect())
+        .collect()
+}
+
+async fn run(host: &dyn Host, script: &Script, doing: &str) -> Result<Vec<Vec<String>>, HostError> {
+    let output = host.run(script).await?;
+    if output.status == 0 { Ok(marked(&output.stdout)) } else { Err(failed(host, doing, &output.stderr)) }
+}
+
+/// Claims the job's directory and asks what of its needs is merged there already.
+///
+/// # Errors
+/// When the host cannot be reached or the directory cannot be made.
+pub async fn claim(host: &dyn Host, directory: &JobDirectory, needs: &[Need]) -> Result<Claim, HostError> {
+    let installed: Vec<_> =
+        needs.iter().filter_map(|need| Some(format!("{} {}", need.cpv, need.stanza.get("BUILD_TIME")?))).collect();
+    let script = directory.script(include_str!("claim.sh")).set("installed", &installed.join("\n"));
+    let doing = format!("claiming job {} in {}", directory.job, directory.workdir);
+    let mut claim = Claim { progress: Progress::Lost, merged: BTreeSet::new() };
+    let mut known = false;
+    for line in run(host, &script, &doing).await? {
+        let words: Vec<_> = line.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["has", package] => claim.merged.extend(package.parse::<Cpv>().ok()),
+            [word] => {
+                known = true;
+                claim.progress = match *word {
+                    "new" => Progress::New,
+                    "running" => Progress::Running,
+                    "ended" => Progress::Ended,
+                    _ => Progress::Lost,
+                };
+            }
+            _ => {}
+        }
+    }
+    if known { Ok(claim) } else { Err(failed(host, &doing, b"the answer makes no sense")) }
+}
+
+/// Carries scripts, settings, the missing needs and their index into the directory.
+///
+/// # Errors
+/// When something cannot be carried there.
+pub async fn feed(
+    host: &dyn Host,
+    directory: &JobDirectory,
+    task: &Task,
+    needs: &[Need],
+    header: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<(), HostError> {
+    let manifest = serde_json::to_vec_pretty(&task.manifest).unwrap_or_default();
+    host.write(&directory.file("manifest.json"), &manifest, 0o644).await?;
+    host.write(&directory.file("settings"), settings(task).as_bytes(), 0o644).await?;
+    host.write(&directory.file("wrapper"), include_bytes!("wrapper.sh"), 0o755).await?;
+    host.write(&directory.file("build"), build_script(directory, task).as_bytes(), 0o755).await?;
+    let parents: BTreeSet<String> =
+        needs.iter().map(|need| format!("{}/{}", need.cpv.category(), need.cpv.name())).collect();
+    let parents: Vec<String> = parents.into_iter().collect();
+    let script = directory.script(&job_script(PARENTS)).set("parents", &parents.join("\n"));
+    run(host, &script, "making the job's directories").await?;
+    for need in needs {
+        host.upload(&need.local, &directory.file(&format!("pkgs/{}", need.stanza.path())), 0o644).await?;
+    }
+    let index = private_index(task, needs, header).to_text(now);
+    host.write(&directory.file("pkgs/Packages"), index.as_bytes(), 0o644).await
+}
+
+/// The needs, and for each package that is built here a stanza without a file: Portage counts its build ids on from
+/// what the index lists, so a listed id makes the next one that of the build.
+fn private_index(task: &Task, needs: &[Need], header: &BTreeMap<String, String>) -> Index {
+    let own = (task.manifest.identity.cpv.clone(), task.manifest.build_id);
+    let seeds = std::iter::once(&own)
+        .chain(&task.mates)
+        .filter(|(_, build_id)| build_id.0 > 1)
+        .map(|(cpv, build_id)| Stanza::seed(cpv.clone(), BuildId(build_id.0 - 1)));
+    let stanzas = needs.iter().map(|need| need.stanza.clone()).chain(seeds).collect();
+    Index { header: header.clone(), stanzas, ..Index::default() }
+}
+
+fn settings(task: &Task) -> String {
+    let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let mut lines = vec![format!("export MAKEOPTS='-j{}'", task.width.max(1))];
+    for (key, value) in &task.manifest.identity.compiler {
+        if key.chars().all(|each| each.is_ascii_alphanumeric() || each == '_') {
+            lines.push(format!("export {key}={}", quote(value)));
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+fn build_script(directory: &JobDirectory, task: &Task) -> String {
+    let cpv = &task.manifest.identity.cpv;
+    let mut excluded = BTreeSet::from([cpv.package()]);
+    excluded.extend(task.mates.iter().map(|(cpv, _)| cpv.package()));
+    let excluded: Vec<_> = excluded.iter().map(|package| format!("--usepkg-exclude={package}")).collect();
+    Script::new(job_script(include_str!("build.sh")))
+        .set("jobs", &directory.parent())
+        .set("job", directory.job.as_str())
+        .set("atom", &format!("={cpv}"))
+        .set("excluded", &excluded.join(" "))
+        .text
+}
+
+/// Asks the drone's own resolver what the build would merge.
+///
+/// # Errors
+/// The outer one when the drone is lost, the inner one when its resolver does not answer.
+pub async fn resolve(
+    host: &dyn Host,
+    directory: &JobDirectory,
+    cpv: &Cpv,
+) -> Result<Result<Resolution, ProbeError>, HostError> {
+    let request = Request::Plan { arguments: probe::job_arguments(cpv) };
+    let script = directory.script(&job_script(&probe::script(&request)));
+    let output = host.run(&script).await?;
+    Ok(probe::read_resolution(&output.stdout, &output.stderr))
+}
+
+/// Merges the needs, in this order.
+///
+/// # Errors
+/// When the drone is lost, or with emerge's words when it cannot merge them.
+pub async fn prepare(host: &dyn Host, directory: &JobDirectory, atoms: &[Cpv]) -> Result<(), HostError> {
+    let atoms: Vec<_> = atoms.iter().map(|cpv| format!("={cpv}")).collect();
+    let script = directory.script(&job_script(include_str!("prepare.sh"))).set("atoms", &atoms.join(" "));
+    run(host, &script, "merging what the package needs").await.map(|_| ())
+}
+
+/// Starts the build, once, detached.
+///
+/// # Errors
+/// When the drone is lost or the wrapper does not come up.
+pub async fn start(host: &dyn Host, directory: &JobDirectory) -> Result<(), HostError> {
+    run(host, &directory.script(include_str!("start.sh")), "starting the build").await.map(|_| ())
+}
+
+/// How a job that nothing of is alive any more has ended: its exit status; none where it left none.
+///
+/// # Errors
+/// When the drone is lost.
+pub async fn outcome(host: &dyn Host, directory: &JobDirectory) -> Result<Option<u32>, HostError> {
+    let lines = run(host, &directory.script(include_str!("outcome.sh")), "asking how the build ended").await?;
+    Ok(lines.iter().find_map(|line| match line.as_slice() {
+        [word, status] if word == "status" => status.parse().ok(),
+        _ => None,
+    }))
+}
+
+/// What the job's PKGDIR lists; an empty index where there is none.
+///
+/// # Errors
+/// When the drone is lost or the index is beyond all measure.
+pub async fn packages(host: &dyn Host, directory: &JobDirectory) -> Result<Index, HostError> {
+    let path = directory.file("pkgs/Packages");
+    let bytes = host.read(&path, INDEX_LIMIT).await?.unwrap_or_default();
+    Index::parse(&bytes, Limits::default())
+        .map_err(|error| failed(host, &format!("reading {path}"), error.to_string().as_bytes()))
+}
+
+/// Copies a package out of the job's PKGDIR, from where an earlier copy stopped.
+///
+/// # Errors
+/// When the drone is lost, or this side has no room.
+pub async fn collect(
+    host: &dyn Host,
+    directory: &JobDirectory,
+    stanza: &Stanza,
+    local: &Path,
+) -> Result<u64, HostError> {
+    host.download(&directory.file(&format!("pkgs/{}", stanza.path())), local).await
+}
+
+/// Removes a job that is over from the drone.
+///
+/// # Errors
+/// When the drone is lost or something of the job still lives.
+pub async fn remove(host: &dyn Host, directory: &JobDirectory) -> Result<(), HostError> {
+    run(host, &directory.script(include_str!("remove.sh")), "removing the job's directory").await.map(|_| ())
+}

@@ -1,0 +1,113 @@
+//! What a failed build's exit status and log say: the class of the failure and the line that an operator would quote.
+
+use crate::core::failure::{Failure, FailureClass};
+
+/// The exit status of a process that SIGKILL ended: the kernel's answer to memory running out.
+const KILLED: u32 = 137;
+/// The longest reason, in characters.
+const REASON_LIMIT: usize = 300;
+
+/// Marks in a log, the first that is found decides. They are Portage's, the compiler's and the kernel's own words.
+const MARKS: [(&str, FailureClass); 12] = [
+    ("No space left on device", FailureClass::Resource),
+    ("virtual memory exhausted", FailureClass::Resource),
+    ("Cannot allocate memory", FailureClass::Resource),
+    ("internal compiler error: Killed", FailureClass::Resource),
+    ("fatal error: Killed signal terminated program", FailureClass::Resource),
+    ("VERIFY FAILED", FailureClass::Fetch),
+    ("Fetch failed for", FailureClass::Fetch),
+    ("Couldn't download", FailureClass::Fetch),
+    ("have been masked", FailureClass::Config),
+    ("there are no ebuilds", FailureClass::Config),
+    ("USE changes are necessary", FailureClass::Config),
+    ("The following REQUIRED_USE flag constraints are unsatisfied", FailureClass::Config),
+];
+
+/// The verdict on a build that ended with this exit status and left this end of a log.
+pub fn of_build(status: u32, log: &str) -> Failure {
+    let lines: Vec<String> = log.lines().map(plain).collect();
+    for (mark, class) in MARKS {
+        if let Some(line) = lines.iter().find(|line| line.contains(mark)) {
+            return Failure { class, reason: quote(line) };
+        }
+    }
+    if status == KILLED {
+        let reason = "the build was killed (exit status 137), most often because memory ran out".to_owned();
+        return Failure { class: FailureClass::Resource, reason };
+    }
+    if let Some(reason) = died(&lines) {
+        return Failure { class: FailureClass::Build, reason };
+    }
+    let last = lines.iter().rev().find(|line| !line.trim().is_empty());
+    let said = last.map_or_else(String::new, |line| format!(": {}", quote(line)));
+    let reason = format!("emerge ended with exit status {status}{said}");
+    Failure { class: FailureClass::Build, reason }
+}
+
+/// Portage's ` * ERROR: CPV::REPO failed (PHASE phase):` and the message below it.
+fn died(lines: &[String]) -> Option<String> {
+    let at = lines.iter().position(|line| line.contains("* ERROR:") && line.contains(" failed"))?;
+    let phase = lines[at].split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(phase, _)| phase);
+    let message = lines.get(at + 1).map(|line| line.trim_start_matches([' ', '*']).trim().to_owned());
+    let first_error = lines[..at].iter().find(|line| line.contains(" error: ")).map(|line| quote(line));
+    let mut parts: Vec<String> = phase.map(str::to_owned).into_iter().collect();
+    parts.extend(message.filter(|message| !message.is_empty()));
+    parts.extend(first_error);
+    Some(parts.join(": ")).filter(|reason| !reason.is_empty())
+}
+
+/// Without colours and other control characters.
+fn plain(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut characters = line.chars();
+    while let Some(each) = characters.next() {
+        if each == '\u{1b}' {
+            // A control sequence ends with its first letter.
+            for other in characters.by_ref() {
+                if other.is_ascii_alphabetic() {
+                    break;
+                }
+            }
+        } else if !each.is_control() || each == '\t' {
+            text.push(each);
+        }
+    }
+    text
+}
+
+fn quote(line: &str) -> String {
+    line.trim().trim_start_matches("* ").chars().take(REASON_LIMIT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_judged_by_the_line_an_operator_would_quote() {
+        let cases = [
+            (
+                1,
+                "x.c:1:24: error: 'undeclared' undeclared\n * ERROR: a/b-1::gentoo failed (compile phase):\n *   emake failed\n",
+                FailureClass::Build,
+                "compile phase: emake failed: x.c:1:24: error: 'undeclared' undeclared",
+            ),
+            (1, "!!! Fetched file: x.tar.gz VERIFY FAILED!\n", FailureClass::Fetch, "VERIFY FAILED"),
+            (
+                1,
+                "\u{1b}[31;01m * \u{1b}[0mecho: write error: No space left on device\n",
+                FailureClass::Resource,
+                "No space",
+            ),
+            (137, "making\n", FailureClass::Resource, "killed"),
+            (1, "something\n\n", FailureClass::Build, "emerge ended with exit status 1: something"),
+            (3, "", FailureClass::Build, "emerge ended with exit status 3"),
+        ];
+        for (status, log, class, words) in cases {
+            let failure = of_build(status, log);
+            assert_eq!(failure.class, class, "{log}");
+            assert!(failure.reason.contains(words), "{:?} has no {words:?}", failure.reason);
+            assert!(!failure.reason.contains('\u{1b}'));
+        }
+    }
+}

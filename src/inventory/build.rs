@@ -1,0 +1,175 @@
+//! Puts the tables of all files together into one inventory.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::core::names::{HostName, NetworkName};
+
+use super::check;
+use super::fault::InventoryError;
+use super::hosts::{Defaults, Gateway, Kind, Network, WrittenHost};
+use super::read::{Document, Reading, Section, Site};
+use super::settings::SwarmSettings;
+use super::surroundings::Surroundings;
+use super::values::LOCAL;
+use super::{Inventory, hosts::Host};
+
+/// What is written, with where it is written. A part at fault is still there by name (its content is none), so that
+/// what points to it is not called a fault as well.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub swarm: Option<Written<SwarmSettings>>,
+    pub defaults: Option<Written<Defaults>>,
+    pub gateway: Option<Written<Gateway>>,
+    pub networks: BTreeMap<NetworkName, Written<Network>>,
+    pub hosts: BTreeMap<HostName, Written<WrittenHost>>,
+}
+
+/// A part, where its header is, and where the name of another host in it is.
+#[derive(Debug)]
+pub(super) struct Written<T> {
+    pub site: Site,
+    pub points_at: Site,
+    pub content: Option<T>,
+}
+
+impl<T> Written<T> {
+    /// Reads a section whose key `pointer` names another host.
+    fn read(
+        section: Section<'_>,
+        pointer: &str,
+        reading: &mut Reading<'_>,
+        read: impl FnOnce(Section<'_>, &mut Reading<'_>) -> Option<T>,
+    ) -> Self {
+        let (site, points_at) = (section.site.clone(), section.site_of(pointer));
+        Self { site, points_at, content: read(section, reading) }
+    }
+}
+
+/// Reads and checks the texts of all files.
+pub(super) fn inventory(files: &[(PathBuf, String)], surroundings: Surroundings) -> Result<Inventory, InventoryError> {
+    let mut reading = Reading::new(surroundings.home.as_deref());
+    let mut parts = Parts::default();
+    for (file, text) in files {
+        let document = Document::parse(file, text, &mut reading);
+        parts.take(document.root(), &mut reading);
+    }
+    let swarm = parts.swarm_settings(files, &mut reading);
+    check::references(&parts, &mut reading.faults);
+    check::circles(&parts, &mut reading.faults);
+    let hosts = parts.whole_hosts(surroundings.home.as_deref(), &mut reading);
+    let faults = reading.into_faults();
+    match swarm {
+        Some(swarm) if faults.is_empty() => Ok(Inventory {
+            swarm,
+            networks: parts.networks.into_iter().filter_map(|(name, part)| Some((name, part.content?))).collect(),
+            hosts,
+            gateway: parts.gateway.and_then(|part| part.content),
+            surroundings,
+        }),
+        _ => Err(InventoryError::Faults(faults)),
+    }
+}
+
+impl Parts {
+    /// Takes over what one file has.
+    fn take(&mut self, mut root: Section<'_>, reading: &mut Reading<'_>) {
+        if let Some(section) = root.table("swarm", reading) {
+            once(&mut self.swarm, Written::read(section, "driver", reading, SwarmSettings::read), reading);
+        }
+        if let Some(section) = root.table("defaults", reading) {
+            let read = |section: Section<'_>, reading: &mut Reading<'_>| Some(Defaults::read(section, reading));
+            once(&mut self.defaults, Written::read(section, "", reading, read), reading);
+        }
+        if let Some(section) = root.table("gateway", reading) {
+            once(&mut self.gateway, Written::read(section, "host", reading, Gateway::read), reading);
+        }
+        for (name, section) in root.tables("networks", reading) {
+            let written = Written::read(section, "jump", reading, Network::read);
+            add(&mut self.networks, name, written, "two networks of one name", reading);
+        }
+        for (table, kind) in [("hosts", Kind::Plain), ("orchestrators", Kind::Orchestrator), ("drones", Kind::Drone)] {
+            for (name, section) in root.tables(table, reading) {
+                let read = |section: Section<'_>, reading: &mut Reading<'_>| WrittenHost::read(section, kind, reading);
+                let written = Written::read(section, "", reading, read);
+                if name == LOCAL {
+                    let problem = "this name is taken: it is this machine itself, which needs no entry";
+                    reading.faults.push(written.site.fault(problem, None));
+                } else {
+                    add(&mut self.hosts, name, written, "two hosts of one name", reading);
+                }
+            }
+        }
+        root.finish(reading);
+    }
+
+    /// The settings of the swarm; a fault where no file has them. A driver that is this machine becomes a host.
+    fn swarm_settings(&mut self, files: &[(PathBuf, String)], reading: &mut Reading<'_>) -> Option<SwarmSettings> {
+        let Some(written) = &self.swarm else {
+            let file = files.first().map(|(file, _)| file.clone()).unwrap_or_default();
+            let site = Site { file: file.into(), line: 1, key: "swarm.driver".to_owned() };
+            let problem = "this key is missing: the machine whose packages are wanted; \"local\" is this one";
+            if reading.faults.is_empty() {
+                reading.faults.push(site.fault(problem, Some("begin with a table [swarm]".to_owned())));
+            }
+            return None;
+        };
+        let settings = written.content.clone()?;
+        if settings.driver.as_str() == LOCAL {
+            let site = written.site.clone();
+            let local = Written { points_at: site.clone(), site, content: Some(WrittenHost::local()) };
+            self.hosts.insert(settings.driver.clone(), local);
+        }
+        Some(settings)
+    }
+
+    /// The hosts with the defaults below them.
+    fn whole_hosts(&mut self, home: Option<&Path>, reading: &mut Reading<'_>) -> BTreeMap<HostName, Host> {
+        let defaults = self.defaults.take().and_then(|part| part.content).unwrap_or_default();
+        let mut whole = BTreeMap::new();
+        for (name, part) in std::mem::take(&mut self.hosts) {
+            match part.content.map(|written| written.host(name.clone(), &defaults, home)) {
+                Some(Ok(host)) => {
+                    whole.insert(name, host);
+                }
+                Some(Err(problem)) => reading.faults.push(part.site.fault(problem.to_string(), None)),
+                None => {}
+            }
+        }
+        whole
+    }
+}
+
+/// Keeps a part of which there may be only one.
+fn once<T>(place: &mut Option<Written<T>>, written: Written<T>, reading: &mut Reading<'_>) {
+    match place {
+        Some(first) => {
+            let problem = format!("this table is already in {}", first.site.place());
+            reading.faults.push(written.site.fault(problem, None));
+        }
+        None => *place = Some(written),
+    }
+}
+
+/// Keeps a part under its name, of which there may be only one.
+fn add<N: FromStr<Err: std::fmt::Display> + Ord, T>(
+    parts: &mut BTreeMap<N, Written<T>>,
+    name: &str,
+    written: Written<T>,
+    twice: &str,
+    reading: &mut Reading<'_>,
+) {
+    match name.parse::<N>() {
+        Err(problem) => reading.faults.push(written.site.fault(problem.to_string(), None)),
+        Ok(name) => match parts.get(&name) {
+            Some(first) => {
+                let problem = format!("{twice}: the other is {} in {}", first.site.key, first.site.place());
+                reading.faults.push(written.site.fault(problem, None));
+            }
+            None => {
+                parts.insert(name, written);
+            }
+        },
+    }
+}

@@ -1,0 +1,300 @@
+//! One package's entry in an index.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::core::names::{BuildId, Timestamp};
+use crate::core::package::{Cpv, Slot};
+use crate::portage::gpkg::{Gpkg, MetadataError};
+
+use super::path::{PackagePath, PathError};
+use super::reduce::{self, DependencyError, Words};
+
+/// The keys of a package's metadata that Portage copies into its index.
+const COPIED: [&str; 19] = [
+    "BDEPEND",
+    "BUILD_ID",
+    "BUILD_TIME",
+    "CHOST",
+    "DEFINED_PHASES",
+    "DEPEND",
+    "EAPI",
+    "IDEPEND",
+    "IUSE",
+    "KEYWORDS",
+    "LICENSE",
+    "PDEPEND",
+    "PROPERTIES",
+    "PROVIDES",
+    "RDEPEND",
+    "REQUIRES",
+    "RESTRICT",
+    "SLOT",
+    "USE",
+];
+
+/// One more that is copied, of packages that the user has patched.
+const USER_PATCHES: &str = "USER_PATCHES";
+
+/// What else Portage reads of an index; everything but these and [`COPIED`] it drops.
+const OTHERS: [&str; 8] = ["DESC", "FETCHCOMMAND", "MD5", "MTIME", "REPO", "RESUMECOMMAND", "SHA1", "SIZE"];
+
+/// The keys whose USE conditionals are decided.
+const EVALUATED: [(&str, Words); 8] = [
+    ("BDEPEND", Words::Atoms),
+    ("DEPEND", Words::Atoms),
+    ("IDEPEND", Words::Atoms),
+    ("LICENSE", Words::Plain),
+    ("RDEPEND", Words::Atoms),
+    ("PDEPEND", Words::Atoms),
+    ("PROPERTIES", Words::Plain),
+    ("RESTRICT", Words::Plain),
+];
+
+/// Values that are not written because a reader takes them for granted.
+const DEFAULTS: [(&str, &str); 2] = [("EAPI", "0"), ("SLOT", "0")];
+
+/// Keys that a stanza has from the header where it does not say otherwise.
+pub(super) const INHERITED: [&str; 2] = ["CHOST", "REPO"];
+
+/// The entry of one GPKG in an index (`Packages`), as Portage 3.0 writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stanza {
+    path: PackagePath,
+    /// By the names that stand in the file, without CPV and PATH; no value is empty or a default.
+    values: BTreeMap<String, String>,
+}
+
+/// Why an entry of an index is not used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StanzaError {
+    /// No CPV.
+    #[error("it does not say which package it is")]
+    NoCpv,
+    /// A CPV that is none.
+    #[error("its CPV {0:?} is no package with a version")]
+    Cpv(String),
+    /// No path: an xpak package in the old layout.
+    #[error("it has no PATH, so it is an xpak package, the swarm takes GPKG only: set BINPKG_FORMAT=\"gpkg\"")]
+    NoPath,
+    /// A path that is none.
+    #[error("its PATH {0}")]
+    Path(#[from] PathError),
+    /// A path of another package.
+    #[error("its PATH {0:?} is that of another package")]
+    Unfit(String),
+    /// A build id that is no number.
+    #[error("its BUILD_ID {0:?} is no number from 1")]
+    BuildId(String),
+    /// Control characters.
+    #[error("its {0} holds control characters")]
+    Control(String),
+}
+
+/// Why a package cannot have an entry in an index.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeriveError {
+    /// Metadata that does not say which package it is.
+    #[error("index the package: {0}")]
+    Metadata(#[from] MetadataError),
+    /// A path that is not the package's own.
+    #[error("index the package: {path} is not where {found} belongs")]
+    Path {
+        /// Where it was to lie.
+        path: String,
+        /// What it is.
+        found: String,
+    },
+    /// Dependencies that cannot be read.
+    #[error("index the package: read its {key}: {source}")]
+    Dependency {
+        /// The key.
+        key: &'static str,
+        /// What is wrong.
+        source: DependencyError,
+    },
+}
+
+impl Stanza {
+    /// The entry that `emaint binhost --fix` writes for this package where it lies at `path` with this modification
+    /// time: nothing of it is taken from another index.
+    pub fn derive(gpkg: &Gpkg, path: &PackagePath, mtime: Timestamp) -> Result<Self, DeriveError> {
+        let metadata = &gpkg.metadata;
+        let cpv = gpkg.cpv()?;
+        let build_id = gpkg.build_id()?;
+        if *path.cpv() != cpv {
+            return Err(DeriveError::Path { path: path.to_string(), found: cpv.to_string() });
+        }
+        gpkg.slot()?;
+        let copied = COPIED.iter().chain([&USER_PATCHES]);
+        let mut values: BTreeMap<String, String> =
+            copied.filter_map(|key| Some(((*key).to_owned(), metadata.get(key)?.to_owned()))).collect();
+        let enabled: BTreeSet<&str> = metadata.words("USE").collect();
+        for (key, words) in EVALUATED {
+            if let Some(value) = values.get_mut(key) {
+                *value =
+                    reduce::reduce(value, words, &enabled).map_err(|source| DeriveError::Dependency { key, source })?;
+            }
+        }
+        if let Some(build_id) = build_id {
+            values.insert("BUILD_ID".to_owned(), build_id.to_string());
+        }
+        let own = [
+            ("REPO", metadata.get("repository").unwrap_or_default().to_owned()),
+            ("SIZE", gpkg.size.to_string()),
+            ("MD5", gpkg.md5.clone()),
+            ("SHA1", gpkg.sha1.clone()),
+            ("MTIME", mtime.0.to_string()),
+        ];
+        values.extend(own.map(|(key, value)| (key.to_owned(), value)));
+        values.retain(is_said);
+        Ok(Self { path: path.clone(), values })
+    }
+
+    /// An entry without a file behind it. In the index of a job's own PKGDIR it makes Portage count on: the next build
+    /// of this package there becomes `last` + 1.
+    pub fn seed(cpv: Cpv, last: BuildId) -> Self {
+        let values = BTreeMap::from([("BUILD_ID".to_owned(), last.to_string())]);
+        Self { path: PackagePath::new(cpv, Some(last)), values }
+    }
+
+    /// Reads the lines of one entry, given as keys and values.
+    pub(super) fn from_values(
+        mut values: BTreeMap<String, String>,
+        header: &BTreeMap<String, String>,
+    ) -> Result<Self, StanzaError> {
+        let cpv = values.remove("CPV").ok_or(StanzaError::NoCpv)?;
+        let cpv: Cpv = cpv.parse().map_err(|_| StanzaError::Cpv(cpv.chars().take(200).collect()))?;
+        let path: PackagePath = values.remove("PATH").ok_or(StanzaError::NoPath)?.parse()?;
+        let known = |key: &str| COPIED.contains(&key) || OTHERS.contains(&key) || key == USER_PATCHES;
+        values.retain(|key, value| known(key) && is_said(key, value));
+        if let Some((key, _)) = values.iter().find(|(_, value)| value.chars().any(char::is_control)) {
+            return Err(StanzaError::Control(key.clone()));
+        }
+        for key in INHERITED {
+            if let (None, Some(value)) = (values.get(key), header.get(key).filter(|value| !value.is_empty())) {
+                values.insert(key.to_owned(), value.clone());
+            }
+        }
+        if *path.cpv() != cpv {
+            return Err(StanzaError::Unfit(path.to_string()));
+        }
+        if let Some(odd) = values.get("BUILD_ID").filter(|text| parse_build_id(text).is_none()) {
+            return Err(StanzaError::BuildId(odd.clone()));
+        }
+        Ok(Self { path, values })
+    }
+
+    /// All its lines by key, CPV and PATH among them: the form in which it is kept elsewhere.
+    pub fn to_values(&self) -> BTreeMap<String, String> {
+        let mut values = self.values.clone();
+        values.insert("CPV".to_owned(), self.cpv().to_string());
+        values.insert("PATH".to_owned(), self.path.to_string());
+        values
+    }
+
+    /// The entry with these lines.
+    ///
+    /// # Errors
+    /// When they are not those of an entry.
+    pub fn of_values(values: BTreeMap<String, String>) -> Result<Self, StanzaError> {
+        Self::from_values(values, &BTreeMap::new())
+    }
+
+    /// The package.
+    pub fn cpv(&self) -> &Cpv {
+        self.path.cpv()
+    }
+
+    /// Where the file lies below the index.
+    pub fn path(&self) -> &PackagePath {
+        &self.path
+    }
+
+    /// The build id that the package itself carries; none without multi-instance. It is what Portage counts on from.
+    /// In the name of a package that `quickpkg` made stands another one, since that keeps the id it was installed with.
+    pub fn build_id(&self) -> Option<BuildId> {
+        parse_build_id(self.get("BUILD_ID")?)
+    }
+
+    /// The value of a key, by its name in the file (`REPO`, `MTIME`, `DESC`); nothing where it is not given.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str)
+    }
+
+    /// The file's size in bytes.
+    pub fn size(&self) -> Option<u64> {
+        self.get("SIZE")?.parse().ok()
+    }
+
+    /// The file's MD5, hexadecimal.
+    pub fn md5(&self) -> Option<&str> {
+        self.get("MD5")
+    }
+
+    /// The file's SHA1, hexadecimal.
+    pub fn sha1(&self) -> Option<&str> {
+        self.get("SHA1")
+    }
+
+    /// The file's modification time.
+    pub fn mtime(&self) -> Option<Timestamp> {
+        self.get("MTIME")?.parse().ok().map(Timestamp)
+    }
+
+    /// The enabled USE flags, the profile's own (`kernel_linux`) included.
+    pub fn use_flags(&self) -> BTreeSet<&str> {
+        self.get("USE").unwrap_or_default().split_ascii_whitespace().collect()
+    }
+
+    /// Slot and sub-slot; nothing where the entry holds what is no slot.
+    pub fn slot(&self) -> Option<Slot> {
+        self.get("SLOT").unwrap_or("0").parse().ok()
+    }
+
+    /// The lines of the entry in Portage's order, without what the header or a default already says.
+    pub(super) fn lines(&self, header: &BTreeMap<String, String>) -> Vec<(&str, String)> {
+        let inherited = |key: &str, value: &str| {
+            INHERITED.contains(&key) && header.get(key).is_some_and(|inherited| inherited == value)
+        };
+        let mut lines: Vec<(&str, String)> = self
+            .values
+            .iter()
+            .filter(|(key, value)| !inherited(key, value))
+            .map(|(key, value)| (key.as_str(), value.clone()))
+            .collect();
+        lines.push(("CPV", self.cpv().to_string()));
+        lines.push(("PATH", self.path.to_string()));
+        lines.sort_by_key(|(key, _)| order(key));
+        lines
+    }
+}
+
+/// Whether a value is written at all.
+#[expect(clippy::ptr_arg, reason = "the form that BTreeMap::retain calls")]
+fn is_said(key: &String, value: &mut String) -> bool {
+    !value.is_empty() && !DEFAULTS.contains(&(key.as_str(), value.as_str()))
+}
+
+fn parse_build_id(text: &str) -> Option<BuildId> {
+    text.parse().ok().filter(|id| *id > 0).map(BuildId)
+}
+
+/// Portage sorts by the names that it uses itself, and writes three of them under another one.
+pub(super) fn order(key: &str) -> &str {
+    match key {
+        "DESC" => "DESCRIPTION",
+        "MTIME" => "_mtime_",
+        "REPO" => "repository",
+        same => same,
+    }
+}
+
+/// The name that a key has in the file.
+pub(super) fn name_in_file(key: &str) -> &str {
+    match key {
+        "DESCRIPTION" => "DESC",
+        "_mtime_" => "MTIME",
+        "repository" => "REPO",
+        same => same,
+    }
+}

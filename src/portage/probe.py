@@ -1,0 +1,204 @@
+# Asks the Portage of this host, in its own Python. The request lies beside this file as request.json, the answer is
+# written to answer.json; whatever Portage itself prints goes to standard error. The request is one of
+#   {"mode": "plan", "arguments": [EMERGE ARGUMENTS]}        what the resolver would merge, and the edges between
+#   {"mode": "identities", "cpvs": [[CPV, REPOSITORY], ...]} how this host would build each of these
+import hashlib
+import json
+import os
+import sys
+
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+os.dup2(2, 1)
+os.environ["NOCOLOR"] = "true"
+os.environ["EMERGE_DEFAULT_OPTS"] = ""
+os.environ["PORTAGE_TRUST_HELPER"] = ""
+os.environ["LC_ALL"] = "C"
+
+import portage
+from portage.output import nocolor
+
+nocolor()
+
+COMPILER = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "FFLAGS", "FCFLAGS", "RUSTFLAGS")
+KINDS = ("buildtime_slot_op", "buildtime", "runtime_slot_op", "runtime", "runtime_post")
+
+
+def compiler_settings(settings):
+    return {key: " ".join(settings[key].split()) for key in COMPILER if settings.get(key, "").strip()}
+
+
+def ebuild_digest(portdb, cpv, repository):
+    path = portdb.findname2(cpv, myrepo=repository)[0]
+    if not path:
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.md5(file.read()).hexdigest()
+
+
+class Resolver:
+    def __init__(self, arguments):
+        from _emerge.actions import load_emerge_config
+        from _emerge.create_depgraph_params import create_depgraph_params
+        from _emerge.depgraph import backtrack_depgraph
+        from _emerge.main import parse_opts
+        from _emerge.stdout_spinner import stdout_spinner
+
+        spinner = stdout_spinner()
+        spinner.update = lambda *ignored, **also: True
+        action, options, files = parse_opts(arguments)
+        config = load_emerge_config(action=action, args=files, opts=options)
+        parameters = create_depgraph_params(config.opts, action)
+        self.config = config
+        self.success, self.graph, self.favorites = backtrack_depgraph(
+            config.target_config.settings, config.trees, config.opts, parameters, action, files, spinner
+        )
+
+    def answer(self):
+        if not self.success:
+            self.graph.display_problems()
+            return {"resolved": False}
+        trees = self.config.target_config.trees
+        self.portdb = trees["porttree"].dbapi
+        self.settings = portage.config(clone=self.config.target_config.settings)
+        digraph = self.graph._dynamic_config.digraph
+        merges = [
+            task
+            for task in self.graph.altlist()
+            if getattr(task, "type_name", None) in ("ebuild", "binary") and task.operation == "merge"
+        ]
+        place = {package: index for index, package in enumerate(merges)}
+        header = {}
+        trees["bintree"]._update_pkgindex_header(header)
+        # The graph's own display reports missing members of @world, masked installed packages and the like.
+        self.graph.display_problems()
+        return {
+            "resolved": True,
+            "packages": [self.describe(package, digraph) for package in merges],
+            "edges": [edge for package in merges for edge in self.edges(package, digraph, place)],
+            "missing": sorted({str(atom) for argument, atom in self.graph._dynamic_config._missing_args}),
+            "header": {key: " ".join(str(value).split()) for key, value in header.items()},
+        }
+
+    def describe(self, package, digraph):
+        binary = package.type_name == "binary"
+        if not binary:
+            self.settings.setcpv(package)
+        return {
+            "cpv": str(package.cpv),
+            "slot": "%s/%s" % (package.slot, package.sub_slot),
+            "repository": str(package.repo),
+            "binary": binary,
+            "build_id": getattr(package.cpv, "build_id", None) if binary else None,
+            "digest": "" if binary else ebuild_digest(self.portdb, package.cpv, package.repo),
+            "use": sorted(flag for flag in package.use.enabled if package.iuse.is_valid_flag(flag)),
+            "chost": self.settings.get("CHOST", ""),
+            "compiler": {} if binary else compiler_settings(self.settings),
+            "linked": sorted(self.linked(package, digraph)),
+            "requested": self.requested(package, digraph),
+        }
+
+    def linked(self, package, digraph):
+        for child in digraph.child_nodes(package):
+            if hasattr(child, "sub_slot") and any("slot_op" in kind for kind in self.kinds(digraph, package, child)):
+                yield (str(child.cp), "%s/%s" % (child.slot, child.sub_slot))
+
+    def requested(self, package, digraph):
+        return any(not hasattr(parent, "cpv") for parent in digraph.parent_nodes(package))
+
+    def kinds(self, digraph, parent, child):
+        found = set()
+        for priority in digraph.nodes[parent][0].get(child, ()):
+            if getattr(priority, "ignored", False):
+                continue
+            for kind in KINDS:
+                if getattr(priority, kind, False):
+                    found.add(kind)
+        return found
+
+    # What is installed already is not built, but what it needs to run has to be there before: paths that run
+    # through installed packages become edges of their own. Each step looks at a node once, so the cost for one
+    # package is the part of the graph that it reaches.
+    def edges(self, package, digraph, place):
+        found = {}
+        for child in digraph.child_nodes(package):
+            kinds = self.kinds(digraph, package, child)
+            if not kinds:
+                continue
+            for reached in self.planned_behind(child, digraph, place):
+                if reached is not package:
+                    found.setdefault(place[reached], set()).update(kinds)
+        for target, kinds in sorted(found.items()):
+            yield [place[package], target, sorted(kinds)]
+
+    def planned_behind(self, start, digraph, place):
+        waiting, seen = [start], {start}
+        while waiting:
+            node = waiting.pop()
+            if node in place:
+                yield node
+                continue
+            if getattr(node, "type_name", None) not in ("installed", "ebuild", "binary"):
+                continue
+            for child in digraph.child_nodes(node):
+                kinds = self.kinds(digraph, node, child)
+                if child not in seen and ("runtime" in kinds or "runtime_slot_op" in kinds):
+                    seen.add(child)
+                    waiting.append(child)
+
+
+def identity(portdb, settings, cpv, repository):
+    from _emerge.Package import Package
+    from _emerge.RootConfig import RootConfig
+
+    try:
+        keys = list(Package.metadata_keys)
+        values = portdb.aux_get(cpv, keys, myrepo=repository)
+    except KeyError:
+        return {"trouble": "there is no such ebuild here"}
+    metadata = dict(zip(keys, values))
+    metadata["repository"] = repository
+    root = portage.db[portage.root]
+    config = RootConfig(settings, root, None)
+    package = Package(
+        type_name="ebuild", root_config=config, cpv=cpv, built=False, installed=False, metadata=metadata
+    )
+    settings.setcpv(package)
+    use = settings["PORTAGE_USE"].split()
+    masks = portage.getmaskingstatus(package, settings=settings, portdb=portdb)
+    return {
+        "cpv": cpv,
+        "slot": "%s/%s" % (package.slot, package.sub_slot),
+        "repository": repository,
+        "digest": ebuild_digest(portdb, cpv, repository),
+        "use": sorted(flag for flag in use if package.iuse.is_valid_flag(flag)),
+        "chost": settings.get("CHOST", ""),
+        "compiler": compiler_settings(settings),
+        "masked": masks,
+    }
+
+
+def identities(wanted):
+    portdb = portage.db[portage.root]["porttree"].dbapi
+    settings = portage.config(clone=portage.settings)
+    answers = []
+    for cpv, repository in wanted:
+        try:
+            answers.append(identity(portdb, settings, cpv, repository))
+        except Exception as trouble:
+            answers.append({"trouble": "%s: %s" % (type(trouble).__name__, trouble)})
+    return answers
+
+
+with open(os.path.join(here, "request.json"), encoding="utf-8") as file:
+    request = json.load(file)
+try:
+    if request["mode"] == "plan":
+        answer = Resolver(request["arguments"]).answer()
+    else:
+        answer = {"identities": identities(request["cpvs"])}
+except portage.exception.PackageSetNotFound as missing:
+    sys.stderr.write("there is no package set %s here\n" % missing)
+    answer = {"resolved": False}
+with open(os.path.join(here, "answer.json"), "w", encoding="utf-8") as file:
+    json.dump(answer, file)

@@ -1,0 +1,305 @@
+//! The probe: a small Python program that is sent to a host and asks the Portage there, in Portage's own words.
+//!
+//! Text from `emerge --pretend` has no dependency edges; the resolver has. [`script`] makes the shell script that runs
+//! a [`Request`] there, [`read`] reads its output. Arguments that decide the answer are given in full
+//! ([`plan_arguments`]), so that the operator's `EMERGE_DEFAULT_OPTS` cannot change it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::event::Selection;
+use crate::core::names::HostName;
+use crate::core::package::{Cpv, Identity, Slot};
+use crate::core::plan::{Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
+
+const PROBE: &str = include_str!("probe.py");
+const SCRIPT: &str = include_str!("probe.sh");
+/// Only what stands between two lines of this is ours; login shells may print anything.
+const MARK: &str = "SWARM-PROBE-ANSWER";
+
+/// What to ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+pub enum Request {
+    /// What would the resolver merge with these emerge arguments?
+    Plan {
+        /// The arguments.
+        arguments: Vec<String>,
+    },
+    /// How would this host build each of these (CPV and repository)?
+    Identities {
+        /// The packages.
+        cpvs: Vec<(Cpv, String)>,
+    },
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// The probe did not run.
+    #[error("Portage could not be asked:\n{said}")]
+    NoAnswer {
+        /// What was printed instead.
+        said: String,
+    },
+    /// The answer is not what the probe writes.
+    #[error("Portage's answer cannot be read: {reason}")]
+    Unreadable {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The resolver found no solution.
+    #[error("Portage cannot resolve this:\n{said}")]
+    Unresolved {
+        /// The resolver's own words.
+        said: String,
+    },
+}
+
+/// A package of the resolver's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merge {
+    /// What it would be.
+    pub identity: Identity,
+    /// Whether it would be merged from a binary package.
+    pub binary: bool,
+    /// Whether an argument asked for it.
+    pub requested: bool,
+}
+
+/// The resolver's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// What would be merged, in order.
+    pub merges: Vec<Merge>,
+    /// The dependencies between them.
+    pub edges: Vec<Edge>,
+    /// The header that Portage there gives a package index.
+    pub index_header: BTreeMap<String, String>,
+    /// Arguments or world members that nothing satisfies.
+    pub missing: Vec<String>,
+}
+
+/// How a host would build one package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// Like this.
+    Identity(Box<Identity>),
+    /// Not at all; in words.
+    Trouble(String),
+}
+
+/// The script that asks.
+pub fn script(request: &Request) -> String {
+    // A struct of strings and numbers always serialises.
+    let request = serde_json::to_string(request).unwrap_or_default();
+    SCRIPT.replace("@PROBE@", PROBE).replace("@REQUEST@", &request).replace("@MARK@", MARK)
+}
+
+/// The arguments with which the driver is asked for what a selection comes to.
+pub fn plan_arguments(selection: &Selection) -> Vec<String> {
+    let fixed = [
+        "--pretend",
+        "--ignore-default-opts",
+        "--color=n",
+        "--ask=n",
+        "--usepkg=n",
+        "--getbinpkg=n",
+        "--with-bdeps=y",
+        "--autounmask=n",
+    ];
+    let mut arguments: Vec<String> = fixed.iter().map(|argument| (*argument).to_owned()).collect();
+    match selection {
+        Selection::World => arguments.extend(["--update", "--deep", "--newuse", "@world"].map(str::to_owned)),
+        Selection::Atoms(atoms) => arguments.extend(atoms.iter().map(|atom| atom.as_str().to_owned())),
+        Selection::Packages(cpvs) | Selection::Exactly(cpvs) => {
+            arguments.extend(cpvs.iter().map(|cpv| format!("={cpv}")));
+        }
+    }
+    arguments
+}
+
+/// The arguments with which a drone resolves a job's package, with binary packages from the job's own PKGDIR.
+pub fn job_arguments(cpv: &Cpv) -> Vec<String> {
+    let fixed = [
+        "--ignore-default-opts",
+        "--color=n",
+        "--ask=n",
+        "--oneshot",
+        "--usepkg=y",
+        "--getbinpkg=n",
+        "--with-bdeps=y",
+        "--autounmask=n",
+        "--binpkg-respect-use=y",
+        "--ignore-built-slot-operator-deps=y",
+    ];
+    let mut arguments: Vec<String> = fixed.iter().map(|argument| (*argument).to_owned()).collect();
+    arguments.push(format!("--usepkg-exclude={}", cpv.package()));
+    arguments.push(format!("={cpv}"));
+    arguments
+}
+
+#[derive(Deserialize)]
+struct RawPackage {
+    cpv: Cpv,
+    slot: String,
+    repository: String,
+    #[serde(default)]
+    digest: String,
+    #[serde(rename = "use")]
+    use_flags: BTreeSet<String>,
+    chost: String,
+    #[serde(default)]
+    compiler: BTreeMap<String, String>,
+    #[serde(default)]
+    linked: Vec<(String, String)>,
+    #[serde(default)]
+    binary: bool,
+    #[serde(default)]
+    requested: bool,
+    #[serde(default)]
+    masked: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawOffer {
+    Trouble { trouble: String },
+    Package(Box<RawPackage>),
+}
+
+#[derive(Deserialize)]
+struct RawAnswer {
+    resolved: Option<bool>,
+    #[serde(default)]
+    packages: Vec<RawPackage>,
+    #[serde(default)]
+    edges: Vec<(usize, usize, BTreeSet<EdgeKind>)>,
+    #[serde(default)]
+    missing: Vec<String>,
+    #[serde(default)]
+    header: BTreeMap<String, String>,
+    identities: Option<Vec<RawOffer>>,
+}
+
+fn slot(text: &str) -> Result<Slot, ProbeError> {
+    text.parse().map_err(|error| unreadable(format!("{error}")))
+}
+
+fn unreadable(reason: impl Into<String>) -> ProbeError {
+    ProbeError::Unreadable { reason: reason.into() }
+}
+
+impl RawPackage {
+    fn identity(self) -> Result<Identity, ProbeError> {
+        let linked: Result<BTreeSet<_>, ProbeError> =
+            self.linked.into_iter().map(|(package, text)| Ok((package, slot(&text)?))).collect();
+        Ok(Identity {
+            slot: slot(&self.slot)?,
+            cpv: self.cpv,
+            repository: self.repository,
+            ebuild_digest: self.digest,
+            use_flags: self.use_flags,
+            chost: self.chost,
+            compiler: self.compiler,
+            linked: linked?,
+        })
+    }
+}
+
+/// The marked part of the output.
+fn answer(stdout: &[u8], stderr: &[u8]) -> Result<RawAnswer, ProbeError> {
+    let text = String::from_utf8_lossy(stdout);
+    let mark = format!("{MARK}\n");
+    let mut parts = text.split(&mark);
+    let (Some(_), Some(body), Some(_)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(ProbeError::NoAnswer { said: words(stderr) });
+    };
+    serde_json::from_str(body).map_err(|error| unreadable(error.to_string()))
+}
+
+/// What Portage printed, without its progress lines, so that the operator reads the reason alone.
+fn words(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let noise = [
+        "These are the packages that would be merged",
+        "Calculating dependencies",
+        "Dependency resolution took",
+        "\u{1b}[?25",
+    ];
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| !noise.iter().any(|noise| line.contains(noise)))
+        .map(|line| line.replace(|each: char| each.is_control() && each != '\t', ""))
+        .collect();
+    lines.join("\n").trim().to_owned()
+}
+
+/// Reads the resolver's answer to a [`Request::Plan`].
+///
+/// # Errors
+/// [`ProbeError::Unresolved`] with the resolver's own words where it found no solution.
+pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, ProbeError> {
+    let raw = answer(stdout, stderr)?;
+    if raw.resolved != Some(true) {
+        return Err(ProbeError::Unresolved { said: words(stderr) });
+    }
+    let size = raw.packages.len();
+    let edges: Result<Vec<Edge>, ProbeError> = raw
+        .edges
+        .into_iter()
+        .map(|(from, to, kinds)| {
+            if from >= size || to >= size || from == to {
+                return Err(unreadable("an edge leads outside of the plan"));
+            }
+            Ok(Edge { from: PackageIndex::at(from), to: PackageIndex::at(to), kinds })
+        })
+        .collect();
+    let merges: Result<Vec<Merge>, ProbeError> = raw
+        .packages
+        .into_iter()
+        .map(|package| {
+            let (binary, requested) = (package.binary, package.requested);
+            Ok(Merge { identity: package.identity()?, binary, requested })
+        })
+        .collect();
+    Ok(Resolution { merges: merges?, edges: edges?, index_header: raw.header, missing: raw.missing })
+}
+
+/// Reads the answer to a [`Request::Identities`], in the order of the request.
+///
+/// # Errors
+/// When the probe did not run or answered for another number of packages.
+pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Vec<Offer>, ProbeError> {
+    let raw = answer(stdout, stderr)?.identities.ok_or_else(|| unreadable("it is of another kind"))?;
+    if raw.len() != wanted {
+        return Err(unreadable(format!("{} packages were asked for, it has {}", wanted, raw.len())));
+    }
+    raw.into_iter()
+        .map(|offer| match offer {
+            RawOffer::Trouble { trouble } => Ok(Offer::Trouble(trouble)),
+            RawOffer::Package(package) if !package.masked.is_empty() => {
+                Ok(Offer::Trouble(format!("it is masked there by {}", package.masked.join(", "))))
+            }
+            RawOffer::Package(package) => Ok(Offer::Identity(Box::new(package.identity()?))),
+        })
+        .collect()
+}
+
+impl Resolution {
+    /// The plan that it is for a driver.
+    pub fn into_plan(self, driver: HostName) -> Plan {
+        let warnings = self
+            .missing
+            .iter()
+            .map(|atom| format!("{atom} is wanted by the world file or a set, and nothing satisfies it"))
+            .collect();
+        let packages = self
+            .merges
+            .into_iter()
+            .map(|merge| PlannedPackage { identity: merge.identity, requested: merge.requested })
+            .collect();
+        Plan { driver, packages, edges: self.edges, index_header: self.index_header, warnings }.in_order()
+    }
+}

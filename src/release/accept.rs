@@ -1,0 +1,462 @@
+//! Whether a file that came back from a drone is the package that was planned.
+//!
+//! Three questions, in this order, since each has another consequence: is it the file that the drone made
+//! ([`Rejection::Corrupt`]: fetch it again)? Is it a package that can be used at all ([`Rejection::Refused`]: the drone's
+//! settings want a change)? Is it the package that the plan means ([`Rejection::Unlike`]: the drone built something
+//! else)? The drone's own index is believed in nothing but where the file lies and what its hashes are.
+//!
+//! What may be taken from a drone's package directory at all is a [`PackagePath`]; nothing else parses as one.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use crate::core::names::BuildId;
+use crate::core::package::Identity;
+use crate::portage::gpkg::{self, Gpkg, GpkgError, MetadataError, SignatureError};
+use crate::portage::index::{PackagePath, Stanza};
+
+/// A package has more bytes than this; a smaller file is a placeholder or a page that says why there is none.
+const SMALLEST: u64 = 1024;
+
+/// Options of a compiler that decide where its code runs. The rest of the flags that a package carries are as the ebuild
+/// left them (it may strip or append some while it builds), so they say nothing about the settings it began with.
+const MACHINE_OPTIONS: [&str; 3] = ["-march=", "-mcpu=", "-mabi="];
+
+/// A package that is what was planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// All that an index needs to know of it.
+    pub gpkg: Gpkg,
+    /// Where it belongs below a binhost's root.
+    pub path: PackagePath,
+}
+
+/// Why a file is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// It is not the file that the drone's index speaks of: it was damaged on the way, and a second fetch may cure that.
+    #[error("take the file as the drone made it: its {what} is {found}, the drone's index says {offered}")]
+    Corrupt {
+        /// Size, MD5 or SHA1.
+        what: &'static str,
+        /// What the index says.
+        offered: String,
+        /// What the file has.
+        found: String,
+    },
+    /// It is a sound package, but another one than planned.
+    #[error("take the package as the one that was planned: {}", list(.0))]
+    Unlike(Vec<Difference>),
+    /// It is as the drone made it, but cannot be used.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// It could not be read here; that says nothing about the package.
+    #[error("read the file that was fetched: {0}")]
+    Unread(#[source] io::Error),
+}
+
+/// Why a file that is as the drone made it cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The drone's index does not say what the file should be.
+    #[error("take the package: the drone's index has no {0} for it; `emaint binhost --fix` there writes it anew")]
+    Unsaid(&'static str),
+    /// Smaller than any package.
+    #[error("take the package: it has only {0} bytes")]
+    TooSmall(u64),
+    /// Not a sound GPKG.
+    #[error("{0}")]
+    Package(#[from] GpkgError),
+    /// Metadata that does not say what it is.
+    #[error("{0}")]
+    Metadata(#[from] MetadataError),
+    /// Its origin is not proven.
+    #[error("{0}")]
+    Signature(#[from] SignatureError),
+}
+
+/// A point in which a package is not what was planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The point, as Portage calls it.
+    pub field: String,
+    /// What was planned.
+    pub planned: String,
+    /// What the package has.
+    pub found: String,
+}
+
+impl Difference {
+    fn new(field: impl Into<String>, planned: impl ToString, found: impl ToString) -> Self {
+        Self { field: field.into(), planned: planned.to_string(), found: found.to_string() }
+    }
+}
+
+fn list(differences: &[Difference]) -> String {
+    let texts = differences.iter().map(|each| format!("{} is {}, planned {}", each.field, each.found, each.planned));
+    texts.collect::<Vec<_>>().join("; ")
+}
+
+/// Holds the fetched `file` against the drone's own index (`offered`, the job's entry in it) and against the plan
+/// (`wanted`, and the build id where one was allotted). With a keyring its signatures have to be good too.
+pub fn accept(
+    file: &Path,
+    offered: &Stanza,
+    wanted: &Identity,
+    build_id: Option<BuildId>,
+    keyring: Option<&Path>,
+) -> Result<Accepted, Rejection> {
+    let promised = Promised::of(offered)?;
+    let size = fs_err::metadata(file).map_err(Rejection::Unread)?.len();
+    if size != promised.size {
+        return Err(Rejection::Corrupt { what: "size", offered: promised.size.to_string(), found: size.to_string() });
+    }
+    if size <= SMALLEST {
+        return Err(Refusal::TooSmall(size).into());
+    }
+    let gpkg = match gpkg::read(file) {
+        Ok(gpkg) => gpkg,
+        // Reading stops at the first fault, so what the whole file is has not been seen yet.
+        Err(GpkgError::Read(error)) => return Err(Rejection::Unread(error)),
+        Err(fault) => {
+            let (md5, sha1) = gpkg::hashes(file).map_err(Rejection::Unread)?;
+            promised.compare(&md5, &sha1)?;
+            return Err(Refusal::from(fault).into());
+        }
+    };
+    promised.compare(&gpkg.md5, &gpkg.sha1)?;
+    if let Some(keyring) = keyring {
+        gpkg::verify_signature(file, keyring).map_err(Refusal::from)?;
+    }
+    let differences = differences(&gpkg, offered.path(), wanted, build_id).map_err(Refusal::from)?;
+    if differences.is_empty() {
+        Ok(Accepted { gpkg, path: offered.path().clone() })
+    } else {
+        Err(Rejection::Unlike(differences))
+    }
+}
+
+/// What the drone's index says of the file's bytes.
+struct Promised<'a> {
+    size: u64,
+    md5: &'a str,
+    sha1: &'a str,
+}
+
+impl<'a> Promised<'a> {
+    fn of(offered: &'a Stanza) -> Result<Self, Refusal> {
+        Ok(Self {
+            size: offered.size().ok_or(Refusal::Unsaid("SIZE"))?,
+            md5: offered.md5().ok_or(Refusal::Unsaid("MD5"))?,
+            sha1: offered.sha1().ok_or(Refusal::Unsaid("SHA1"))?,
+        })
+    }
+
+    fn compare(&self, md5: &str, sha1: &str) -> Result<(), Rejection> {
+        for (what, offered, found) in [("MD5", self.md5, md5), ("SHA1", self.sha1, sha1)] {
+            if !offered.eq_ignore_ascii_case(found) {
+                return Err(Rejection::Corrupt { what, offered: offered.to_owned(), found: found.to_owned() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every point in which the package is not the planned one.
+fn differences(
+    gpkg: &Gpkg,
+    path: &PackagePath,
+    wanted: &Identity,
+    build_id: Option<BuildId>,
+) -> Result<Vec<Difference>, MetadataError> {
+    let metadata = &gpkg.metadata;
+    let mut found = Vec::new();
+    let mut compare = |field: &str, planned: &str, has: &str| {
+        if planned != has {
+            found.push(Difference::new(field, planned, has));
+        }
+    };
+    compare("CPV", wanted.cpv.as_str(), gpkg.cpv()?.as_str());
+    compare("directory", &path.basename(), &gpkg.basename);
+    compare("PATH", wanted.cpv.as_str(), path.cpv().as_str());
+    if let Some(allotted) = build_id {
+        let shown = |id: Option<BuildId>| id.map_or_else(|| "none".to_owned(), |id| id.to_string());
+        compare("BUILD_ID", &allotted.to_string(), &shown(gpkg.build_id()?));
+        compare("build id in PATH", &allotted.to_string(), &shown(path.build_id()));
+    }
+    compare("SLOT", &wanted.slot.to_string(), &gpkg.slot()?.to_string());
+    compare("repository", &wanted.repository, metadata.get("repository").unwrap_or("none"));
+    compare("CHOST", &wanted.chost, metadata.get("CHOST").unwrap_or("none"));
+    if let Some(ebuild) = gpkg.ebuild_md5.as_deref().filter(|_| !wanted.ebuild_digest.is_empty()) {
+        compare("MD5 of the ebuild", &wanted.ebuild_digest.to_ascii_lowercase(), ebuild);
+    }
+    found.extend(use_difference(gpkg, wanted));
+    found.extend(machine_differences(gpkg, wanted));
+    found.extend(linked_differences(gpkg, wanted));
+    Ok(found)
+}
+
+/// Held against each other are the flags that the package knows: those of its effective IUSE, and for the old EAPIs that
+/// do not record one, of its IUSE.
+fn use_difference(gpkg: &Gpkg, wanted: &Identity) -> Option<Difference> {
+    let metadata = &gpkg.metadata;
+    let effective: BTreeSet<&str> = metadata.words("IUSE_EFFECTIVE").collect();
+    let has_effective = !effective.is_empty();
+    let known = match has_effective {
+        true => effective,
+        false => metadata.words("IUSE").map(|flag| flag.trim_start_matches(['+', '-'])).collect(),
+    };
+    let is_compared = |flag: &&str| known.contains(flag);
+    let enabled: BTreeSet<&str> = metadata.words("USE").filter(is_compared).collect();
+    let planned = wanted.use_flags.iter().map(String::as_str);
+    let planned: BTreeSet<&str> = planned.filter(|flag| has_effective || is_compared(flag)).collect();
+    let differing: Vec<&str> = planned.symmetric_difference(&enabled).copied().collect();
+    let shown = |set: &BTreeSet<&str>| {
+        let flag = |flag: &&str| if set.contains(flag) { (*flag).to_owned() } else { format!("-{flag}") };
+        differing.iter().map(flag).collect::<Vec<_>>().join(" ")
+    };
+    (!differing.is_empty()).then(|| Difference::new("USE", shown(&planned), shown(&enabled)))
+}
+
+fn machine_differences(gpkg: &Gpkg, wanted: &Identity) -> Vec<Difference> {
+    let last =
+        |flags: &str, option: &str| flags.split_whitespace().rfind(|flag| flag.starts_with(option)).map(str::to_owned);
+    let flags = wanted.compiler.iter().filter(|(key, _)| key.ends_with("FLAGS"));
+    let pairs = flags.filter_map(|(key, planned)| Some((key, planned, gpkg.metadata.get(key)?)));
+    pairs
+        .flat_map(|(key, planned, found)| {
+            MACHINE_OPTIONS.iter().filter_map(move |option| {
+                let (planned, found) = (last(planned, option)?, last(found, option)?);
+                (planned != found).then(|| Difference::new(key.as_str(), planned, found))
+            })
+        })
+        .collect()
+}
+
+/// Each slot that the plan means to link against has to be one that the package was linked against. More of them are no
+/// fault: of `|| ( a:= b:= )` Portage records whatever is installed.
+fn linked_differences(gpkg: &Gpkg, wanted: &Identity) -> Vec<Difference> {
+    let linked = gpkg.metadata.linked();
+    let missing = wanted.linked.difference(&linked);
+    missing
+        .map(|(package, slot)| {
+            let others = linked.iter().filter(|(other, _)| other == package).map(|(_, slot)| slot.to_string());
+            let others: Vec<String> = others.collect();
+            let found = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+            Difference::new(format!("slot of {package}"), slot, found)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use md5::{Digest, Md5};
+    use proptest::prelude::*;
+    use sha1::Sha1;
+
+    use super::*;
+    use crate::core::names::Timestamp;
+    use crate::portage::gpkg::sample::Sample;
+    use crate::portage::index::{Index, Limits};
+
+    fn identity() -> Identity {
+        Identity {
+            cpv: "app-lab/hello-1.0".parse().unwrap(),
+            slot: "0".parse().unwrap(),
+            repository: "gentoo".to_owned(),
+            ebuild_digest: gpkg::hexadecimal(&Md5::digest(b"EAPI=8\n")),
+            use_flags: ["amd64", "elibc_glibc", "kernel_linux", "nls"].map(str::to_owned).into(),
+            chost: "x86_64-pc-linux-gnu".to_owned(),
+            compiler: [("CFLAGS".to_owned(), "-O2 -march=x86-64-v3 -pipe".to_owned())].into(),
+            linked: BTreeSet::new(),
+        }
+    }
+
+    fn linked(slots: &[(&str, &str)]) -> Identity {
+        let linked = slots.iter().map(|(package, slot)| ((*package).to_owned(), slot.parse().unwrap())).collect();
+        Identity { linked, ..identity() }
+    }
+
+    fn entry(path: &str, size: usize, bytes: &[u8]) -> Stanza {
+        let cpv: PackagePath = path.parse().unwrap();
+        let (md5, sha1) = (gpkg::hexadecimal(&Md5::digest(bytes)), gpkg::hexadecimal(&Sha1::digest(bytes)));
+        let text = format!("\nCPV: {}\nPATH: {path}\nSIZE: {size}\nMD5: {md5}\nSHA1: {sha1}\n\n", cpv.cpv());
+        Index::parse(text.as_bytes(), Limits::default()).unwrap().stanzas.remove(0)
+    }
+
+    const PATH: &str = "app-lab/hello/hello-1.0-1.gpkg.tar";
+
+    /// Takes `bytes` where the drone's index speaks of `offered`.
+    fn take(
+        bytes: &[u8],
+        offered: &Stanza,
+        wanted: &Identity,
+        build_id: Option<BuildId>,
+    ) -> Result<Accepted, Rejection> {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("fetched");
+        fs_err::write(&file, bytes).unwrap();
+        accept(&file, offered, wanted, build_id, None)
+    }
+
+    fn take_whole(sample: &Sample, wanted: &Identity) -> Result<Accepted, Rejection> {
+        let bytes = sample.bytes();
+        take(&bytes, &entry(PATH, bytes.len(), &bytes), wanted, Some(BuildId(1)))
+    }
+
+    fn unlike(result: Result<Accepted, Rejection>) -> Vec<(String, String, String)> {
+        match result {
+            Err(Rejection::Unlike(differences)) => {
+                differences.into_iter().map(|each| (each.field, each.planned, each.found)).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_planned_package_is_accepted_and_can_be_indexed() {
+        let accepted = take_whole(&Sample::hello(), &identity()).unwrap();
+        assert_eq!(accepted.path.to_string(), PATH);
+        let stanza = Stanza::derive(&accepted.gpkg, &accepted.path, Timestamp(1)).unwrap();
+        assert_eq!(stanza.build_id(), Some(BuildId(1)));
+    }
+
+    #[test]
+    fn a_file_that_is_not_what_the_drone_says_may_be_fetched_again() {
+        let bytes = Sample::hello().bytes();
+        let offered = entry(PATH, bytes.len(), &bytes);
+        let mut flipped = bytes.clone();
+        flipped[5000] ^= 4;
+        let other = Sample::hello().with("DESCRIPTION", Some("another")).bytes();
+        for (got, what) in [(&bytes[..9000], "size"), (&[][..], "size"), (&flipped, "MD5"), (&other, "MD5")] {
+            match take(got, &offered, &identity(), None) {
+                Err(Rejection::Corrupt { what: found, .. }) => assert_eq!(found, what),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_the_drone_made_badly_is_refused_for_good() {
+        let made = |bytes: &[u8]| {
+            let offered = entry(PATH, bytes.len(), bytes);
+            match take(bytes, &offered, &identity(), None) {
+                Err(Rejection::Refused(refusal)) => refusal.to_string(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(made(b"").contains("only 0 bytes"));
+        assert!(made(&[0; 1024]).contains("only 1024 bytes"));
+        assert!(made(&[7; 2000]).contains("is none"));
+        assert!(made(&[vec![7; 2000], b"XPAKSTOP\0\0\0\0STOP".to_vec()].concat()).contains("BINPKG_FORMAT=\"gpkg\""));
+        assert!(made(&Sample::hello().bytes()[..4096]).contains("cut short"));
+        assert!(made(&Sample::hello().with("SLOT", None).bytes()).contains("find SLOT in its metadata"));
+        let seed = Stanza::seed("app-lab/hello-1.0".parse().unwrap(), BuildId(1));
+        let said = take(&Sample::hello().bytes(), &seed, &identity(), None).unwrap_err().to_string();
+        assert!(said.contains("has no SIZE"), "{said}");
+    }
+
+    #[test]
+    fn unsigned_packages_are_refused_where_a_keyring_is_configured() {
+        let bytes = Sample::hello().bytes();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("fetched");
+        fs_err::write(&file, &bytes).unwrap();
+        let refused = accept(&file, &entry(PATH, bytes.len(), &bytes), &identity(), None, Some(directory.path()));
+        assert!(
+            matches!(refused, Err(Rejection::Refused(Refusal::Signature(SignatureError::Unsigned)))),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn each_point_of_an_identity_is_held_against_the_package() {
+        for (key, value, field, planned, found) in [
+            ("CATEGORY", Some("dev-lab"), "CPV", "app-lab/hello-1.0", "dev-lab/hello-1.0"),
+            ("PF", Some("hello-1.0-r1"), "CPV", "app-lab/hello-1.0", "app-lab/hello-1.0-r1"),
+            ("BUILD_ID", Some("2"), "BUILD_ID", "1", "2"),
+            ("BUILD_ID", None, "BUILD_ID", "1", "none"),
+            ("SLOT", Some("0/1"), "SLOT", "0", "0/1"),
+            ("repository", Some("other"), "repository", "gentoo", "other"),
+            ("repository", None, "repository", "gentoo", "none"),
+            ("CHOST", Some("aarch64-unknown-linux-gnu"), "CHOST", "x86_64-pc-linux-gnu", "aarch64-unknown-linux-gnu"),
+            ("USE", Some("amd64 elibc_glibc kernel_linux ssl"), "USE", "nls -ssl", "-nls ssl"),
+            ("USE", Some("amd64 elibc_glibc kernel_linux"), "USE", "nls", "-nls"),
+            ("CFLAGS", Some("-O2 -march=znver3"), "CFLAGS", "-march=x86-64-v3", "-march=znver3"),
+        ] {
+            let differences = unlike(take_whole(&Sample::hello().with(key, value), &identity()));
+            assert_eq!(differences, [(field.to_owned(), planned.to_owned(), found.to_owned())], "{key}");
+        }
+    }
+
+    #[test]
+    fn the_ebuild_is_the_planned_one_where_the_plan_knows_it() {
+        let edited = Sample::hello().with("hello-1.0.ebuild", Some("EAPI=8\n# edited\n"));
+        let differences = unlike(take_whole(&edited, &identity()));
+        assert_eq!(differences.iter().map(|(field, ..)| field.as_str()).collect::<Vec<_>>(), ["MD5 of the ebuild"]);
+        assert!(take_whole(&edited, &Identity { ebuild_digest: String::new(), ..identity() }).is_ok());
+    }
+
+    #[test]
+    fn what_an_ebuild_may_change_is_no_difference() {
+        for flags in ["-O1", "-O3 -march=native -march=x86-64-v3 -fno-lto"] {
+            assert!(take_whole(&Sample::hello().with("CFLAGS", Some(flags)), &identity()).is_ok(), "{flags}");
+        }
+    }
+
+    #[test]
+    fn flags_that_the_package_does_not_know_are_not_compared() {
+        let sample = Sample::hello().with("USE", Some("amd64 elibc_glibc kernel_linux nls lab_targets_one"));
+        assert!(take_whole(&sample, &identity()).is_ok());
+        assert!(take_whole(&Sample::hello().with("IUSE_EFFECTIVE", None), &identity()).is_ok());
+    }
+
+    #[test]
+    fn a_package_is_linked_against_the_planned_slots() {
+        let sample = Sample::hello().with("RDEPEND", Some("dev-lab/libfoo:0/1=[extra] || ( a/b:2/2= c/d:= )"));
+        assert!(take_whole(&sample, &linked(&[("dev-lab/libfoo", "0/1")])).is_ok());
+        assert!(take_whole(&sample, &linked(&[("a/b", "2/2"), ("dev-lab/libfoo", "0/1")])).is_ok());
+        assert_eq!(
+            unlike(take_whole(&sample, &linked(&[("dev-lab/libfoo", "0/2"), ("x/y", "3/3")]))),
+            [("slot of dev-lab/libfoo", "0/2", "0/1"), ("slot of x/y", "3", "none")].map(|(field, planned, found)| (
+                field.to_owned(),
+                planned.to_owned(),
+                found.to_owned()
+            ))
+        );
+    }
+
+    #[test]
+    fn a_package_without_multi_instance_is_accepted_where_no_build_id_was_allotted() {
+        let sample = Sample { directory: "hello-1.0".to_owned(), ..Sample::hello().with("BUILD_ID", None) };
+        let bytes = sample.bytes();
+        let offered = entry("app-lab/hello-1.0.gpkg.tar", bytes.len(), &bytes);
+        assert!(take(&bytes, &offered, &identity(), None).is_ok());
+        let differences = unlike(take(&bytes, &offered, &identity(), Some(BuildId(1))));
+        assert_eq!(differences.len(), 2, "{differences:?}");
+    }
+
+    #[test]
+    fn a_package_under_the_name_of_another_is_not_accepted() {
+        let bytes = Sample::hello().bytes();
+        let offered = entry("app-lab/other/other-1.0-1.gpkg.tar", bytes.len(), &bytes);
+        let differences = unlike(take(&bytes, &offered, &identity(), Some(BuildId(1))));
+        let fields: Vec<_> = differences.iter().map(|(field, ..)| field.as_str()).collect();
+        assert_eq!(fields, ["directory", "PATH"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_flipped_bit_is_accepted_and_all_are_worth_a_second_fetch(at in any::<prop::sample::Index>(), bit in 0_u8..8) {
+            let mut bytes = Sample::hello().bytes();
+            let offered = entry(PATH, bytes.len(), &bytes);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let rejection = take(&bytes, &offered, &identity(), None);
+            prop_assert!(matches!(rejection, Err(Rejection::Corrupt { .. })), "{rejection:?}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The journal: every event in its order, in `journal.db` of the state directory.
+//!
+//! SQLite with a write-ahead log and `synchronous=FULL`: an event that [`Journal::append`] has taken survives a power
+//! cut. Readers open the same file read-only beside the writer. An operator can look at it with `sqlite3`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use crate::core::event::{Event, SCHEMA};
+use crate::core::names::Timestamp;
+use crate::core::state::{Inconsistent, State};
+
+/// The journal of a state directory.
+#[derive(Debug)]
+pub struct Journal {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// What can be wrong with a journal.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite could not do it.
+    #[error("cannot {doing} the journal {}: {source}", path.display())]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// An event cannot be read.
+    #[error("event {sequence} of the journal {} cannot be read: {source}; it is of a newer swarm, or damaged", path.display())]
+    Unreadable {
+        /// The event's number.
+        sequence: i64,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// An event was written by a newer program.
+    #[error("the journal {} has schema {found}, this swarm knows {SCHEMA}; use the newer one", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The schema of the event.
+        found: u32,
+    },
+    /// The events contradict one another.
+    #[error("the journal {} is damaged at event {sequence}: {source}", path.display())]
+    Damaged {
+        /// The event's number.
+        sequence: i64,
+        /// The file.
+        path: PathBuf,
+        /// In what way.
+        source: Inconsistent,
+    },
+    /// The directory cannot be made.
+    #[error("cannot make the state directory {}: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+}
+
+impl Journal {
+    /// Opens the journal of a state directory for writing; the caller holds the directory's lock.
+    ///
+    /// # Errors
+    /// When directory or file cannot be made or opened.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        fs_err::create_dir_all(directory)
+            .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
+        let path = directory.join("journal.db");
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let journal = Self::connect(path, flags)?;
+        journal
+            .connection
+            .execute_batch(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+                 CREATE TABLE IF NOT EXISTS events (
+                     sequence INTEGER PRIMARY KEY,
+                     epoch    INTEGER NOT NULL,
+                     at       INTEGER NOT NULL,
+                     schema   INTEGER NOT NULL,
+                     body     TEXT NOT NULL
+                 );",
+            )
+            .map_err(|source| journal.fault("prepare", source))?;
+        Ok(journal)
+    }
+
+    /// Opens it for reading beside a controller; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// When it is there and cannot be opened.
+    pub fn open_to_read(directory: &Path) -> Result<Option<Self>, StoreError> {
+        let path = directory.join("journal.db");
+        if !path.exists() {
+            return Ok(None);
+        }
+        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map(Some)
+    }
+
+    fn connect(path: PathBuf, flags: OpenFlags) -> Result<Self, StoreError> {
+        let fault = |source| StoreError::Database { doing: "open", path: path.clone(), source };
+        let connection = Connection::open_with_flags(&path, flags).map_err(fault)?;
+        // A reader and the writer meet for moments only.
+        connection.busy_timeout(Duration::from_secs(10)).map_err(fault)?;
+        Ok(Self { connection, path })
+    }
+
+    /// Writes an event; when this returns it will survive.
+    ///
+    /// # Errors
+    /// When it cannot be written, for example because the disk is full.
+    pub fn append(&mut self, state: &State, event: &Event, at: Timestamp) -> Result<(), StoreError> {
+        let body = serde_json::to_string(event).map_err(|source| StoreError::Unreadable {
+            sequence: -1,
+            path: self.path.clone(),
+            source,
+        })?;
+        let epoch = i64::try_from(state.epoch.0).unwrap_or(i64::MAX);
+        self.connection
+            .prepare_cached("INSERT INTO events (epoch, at, schema, body) VALUES (?1, ?2, ?3, ?4)")
+            .and_then(|mut statement| statement.execute(params![epoch, at.0, SCHEMA, body]))
+            .map_err(|source| self.fault("write to", source))?;
+        Ok(())
+    }
+
+    /// The state that the journal says.
+    ///
+    /// # Errors
+    /// When an event cannot be read or does not fit those before it.
+    pub fn replay(&self) -> Result<State, StoreError> {
+        let mut state = State::default();
+        let mut statement = self
+            .connection
+            .prepare("SELECT sequence, schema, body FROM events ORDER BY sequence")
+            .map_err(|source| self.fault("read", source))?;
+        let mut rows = statement.query([]).map_err(|source| self.fault("read", source))?;
+        while let Some(row) = rows.next().map_err(|source| self.fault("read", source))? {
+            let read = |source| self.fault("read", source);
+            let sequence: i64 = row.get(0).map_err(read)?;
+            let schema: u32 = row.get(1).map_err(read)?;
+            if schema > SCHEMA {
+                return Err(StoreError::Newer { path: self.path.clone(), found: schema });
+            }
+            let body = row.get_ref(2).and_then(|body| Ok(body.as_str()?)).map_err(read)?;
+            let event: Event = serde_json::from_str(body).map_err(|source| StoreError::Unreadable {
+                sequence,
+                path: self.path.clone(),
+                source,
+            })?;
+            state.apply(&event).map_err(|source| StoreError::Damaged { sequence, path: self.path.clone(), source })?;
+        }
+        Ok(state)
+    }
+
+    fn fault(&self, doing: &'static str, source: rusqlite::Error) -> StoreError {
+        StoreError::Database { doing, path: self.path.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::DroneSpec;
+
+    fn fleet() -> Event {
+        Event::FleetDeclared { drones: vec![DroneSpec { name: "izar".parse().unwrap(), cores: 8, jobs: 1 }] }
+    }
+
+    #[test]
+    fn what_was_written_is_read_by_the_next_controller_and_by_a_reader_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(Journal::open_to_read(directory.path()).unwrap().is_none());
+        let mut journal = Journal::open(directory.path()).unwrap();
+        journal.append(&State::default(), &fleet(), Timestamp(1)).unwrap();
+        let reader = Journal::open_to_read(directory.path()).unwrap().unwrap();
+        assert_eq!(reader.replay().unwrap().drones.len(), 1);
+        drop(journal);
+        assert_eq!(Journal::open(directory.path()).unwrap().replay().unwrap().drones.len(), 1);
+    }
+
+    #[test]
+    fn events_that_contradict_those_before_are_named_by_their_number() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(directory.path()).unwrap();
+        journal.append(&State::default(), &fleet(), Timestamp(1)).unwrap();
+        let drone = "vega".parse().unwrap();
+        journal.append(&State::default(), &Event::DroneReady { drone, address: None }, Timestamp(1)).unwrap();
+        let message = journal.replay().unwrap_err().to_string();
+        assert!(message.contains("damaged at event 2") && message.contains("vega"), "{message}");
+    }
+
+    #[test]
+    fn a_journal_of_a_newer_program_is_not_guessed_at() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::open(directory.path()).unwrap();
+        journal.connection.execute("INSERT INTO events VALUES (1, 0, 0, 999, '{}')", []).unwrap();
+        assert!(matches!(journal.replay().unwrap_err(), StoreError::Newer { found: 999, .. }));
+    }
+}

@@ -1,0 +1,202 @@
+//! A push while it runs: a live bar a drone on a terminal, elsewhere a line an event, or JSON.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::text::line;
+use crate::controller::Observer;
+use crate::core::decide::End;
+use crate::core::event::{Event, JobOutcome, Trouble};
+use crate::core::names::{HostName, Timestamp};
+use crate::core::state::{Phase, State};
+use crate::core::status::Moment;
+
+/// The observer for this process's standard streams.
+pub fn observer(json: bool) -> Box<dyn Observer> {
+    if json {
+        Box::new(Json)
+    } else if std::io::stderr().is_terminal() {
+        Box::new(Bars::new())
+    } else {
+        Box::new(Lines)
+    }
+}
+
+/// What an event is to a person; nothing where it is of no interest.
+fn words(event: &Event, state: &State) -> Option<String> {
+    let label = |package| state.open_build().map_or_else(String::new, |build| build.label(package).to_owned());
+    Some(match event {
+        Event::DroneReady { drone, address } => {
+            format!("ready      {drone}{}", address.as_ref().map_or_else(String::new, |at| format!(" at {at}")))
+        }
+        Event::DroneAway { drone, trouble, reason } => {
+            let word = match trouble {
+                Trouble::Unreachable => "unreachable",
+                Trouble::Refused => "refused    ",
+                Trouble::Differs => "differs    ",
+                Trouble::LeftOut => return None,
+            };
+            format!("{word} {drone}: {reason}")
+        }
+        Event::BuildOpened { build, selection, plan, .. } => {
+            format!("needed     {} packages for {selection}, build {build}", plan.packages.len())
+        }
+        Event::JobStarted { package, drone, .. } => format!("delegated  {} to {drone}", label(*package)),
+        Event::PackageReceived { package, file, .. } => format!("received   {} as {}", label(*package), file.path),
+        Event::JobEnded { job, outcome: JobOutcome::Failed { failure, .. }, .. } => {
+            let build = state.open_build();
+            let attempt = build.and_then(|build| {
+                build.packages.iter().enumerate().find_map(|(index, package)| {
+                    let attempt = package.attempts.iter().find(|attempt| attempt.job == *job)?;
+                    Some((build.labels[index].clone(), attempt.drone.clone(), matches!(package.phase, Phase::Failed)))
+                })
+            });
+            let (label, drone, given_up) = attempt?;
+            let word = if given_up { "failed    " } else { "not built " };
+            format!("{word} {label} on {drone}: {}", line(&failure.to_string()))
+        }
+        Event::FleetDeclared { .. }
+        | Event::BuildIdsSeen { .. }
+        | Event::ReleaseSeen { .. }
+        | Event::BuildForgotten { .. }
+        | Event::RetryAsked { .. }
+        | Event::JobEnded { .. }
+        | Event::BuildFinished { .. }
+        | Event::BuildReleased { .. } => return None,
+    })
+}
+
+/// The last words of a run.
+pub fn summary(state: &State, end: End) -> Vec<String> {
+    let Some(build) = state.open_build() else { return Vec::new() };
+    let count = |wanted: fn(&Phase) -> bool| build.packages.iter().filter(|package| wanted(&package.phase)).count();
+    let received = count(|phase| matches!(phase, Phase::Received(_)));
+    let failed = count(|phase| matches!(phase, Phase::Failed));
+    let waiting = build.packages.len() - received - failed;
+    let mut lines = vec![format!("{received} received, {failed} failed, {waiting} not built")];
+    lines.push(match end {
+        End::Complete => "all is received: `swarm finalize` makes it live".to_owned(),
+        End::SomeFailed => "some packages failed: `swarm status` says which and why".to_owned(),
+        End::NoDrone => "no drone can take the rest: `swarm hosts check` says why, `swarm push` goes on".to_owned(),
+        End::AllDiffer => {
+            "every drone would build something otherwise than the driver: make them equal, then `swarm push` goes on"
+                .to_owned()
+        }
+    });
+    lines
+}
+
+struct Lines;
+
+impl Observer for Lines {
+    fn saw(&mut self, event: &Event, state: &State, _at: Timestamp) {
+        if let Some(words) = words(event, state) {
+            self.note(&words);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        // Nobody may be reading any more; the work goes on all the same.
+        let _closed = writeln!(std::io::stderr(), "{}", super::text::printable(text));
+    }
+}
+
+struct Json;
+
+impl Observer for Json {
+    fn saw(&mut self, event: &Event, _state: &State, at: Timestamp) {
+        let mut flat = serde_json::Map::new();
+        if let Ok(serde_json::Value::Object(object)) = serde_json::to_value(event)
+            && let Some((name, fields)) = object.into_iter().next()
+        {
+            flat.insert("event".to_owned(), name.into());
+            flat.insert("time".to_owned(), serde_json::to_value(Moment(at)).unwrap_or_default());
+            if let serde_json::Value::Object(fields) = fields {
+                flat.extend(fields);
+            }
+        }
+        let _closed = writeln!(std::io::stdout(), "{}", serde_json::Value::Object(flat));
+    }
+
+    fn note(&mut self, text: &str) {
+        let _closed = writeln!(std::io::stderr(), "{}", super::text::printable(text));
+    }
+}
+
+struct Bars {
+    all: MultiProgress,
+    total: Option<ProgressBar>,
+    drones: BTreeMap<HostName, ProgressBar>,
+}
+
+/// How often the times on the bars move.
+const TICK: Duration = Duration::from_millis(200);
+
+impl Bars {
+    fn new() -> Self {
+        Self { all: MultiProgress::new(), total: None, drones: BTreeMap::new() }
+    }
+
+    fn draw(&mut self, state: &State) {
+        let Some(build) = state.open_build() else { return };
+        let size = build.packages.len() as u64;
+        let done = build.received().count() as u64;
+        let total = self.total.get_or_insert_with(|| {
+            let bar = self.all.add(ProgressBar::new(size));
+            if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} [{bar:30}] {pos}/{len} received {msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        total.set_length(size);
+        total.set_position(done);
+        for name in state.drones.keys() {
+            let building: Vec<_> = state.jobs_on(name).map(|(_, job)| build.label(job.package).to_owned()).collect();
+            if building.is_empty() {
+                if let Some(bar) = self.drones.remove(name) {
+                    bar.finish_and_clear();
+                }
+                continue;
+            }
+            let message = format!("{name}: {}", building.join(" "));
+            let bar = self.drones.entry(name.clone()).or_insert_with(|| {
+                let bar = self.all.add(ProgressBar::new_spinner());
+                if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} {spinner} {wide_msg}") {
+                    bar.set_style(style);
+                }
+                bar.enable_steady_tick(TICK);
+                bar
+            });
+            if bar.message() != message {
+                bar.reset_elapsed();
+                bar.set_message(message);
+            }
+        }
+    }
+}
+
+impl Observer for Bars {
+    fn saw(&mut self, event: &Event, state: &State, _at: Timestamp) {
+        if let Some(words) = words(event, state) {
+            self.note(&words);
+        }
+        self.draw(state);
+    }
+
+    fn note(&mut self, text: &str) {
+        for text in super::text::printable(text).lines() {
+            // A terminal that is gone does not stop the work.
+            let _closed = self.all.println(text);
+        }
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        let _closed = self.all.clear();
+    }
+}

@@ -1,0 +1,81 @@
+//! `swarm status` as tables.
+
+use super::text::{line, table};
+use crate::core::status::{DroneState, Status};
+
+/// The whole status as text.
+pub fn text(status: &Status) -> String {
+    let mut text = String::new();
+    match &status.build {
+        Some(build) => {
+            let state = if build.finished.is_some() { "over" } else { "open" };
+            text.push_str(&format!("build {} ({state})\n\n", build.id));
+        }
+        None => text.push_str("no build\n\n"),
+    }
+    text.push_str(&table(
+        &["NEEDED", "DELEGATED", "RECEIVED", "FAILED", "BLOCKED"],
+        vec![
+            [
+                status.needed.len(),
+                status.delegated.len(),
+                status.received.len(),
+                status.failed.len(),
+                status.blocked.len(),
+            ]
+            .map(|count| count.to_string())
+            .to_vec(),
+        ],
+    ));
+    if !status.delegated.is_empty() {
+        let rows = status.delegated.iter().map(|(cpv, view)| {
+            let since = serde_json::to_value(view.since).ok();
+            let since = since.and_then(|since| since.as_str().map(str::to_owned)).unwrap_or_default();
+            vec![cpv.clone(), view.drone.to_string(), view.job.to_string(), since]
+        });
+        text.push_str(&format!("\n{}", table(&["DELEGATED", "DRONE", "JOB", "SINCE"], rows.collect())));
+    }
+    if !status.failed.is_empty() {
+        let rows = status.failed.iter().map(|(cpv, view)| {
+            vec![
+                cpv.clone(),
+                view.class.to_string(),
+                view.drone.to_string(),
+                view.attempts.to_string(),
+                line(&view.reason),
+            ]
+        });
+        text.push_str(&format!("\n{}", table(&["FAILED", "CLASS", "DRONE", "ATTEMPTS", "REASON"], rows.collect())));
+    }
+    if !status.blocked.is_empty() {
+        let rows = status.blocked.iter().map(|(cpv, by)| vec![cpv.clone(), by.join(" ")]);
+        text.push_str(&format!("\n{}", table(&["BLOCKED", "BY"], rows.collect())));
+    }
+    if !status.drones.is_empty() {
+        let rows = status.drones.iter().map(|(name, drone)| {
+            vec![
+                name.to_string(),
+                state(drone.state).to_owned(),
+                drone.cores.to_string(),
+                drone.address.clone().unwrap_or_default(),
+                drone.building.join(" "),
+                line(drone.reason.as_deref().unwrap_or_default()),
+            ]
+        });
+        let header = ["DRONE", "STATE", "CORES", "ADDRESS", "BUILDING", "WHY"];
+        text.push_str(&format!("\n{}", table(&header, rows.collect())));
+    }
+    let release = status.release.as_ref().map_or("none", |release| release.as_str());
+    text.push_str(&format!("\nrelease: {release}\nnext: {}\n", status.next));
+    text
+}
+
+fn state(state: DroneState) -> &'static str {
+    match state {
+        DroneState::Idle => "idle",
+        DroneState::Building => "building",
+        DroneState::Grounded => "grounded",
+        DroneState::Unreachable => "unreachable",
+        DroneState::Refused => "refused",
+    }
+}

@@ -1,0 +1,236 @@
+//! Tables, one form for all verbs: a line of headings, columns two blanks apart, no borders.
+//!
+//! Cells may hold what a host or a package said, so characters that move a cursor, colour a line or turn the reading
+//! direction are shown escaped; of a multi-line text the lines stay lines. Colour is put on only where the output is a
+//! terminal.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+
+use tabled::builder::Builder;
+use tabled::settings::object::{Cell as Position, Columns, Rows};
+use tabled::settings::{Alignment, Color, Padding, Style};
+
+/// What a cell's colour says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tone {
+    /// Nothing in particular.
+    #[default]
+    Plain,
+    /// All is well.
+    Good,
+    /// Worth a look.
+    Warning,
+    /// Wrong.
+    Bad,
+    /// Of less interest.
+    Faint,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+impl Cell {
+    /// A text with a tone.
+    pub fn new(text: impl ToString, tone: Tone) -> Self {
+        Self { text: escaped(&text.to_string()), tone }
+    }
+
+    /// A text, or a faint dash where there is none.
+    pub fn optional(text: Option<impl ToString>) -> Self {
+        match text {
+            Some(text) => Self::new(text, Tone::Plain),
+            None => Self::new("-", Tone::Faint),
+        }
+    }
+}
+
+impl<T: ToString> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::new(text, Tone::Plain)
+    }
+}
+
+/// A table in the making.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    headings: Vec<&'static str>,
+    numbers: Vec<usize>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// A table with these headings.
+    pub fn new(headings: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { headings: headings.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Puts the column of this heading to the right, as numbers stand.
+    pub fn numbers(mut self, heading: &str) -> Self {
+        self.numbers.extend(self.headings.iter().position(|other| *other == heading));
+        self
+    }
+
+    /// Adds a row; what is missing at its end is empty, what is too much is left out.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        let mut row: Vec<Cell> = cells.into_iter().take(self.headings.len()).collect();
+        row.resize(self.headings.len(), Cell::from(""));
+        self.rows.push(row);
+    }
+
+    /// Whether it has no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The table as text, with a line end behind each line; nothing where it has no row.
+    pub fn render(&self, coloured: bool) -> String {
+        if self.is_empty() {
+            return String::new();
+        }
+        let mut builder = Builder::default();
+        builder.push_record(self.headings.iter().map(|heading| heading.to_uppercase()));
+        for row in &self.rows {
+            builder.push_record(row.iter().map(|cell| cell.text.as_str()));
+        }
+        let mut table = builder.build();
+        table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
+        for column in &self.numbers {
+            table.modify(Columns::one(*column), Alignment::right());
+        }
+        if coloured {
+            table.modify(Rows::first(), Color::BOLD);
+            for (row, column, color) in self.colours() {
+                table.modify(Position::new(row + 1, column), color);
+            }
+        }
+        table.to_string().lines().fold(String::new(), |mut text, line| {
+            let _ = writeln!(text, "{}", line.trim_end());
+            text
+        })
+    }
+
+    fn colours(&self) -> impl Iterator<Item = (usize, usize, Color)> {
+        self.rows.iter().enumerate().flat_map(|(row, cells)| {
+            cells.iter().enumerate().filter_map(move |(column, cell)| Some((row, column, colour(cell.tone)?)))
+        })
+    }
+
+    /// Writes it to standard output, coloured where that is a terminal.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn print(&self) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(self.render(out.is_terminal() && wants_colour()).as_bytes())?;
+        out.flush()
+    }
+}
+
+fn colour(tone: Tone) -> Option<Color> {
+    match tone {
+        Tone::Plain => None,
+        Tone::Good => Some(Color::FG_GREEN),
+        Tone::Warning => Some(Color::FG_YELLOW),
+        Tone::Bad => Some(Color::FG_RED),
+        Tone::Faint => Some(Color::FG_BRIGHT_BLACK),
+    }
+}
+
+/// Whether the operator has not switched colours off (<https://no-color.org>, and terminals that have none).
+pub fn wants_colour() -> bool {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// A text with every character escaped that could do something to a terminal; line ends stay.
+pub fn escaped(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut safe, character| {
+        match character {
+            '\n' => safe.push('\n'),
+            '\t' => safe.push(' '),
+            character if character.is_control() || acts_unseen(character) => safe.extend(character.escape_default()),
+            character => safe.push(character),
+        }
+        safe
+    })
+}
+
+/// Characters without a shape that change how others are shown or in which direction they are read (Unicode, UAX 9
+/// and the format characters of general punctuation).
+fn acts_unseen(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(["host", "cores", "state"]).numbers("cores");
+        table.row([Cell::from("drone-izar"), Cell::from(16), Cell::new("ok", Tone::Good)]);
+        table.row([Cell::from("tarn"), Cell::optional(None::<u32>), Cell::new("unreachable", Tone::Bad)]);
+        table
+    }
+
+    #[test]
+    fn columns_stand_two_blanks_apart_and_numbers_to_the_right() {
+        assert_eq!(
+            table().render(false),
+            "HOST        CORES  STATE\n\
+             drone-izar     16  ok\n\
+             tarn            -  unreachable\n"
+        );
+    }
+
+    #[test]
+    fn colour_changes_no_width() {
+        let coloured = table().render(true);
+        assert!(coloured.contains("\u{1b}[32mok\u{1b}[39m"), "{coloured:?}");
+        let mut plain = String::new();
+        let mut inside = false;
+        for character in coloured.chars() {
+            match character {
+                '\u{1b}' => inside = true,
+                'm' if inside => inside = false,
+                other if !inside => plain.push(other),
+                _ => {}
+            }
+        }
+        let trimmed: String = plain.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        assert_eq!(trimmed, table().render(false));
+    }
+
+    #[test]
+    fn a_table_without_rows_prints_nothing() {
+        assert_eq!(Table::new(["host"]).render(false), "");
+    }
+
+    #[test]
+    fn rows_may_be_short_or_long_and_cells_have_lines() {
+        let mut table = Table::new(["host", "what"]);
+        table.row([Cell::from("a")]);
+        table.row([Cell::from("b"), Cell::from("one\ntwo"), Cell::from("too much")]);
+        assert_eq!(table.render(false), "HOST  WHAT\na\nb     one\n      two\n");
+    }
+
+    #[test]
+    fn nothing_that_a_host_says_reaches_the_terminal_as_a_command() {
+        for (text, shown) in [
+            ("plain text, ümläute", "plain text, ümläute"),
+            ("\u{1b}[2Jgone", "\\u{1b}[2Jgone"),
+            ("over\rwritten", "over\\rwritten"),
+            ("a\u{202e}b\u{200b}c", "a\\u{202e}b\\u{200b}c"),
+            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
+            ("two\nlines\tand a tab", "two\nlines and a tab"),
+        ] {
+            assert_eq!(escaped(text), shown, "{text:?}");
+            assert_eq!(Cell::from(text).text, shown);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Text that is safe on a terminal, and the plain tables made of it.
+
+use super::table::{Cell, Table, escaped};
+
+/// A table of texts with these headings.
+pub fn table(headings: &[&'static str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new(headings.iter().copied());
+    for row in rows {
+        table.row(row.into_iter().map(Cell::from));
+    }
+    table.render(false)
+}
+
+/// Text from a host with its control characters shown, not obeyed; line ends and tabs stay.
+pub fn printable(text: &str) -> String {
+    escaped(text)
+}
+
+/// The same in one line.
+pub fn line(text: &str) -> String {
+    escaped(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}

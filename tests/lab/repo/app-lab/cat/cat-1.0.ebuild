@@ -1,0 +1,6 @@
+EAPI=8
+
+DESCRIPTION="Is never installed beside the dog"
+RDEPEND="!!app-lab/dog"
+
+inherit lab

@@ -1,0 +1,6 @@
+EAPI=8
+
+DESCRIPTION="Half of a run-time cycle"
+RDEPEND="app-lab/chicken"
+
+inherit lab

@@ -1,0 +1,5 @@
+EAPI=8
+
+DESCRIPTION="Masked by the repository"
+
+inherit lab
