@@ -1,7 +1,8 @@
 //! `swarm exec`: one command on several hosts, side by side.
 //!
 //! The command and its arguments are data: each arrives as the word that it was here. Lines come as they are written,
-//! each behind the name of its host.
+//! each behind the name of its host. What a login shell says before the command begins is left out, unless the command
+//! never begins: then it may say why.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -63,11 +64,17 @@ const WAITING: usize = 64;
 /// A longer line (bytes) comes in pieces.
 const LINE_LIMIT: usize = 64 << 10;
 
+/// The line, on standard output and on standard error, behind which the command's own lines come.
+const BEGIN: &str = "swarm-exec-begins-here";
+
+/// So many lines before that may be a login shell's; more are shown.
+const NOISE_LIMIT: usize = 1000;
+
 /// The command as a script: each word quoted for the shell.
 fn script(command: &[String]) -> anyhow::Result<Script> {
     anyhow::ensure!(!command.iter().any(|word| word.contains('\0')), "an argument cannot hold a zero byte");
     let words: Vec<String> = command.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
-    Ok(Script::new(format!("{}\n", words.join(" "))))
+    Ok(Script::new(format!("printf '%s\\n' {BEGIN}\nprintf '%s\\n' {BEGIN} >&2\n{}\n", words.join(" "))))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -142,10 +149,12 @@ async fn pass(destination: &Destination, stream: Stream, lines: Vec<String>, sen
     }
 }
 
-/// Makes lines of pieces.
+/// Makes lines of pieces, and leaves out what comes before the command.
 #[derive(Debug, Default)]
 struct Lines {
     unfinished: Vec<u8>,
+    begun: bool,
+    before: Vec<String>,
 }
 
 impl Lines {
@@ -155,19 +164,43 @@ impl Lines {
         for piece in data.split_inclusive(|byte| *byte == b'\n') {
             self.unfinished.extend_from_slice(piece);
             if self.unfinished.ends_with(b"\n") || self.unfinished.len() >= LINE_LIMIT {
-                lines.extend(self.rest());
+                lines.extend(self.line());
             }
         }
-        lines
+        self.own(lines)
     }
 
-    /// What is left without a line end, if anything.
+    /// What is left at the end, if anything.
     fn rest(&mut self) -> Vec<String> {
+        let last = self.line().into_iter().collect();
+        let own = self.own(last);
+        if self.begun { own } else { std::mem::take(&mut self.before) }
+    }
+
+    fn line(&mut self) -> Option<String> {
         let bytes = std::mem::take(&mut self.unfinished);
-        if bytes.is_empty() {
-            return Vec::new();
+        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        (!bytes.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// Those of the lines that are the command's.
+    fn own(&mut self, lines: Vec<String>) -> Vec<String> {
+        if self.begun {
+            return lines;
         }
-        vec![String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned()]
+        self.before.extend(lines);
+        // A shell's greeting may not end its last line.
+        if let Some(begin) = self.before.iter().position(|line| line.ends_with(BEGIN)) {
+            self.begun = true;
+            let own = self.before.split_off(begin + 1);
+            self.before.clear();
+            return own;
+        }
+        if self.before.len() > NOISE_LIMIT {
+            self.begun = true;
+            return std::mem::take(&mut self.before);
+        }
+        Vec::new()
     }
 }
 
@@ -207,7 +240,7 @@ mod tests {
 
     #[test]
     fn lines_are_put_together_from_pieces_and_cut_where_they_never_end() {
-        let mut lines = Lines::default();
+        let mut lines = Lines { begun: true, ..Lines::default() };
         assert_eq!(lines.add(b"one\ntw"), ["one"]);
         assert_eq!(lines.add(b"o\n\nth"), ["two", ""]);
         assert_eq!(lines.rest(), ["th"]);
@@ -215,6 +248,22 @@ mod tests {
         let endless = vec![b'x'; LINE_LIMIT - 1];
         assert_eq!((lines.add(&endless).len(), lines.add(&endless).len(), lines.rest().len()), (0, 1, 0));
         assert_eq!(lines.add(b"\xff\n"), ["\u{fffd}"]);
+    }
+
+    #[test]
+    fn a_login_shells_noise_is_left_out_unless_the_command_never_begins() {
+        let mut lines = Lines::default();
+        assert_eq!(lines.add(b"Welcome!\nlast login: "), [""; 0]);
+        assert_eq!(lines.add(format!("{BEGIN}\nmine\n").as_bytes()), ["mine"]);
+        assert_eq!(lines.add(format!("{BEGIN}\n").as_bytes()), [BEGIN]);
+
+        let mut refused = Lines::default();
+        assert_eq!(refused.add(b"sudo: no\nreally"), [""; 0]);
+        assert_eq!(refused.rest(), ["sudo: no", "really"]);
+
+        let mut endless = Lines::default();
+        assert_eq!(endless.add("x\n".repeat(NOISE_LIMIT + 1).as_bytes()).len(), NOISE_LIMIT + 1);
+        assert_eq!(endless.add(b"y\n"), ["y"]);
     }
 
     #[test]

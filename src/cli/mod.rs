@@ -52,9 +52,9 @@ enum Verb {
     Logs(logs::Arguments),
     /// Release what was received: staging to production, all or nothing
     Finalize(finalize::Arguments),
-    /// Show the fleet, check it, ask it for its facts, trust a host's key
+    /// Show the fleet; check it, list its facts, trust its first host keys
     Hosts(hosts::Arguments),
-    /// Run a command on hosts, side by side
+    /// Run a command on many hosts at once
     Exec(exec::Arguments),
 }
 
@@ -72,12 +72,21 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = runtime.block_on(run(cli)).unwrap_or_else(|error| {
-        eprintln!("swarm: {error:#}");
+        eprintln!("swarm: {}", chain(&error));
         Exit::of_error(&error)
     });
     // A transfer that was interrupted must not hold the exit up.
     runtime.shutdown_background();
     exit.into()
+}
+
+/// An error with its causes, as far as it does not name them itself.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text {
+        text if text.is_empty() => cause,
+        text if text.contains(&cause) => text,
+        text => format!("{text}: {cause}"),
+    })
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {

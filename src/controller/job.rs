@@ -204,7 +204,7 @@ impl Work {
         let Some(own) = ebuilds.iter().find(|identity| identity.cpv.package() == planned.cpv.package()) else {
             return Err(failure(FailureClass::Parity, format!("the drone would not build {} at all", planned.cpv)));
         };
-        if let Some(difference) = muster::difference(planned, &Offer::Identity((*own).clone())) {
+        if let Some(difference) = muster::difference(planned, &Offer::Identity(Box::new((*own).clone()))) {
             return Err(failure(FailureClass::Parity, difference));
         }
         if own.linked != planned.linked {

@@ -31,6 +31,7 @@ configure() {
 	cat >config/etc/portage/make.conf/zz-swarm <<-'END' || return 1
 		EMERGE_DEFAULT_OPTS=""
 		BINPKG_FORMAT="gpkg"
+		BINPKG_COMPRESS="zstd"
 		PORTAGE_TRUST_HELPER=""
 		FEATURES="${FEATURES} buildpkg binpkg-multi-instance pkgdir-index-trusted -binpkg-signing -binpkg-request-signature -getbinpkg"
 	END

@@ -69,7 +69,7 @@ impl FromStr for Address {
         if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.contains('.') {
             let parts = text.split('.').count();
             return bad(format!(
-                "{text:?} is not an address: IPv4 has 4 numbers from 0 to 255, without leading zeros, this has {parts} parts"
+                "{text:?} is not an address: IPv4 has 4 numbers from 0 to 255 (no leading zeros), this has {parts}"
             ));
         }
         if text.contains('@') {
@@ -323,8 +323,8 @@ mod tests {
             assert_eq!(good.parse::<Address>().map(|address| address.to_string()), Ok(good.to_owned()));
         }
         for (text, part) in [
-            ("10.42.0.1.5", "this has 5 parts"),
-            ("10.42.0", "this has 3 parts"),
+            ("10.42.0.1.5", "this has 5"),
+            ("10.42.0", "this has 3"),
             ("10.42.0.256", "from 0 to 255"),
             ("10.42.0.1:22", "`port`"),
             ("root@10.42.0.1", "`user`"),

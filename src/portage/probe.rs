@@ -85,7 +85,7 @@ pub struct Resolution {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Offer {
     /// Like this.
-    Identity(Identity),
+    Identity(Box<Identity>),
     /// Not at all; in words.
     Trouble(String),
 }
@@ -222,7 +222,12 @@ fn answer(stdout: &[u8], stderr: &[u8]) -> Result<RawAnswer, ProbeError> {
 /// What Portage printed, without its progress lines, so that the operator reads the reason alone.
 fn words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
-    let noise = ["Calculating dependencies", "Dependency resolution took", "\u{1b}[?25"];
+    let noise = [
+        "These are the packages that would be merged",
+        "Calculating dependencies",
+        "Dependency resolution took",
+        "\u{1b}[?25",
+    ];
     let lines: Vec<_> = text
         .lines()
         .filter(|line| !noise.iter().any(|noise| line.contains(noise)))
@@ -277,7 +282,7 @@ pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Ve
             RawOffer::Package(package) if !package.masked.is_empty() => {
                 Ok(Offer::Trouble(format!("it is masked there by {}", package.masked.join(", "))))
             }
-            RawOffer::Package(package) => Ok(Offer::Identity(package.identity()?)),
+            RawOffer::Package(package) => Ok(Offer::Identity(Box::new(package.identity()?))),
         })
         .collect()
 }

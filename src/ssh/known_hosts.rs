@@ -278,3 +278,6 @@ fn entry(text: &str, line: usize) -> (Option<&'static str>, Option<Entry>) {
     })();
     (name, parsed)
 }
+
+#[cfg(test)]
+mod tests;

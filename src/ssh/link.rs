@@ -38,9 +38,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// sshd drops connections at random when more than MaxStartups are not logged in yet; a new try helps.
-const HANDSHAKE_TRIES: usize = 3;
+const HANDSHAKE_TRIES: u32 = 5;
 
-/// The least pause before a new try; chance adds up to as much, so that those who were dropped together part.
+/// The least pause before the second try, twice that before the third, and so on; chance adds up to as much, so that
+/// those who were dropped together part.
 const HANDSHAKE_PAUSE: Duration = Duration::from_millis(200);
 
 /// An open connection; dropping it (and the channels on it) closes it.
@@ -148,7 +149,7 @@ async fn handshake(
     mut stream: Box<dyn Stream>,
     guard: &impl Fn(&str) -> (client::Config, Guard),
 ) -> Result<Link, GuardError> {
-    let mut tries_left = HANDSHAKE_TRIES;
+    let mut tries = 0;
     loop {
         let (config, handler) = guard(address);
         let exchange = client::connect_stream(Arc::new(config), stream, handler);
@@ -157,14 +158,14 @@ async fn handshake(
             Ok(Err(error)) => error,
             Err(elapsed) => GuardError::Ssh(elapsed.into()),
         };
-        tries_left -= 1;
+        tries += 1;
         let dropped =
             matches!(&error, GuardError::Ssh(russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_)));
-        if tries_left == 0 || !dropped {
+        if tries == HANDSHAKE_TRIES || !dropped {
             return Err(error);
         }
         tracing::debug!(host = %destination.name, address, ?error, "dropped during the key exchange; trying again");
-        sleep(chance::pause(HANDSHAKE_PAUSE)).await;
+        sleep(chance::pause(HANDSHAKE_PAUSE * tries)).await;
         stream = match dialer.dial(address, destination.port, lane).await {
             Ok(stream) => stream,
             Err(_) => return Err(error),

@@ -1,4 +1,7 @@
 //! This machine itself as a host: `address = "local"`. One machine alone needs no sshd.
+//!
+//! Files are read and written directly, but where `become` is set: then by OpenSSH's SFTP server, started through sudo or
+//! doas, so that what is true of a host over SSH is true here.
 
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -13,9 +16,10 @@ use tokio::sync::mpsc;
 
 use crate::core::names::HostName;
 use crate::ssh::chance;
-use crate::ssh::destination::{Become, Destination};
+use crate::ssh::destination::Destination;
 use crate::ssh::exec;
 use crate::ssh::host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script};
+use crate::ssh::sftp::{self, Sftp};
 use crate::ssh::shell;
 
 /// The word that stands for this machine among a host's addresses.
@@ -27,21 +31,20 @@ const QUEUE: usize = 16;
 /// Bytes of output read at once.
 const PIECE: usize = 64 << 10;
 
-/// This machine. Scripts run as root where `become` is set; files are read and written as who we are.
+/// This machine.
 #[derive(Debug, Clone)]
 pub struct LocalHost {
-    name: HostName,
-    become_root: Option<Become>,
+    destination: Destination,
 }
 
 impl LocalHost {
     /// This machine under the destination's name.
     pub fn new(destination: &Destination) -> Self {
-        Self { name: destination.name.clone(), become_root: destination.become_root }
+        Self { destination: destination.clone() }
     }
 
     fn error(&self, kind: HostErrorKind, message: impl Into<String>) -> HostError {
-        HostError::new(&self.name, kind, message)
+        HostError::new(&self.destination.name, kind, message)
     }
 
     /// Does file work off the runtime, with its errors as the host's answer.
@@ -55,8 +58,27 @@ impl LocalHost {
         }
     }
 
+    /// A session that works as root; none where we work as who we are.
+    async fn privileged(&self) -> Result<Option<Sftp>, HostError> {
+        let Some(become_root) = self.destination.become_root else { return Ok(None) };
+        let command = sftp::privileged_command(self, become_root).await?;
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", &command])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| self.error(HostErrorKind::Local, format!("cannot start {command}: {error}")))?;
+        match (child.stdout.take(), child.stdin.take()) {
+            (Some(stdout), Some(stdin)) => {
+                Sftp::over(&self.destination, tokio::io::join(stdout, stdin), Box::new(child)).await.map(Some)
+            }
+            _ => Err(self.error(HostErrorKind::Local, format!("{command} has no input and output"))),
+        }
+    }
+
     fn spawn(&self) -> std::io::Result<Child> {
-        let words = shell::words(self.become_root);
+        let words = shell::words(self.destination.become_root);
         let (program, arguments) = words.split_first().unwrap_or((&"/bin/sh", &[]));
         Command::new(program)
             .args(arguments)
@@ -70,7 +92,7 @@ impl LocalHost {
 #[async_trait]
 impl Host for LocalHost {
     fn name(&self) -> &HostName {
-        &self.name
+        &self.destination.name
     }
 
     fn address(&self) -> Option<String> {
@@ -82,8 +104,8 @@ impl Host for LocalHost {
     }
 
     async fn run(&self, script: &Script) -> Result<Output, HostError> {
-        let output = exec::collect(&self.name, self.start(script).await?).await?;
-        match shell::become_fault(self.become_root, output.status, &output.stdout, &output.stderr) {
+        let output = exec::collect(&self.destination.name, self.start(script).await?).await?;
+        match shell::become_fault(self.destination.become_root, output.status, &output.stdout, &output.stderr) {
             Some(fault) => Err(self.error(HostErrorKind::Failed, format!("cannot become root: {fault}"))),
             None => Ok(output),
         }
@@ -91,16 +113,19 @@ impl Host for LocalHost {
 
     async fn start(&self, script: &Script) -> Result<Running, HostError> {
         let child = self.spawn().map_err(|error| {
-            let program = shell::words(self.become_root).first().copied().unwrap_or("/bin/sh");
+            let program = shell::words(self.destination.become_root).first().copied().unwrap_or("/bin/sh");
             self.error(HostErrorKind::Local, format!("cannot start {program}: {error}"))
         })?;
         let (output_sender, output) = mpsc::channel(QUEUE);
         let (input, input_receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(attend(self.name.clone(), child, shell::line(script), input_receiver, output_sender));
+        tokio::spawn(attend(self.destination.name.clone(), child, shell::line(script), input_receiver, output_sender));
         Ok(Running { output, input })
     }
 
     async fn read(&self, remote: &str, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        if let Some(sftp) = self.privileged().await? {
+            return sftp.read(remote, limit).await;
+        }
         match self.read_from(remote, 0, limit.saturating_add(1)).await? {
             Some(content) if content.len() as u64 > limit => {
                 let text = format!("cannot read {remote}: it is larger than {limit} bytes");
@@ -111,6 +136,9 @@ impl Host for LocalHost {
     }
 
     async fn read_from(&self, remote: &str, offset: u64, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        if let Some(sftp) = self.privileged().await? {
+            return sftp.read_from(remote, offset, limit).await;
+        }
         let path = remote.to_owned();
         self.files(move || {
             let mut file = match fs_err::File::open(path) {
@@ -127,17 +155,26 @@ impl Host for LocalHost {
     }
 
     async fn write(&self, remote: &str, content: &[u8], mode: u32) -> Result<(), HostError> {
+        if let Some(sftp) = self.privileged().await? {
+            return sftp.write(remote, content, mode).await;
+        }
         let (path, content) = (remote.to_owned(), content.to_owned());
         self.files(move || replace(Path::new(&path), &mut content.as_slice(), mode)).await
     }
 
     async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
+        if let Some(sftp) = self.privileged().await? {
+            return sftp.upload(local, remote, mode).await;
+        }
         let mut source = fs_err::File::open(local).map_err(|error| self.error(HostErrorKind::Local, words(&error)))?;
         let path = remote.to_owned();
         self.files(move || replace(Path::new(&path), &mut source, mode)).await
     }
 
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
+        if let Some(sftp) = self.privileged().await? {
+            return sftp.download(remote, local).await;
+        }
         let (from, to) = (remote.to_owned(), local.to_owned());
         let source = self.files(move || fs_err::File::open(from)).await?;
         let append = move || {
@@ -235,5 +272,83 @@ fn words(error: &std::io::Error) -> String {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!("{error}: free some space there"),
         ErrorKind::PermissionDenied => format!("{error}: see the rights there, or run as a user who may"),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn host() -> LocalHost {
+        LocalHost::new(&Destination {
+            name: "here".parse().unwrap(),
+            addresses: vec![LOCAL.to_owned()],
+            port: 22,
+            user: "root".to_owned(),
+            become_root: None,
+            identity: None,
+            known_hosts: "/nonexistent".into(),
+            jump: None,
+            stall_timeout: Duration::from_secs(60),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_script_runs_here_as_it_would_there() {
+        let script = Script::new("echo \"$value\"; echo wrong >&2; exit 3").set("value", "it's");
+        let output = host().run(&script).await.unwrap();
+        assert_eq!(
+            (output.stdout.as_slice(), output.stderr.as_slice(), output.status),
+            (&b"it's\n"[..], &b"wrong\n"[..], 3)
+        );
+        assert_eq!(host().run(&Script::new("kill -9 $$")).await.unwrap_err().kind, HostErrorKind::Lost);
+        assert_eq!(host().run(&Script::new("cat")).await.unwrap().status, 0, "standard input is empty");
+    }
+
+    #[tokio::test]
+    async fn input_comes_in_pieces() {
+        let mut running = host().start(&Script::new("while read -r line; do echo \"got $line\"; done")).await.unwrap();
+        running.input.send(b"one\n".to_vec()).await.unwrap();
+        assert_eq!(running.output.recv().await, Some(Chunk::Stdout(b"got one\n".to_vec())));
+        drop(running.input);
+        assert_eq!(running.output.recv().await, Some(Chunk::Ended(0)));
+        assert_eq!(running.output.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn files_are_read_and_replaced_whole() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("file");
+        let name = path.to_str().unwrap();
+        assert_eq!(host().read(name, 5).await.unwrap(), None);
+        host().write(name, b"first", 0o644).await.unwrap();
+        host().write(name, b"second", 0o666).await.unwrap();
+        assert_eq!(fs_err::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
+        assert_eq!(host().read(name, 6).await.unwrap().unwrap(), b"second");
+        assert_eq!(host().read(name, 5).await.unwrap_err().kind, HostErrorKind::Failed);
+        assert_eq!(host().read_from(name, 3, 2).await.unwrap().unwrap(), b"on");
+        let error = host().write("/nowhere/file", b"", 0o600).await.unwrap_err();
+        assert!(error.kind == HostErrorKind::Failed && error.message.contains("/nowhere"), "{error}");
+        assert_eq!(fs_err::read_dir(directory.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[tokio::test]
+    async fn a_copy_goes_on_from_the_byte_at_which_it_ends() {
+        let directory = TempDir::new().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs_err::write(&from, "0123456789").unwrap();
+        fs_err::write(&to, "012").unwrap();
+        assert_eq!(host().download(from.to_str().unwrap(), &to).await.unwrap(), 7);
+        assert_eq!(fs_err::read(&to).unwrap(), b"0123456789");
+        fs_err::write(&to, "longer than that").unwrap();
+        assert_eq!(host().download(from.to_str().unwrap(), &to).await.unwrap_err().kind, HostErrorKind::Local);
+        assert_eq!(host().download("/nonexistent", &to).await.unwrap_err().kind, HostErrorKind::Failed);
+        host().upload(&from, to.to_str().unwrap(), 0o600).await.unwrap();
+        assert_eq!(fs_err::read(&to).unwrap(), b"0123456789");
     }
 }

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
+use russh::keys::signature::Signer;
+use russh::keys::ssh_encoding::Encode;
+use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{
     Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, load_openssh_certificate,
     load_public_key, load_secret_key,
@@ -32,24 +35,27 @@ pub(crate) async fn login(handle: &mut Handle<Guard>, destination: &Destination)
         Some(path) => attempt.file(path).await,
         None => attempt.agent_then_usual_files().await,
     };
+    let tried = std::mem::take(&mut attempt.tried);
+    let gone = handle.is_closed();
     match accepted {
         Ok(true) => Ok(()),
-        Ok(false) => Err(refused(destination, &attempt.tried)),
-        Err(error) => Err(HostError::new(
+        Err(error) if tried.is_empty() => Err(HostError::new(
             &destination.name,
             HostErrorKind::Unreachable,
             format!("the connection broke during the login: {}", printable(&error.to_string())),
         )),
+        Ok(false) | Err(_) => Err(refused(destination, &tried, gone)),
     }
 }
 
-fn refused(destination: &Destination, tried: &[String]) -> HostError {
+fn refused(destination: &Destination, tried: &[String], gone: bool) -> HostError {
     let list = if tried.is_empty() { "no key was found".to_owned() } else { tried.join("\n  ") };
+    let end = if gone { "\n  then sshd closed the connection: it takes only so many keys (MaxAuthTries)" } else { "" };
     HostError::new(
         &destination.name,
         HostErrorKind::Authentication,
         format!(
-            "no key is accepted for user {}:\n  {list}\n  add one to the host's authorized_keys, or set `user` and \
+            "no key is accepted for user {}:\n  {list}{end}\n  add one to the host's authorized_keys, or set `user` and \
              `identity` in the inventory",
             destination.user
         ),
@@ -101,7 +107,13 @@ impl Attempt<'_> {
         if certificate_path.exists() {
             match load_openssh_certificate(&certificate_path) {
                 Ok(certificate) => {
-                    let result = self.handle.authenticate_openssh_cert(self.user, key.clone(), certificate).await?;
+                    let hash = self.hash(&key.algorithm()).await?;
+                    let mut signer = FileSigner(key.clone());
+                    let result = self
+                        .handle
+                        .authenticate_certificate_with(self.user, certificate, hash, &mut signer)
+                        .await
+                        .map_err(|FileSignError(error)| error)?;
                     if self.note(result, &certificate_path.display().to_string()) {
                         return Ok(true);
                     }
@@ -181,6 +193,39 @@ impl Attempt<'_> {
             AuthResult::Failure { .. } => self.tried.push(format!("{shown}: not accepted")),
         }
         false
+    }
+}
+
+/// Signs with a key from a file for its certificate. russh's own way asks for RSA certificates by their oldest name,
+/// SHA-1, which sshd has long refused.
+struct FileSigner(Arc<PrivateKey>);
+
+/// What went wrong while signing.
+struct FileSignError(russh::Error);
+
+impl From<russh::SendError> for FileSignError {
+    fn from(_: russh::SendError) -> Self {
+        Self(russh::Error::SendError)
+    }
+}
+
+impl russh::Signer for FileSigner {
+    type Error = FileSignError;
+
+    async fn auth_sign(
+        &mut self,
+        _identity: &AgentIdentity,
+        hash: Option<HashAlg>,
+        mut to_sign: Vec<u8>,
+    ) -> Result<Vec<u8>, FileSignError> {
+        let signature = match self.0.key_data() {
+            KeypairData::Rsa(pair) => (pair, hash).try_sign(&to_sign),
+            _ => self.0.try_sign(&to_sign),
+        };
+        let signature = signature.map_err(|error| FileSignError(error.into()))?;
+        // The answer is what was signed with the signature behind it, as RFC 4252 lays the request out.
+        signature.encode_prefixed(&mut to_sign).map_err(|error| FileSignError(error.into()))?;
+        Ok(to_sign)
     }
 }
 

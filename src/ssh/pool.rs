@@ -82,13 +82,17 @@ pub(crate) struct Pool {
 pub(crate) struct Place {
     pub(crate) connection: Arc<Connection>,
     permit: Option<OwnedSemaphorePermit>,
+    /// A channel was, or may have been, open here: giving the place back makes room at the host.
+    taken: bool,
     pool: Arc<Pool>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.permit.take();
-        self.connection.full.store(false, Ordering::Relaxed);
+        if self.taken {
+            self.connection.full.store(false, Ordering::Relaxed);
+        }
         self.pool.freed.notify_one();
         if self.connection.idle() {
             self.pool.close_when_idle(&self.connection);
@@ -97,12 +101,18 @@ impl Drop for Place {
 }
 
 impl Place {
-    /// Notes that the host refused a channel here. True where others are open on this connection, so that it is full
-    /// rather than unwilling.
-    pub(crate) fn refused(&self) -> bool {
-        self.connection.full.store(true, Ordering::Relaxed);
+    /// Gives the place back because the host refused a channel here. True where others are open on this connection, so
+    /// that it is full, and room comes when one of them is given back.
+    pub(crate) fn refused(mut self) -> bool {
+        self.taken = false;
         // Ours is one of those in use.
-        self.connection.places.available_permits() + 1 < CHANNELS
+        let others = self.connection.places.available_permits() + 1 < CHANNELS;
+        if others {
+            self.connection.full.store(true, Ordering::Relaxed);
+        } else {
+            self.discard();
+        }
+        others
     }
 
     /// Takes the connection out of use: it does not answer any more.
@@ -177,7 +187,7 @@ impl Pool {
         connections.retain(|connection| connection.usable());
         connections.iter().filter(|connection| !connection.full.load(Ordering::Relaxed)).find_map(|connection| {
             let permit = connection.places.clone().try_acquire_owned().ok()?;
-            Some(Place { connection: connection.clone(), permit: Some(permit), pool: self.clone() })
+            Some(Place { connection: connection.clone(), permit: Some(permit), taken: true, pool: self.clone() })
         })
     }
 

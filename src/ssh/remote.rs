@@ -18,7 +18,7 @@ use crate::ssh::error::printable;
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::Jump;
 use crate::ssh::pool::{Opener, Place, Pool};
-use crate::ssh::sftp::Sftp;
+use crate::ssh::sftp::{self, Sftp};
 use crate::ssh::{exec, shell};
 
 /// An open connection has this long to answer when it is asked whether it is still there.
@@ -37,8 +37,8 @@ pub struct RemoteHost {
     bulk: Arc<Pool>,
     /// The session for small files, kept open.
     files: tokio::sync::Mutex<Option<Arc<Sftp>>>,
-    /// Where the SFTP server is, where it must be started through sudo or doas.
-    sftp_server: OnceCell<String>,
+    /// What starts the SFTP server, where it must be started through sudo or doas.
+    sftp_command: OnceCell<String>,
 }
 
 impl fmt::Debug for RemoteHost {
@@ -65,6 +65,16 @@ impl Purpose<'_> {
             }
         }
     }
+
+    /// Whether a refusal may mean that the connection has too many channels. sshd answers "connect failed" to a session
+    /// beyond MaxSessions; to a tunnel that is the truth.
+    fn is_full(self, failure: &ChannelOpenFailure) -> bool {
+        match failure {
+            ChannelOpenFailure::ResourceShortage => true,
+            ChannelOpenFailure::ConnectFailed => matches!(self, Self::Session),
+            _ => false,
+        }
+    }
 }
 
 impl RemoteHost {
@@ -81,7 +91,7 @@ impl RemoteHost {
             control: Arc::new(Pool::new(opener.clone(), Lane::Control)),
             bulk: Arc::new(Pool::new(opener, Lane::Bulk)),
             files: tokio::sync::Mutex::new(None),
-            sftp_server: OnceCell::new(),
+            sftp_command: OnceCell::new(),
         }
     }
 
@@ -113,17 +123,21 @@ impl RemoteHost {
 
     /// Opens a channel, on a new connection where the one at hand turns out to be lost (once) or full.
     async fn channel(&self, lane: Lane, purpose: Purpose<'_>) -> Result<(Place, Channel<Msg>), HostError> {
-        let (mut losses, mut refusals) = (0, 0);
+        let (mut losses, mut refusals, mut refusals_at_once) = (0, 0, 0);
         loop {
             let place = self.lane(lane).place().await?;
             let fault = match timeout(CHANNEL_TIMEOUT, purpose.open(&place)).await {
                 Ok(Ok(channel)) => return Ok((place, channel)),
                 Ok(Err(russh::Error::ChannelOpenFailure(failure))) => {
                     refusals += 1;
-                    if place.refused() && refusals < REFUSALS && may_pass(&failure) {
+                    // A connection that refuses its only channel may still count one that was just closed.
+                    if !place.refused() {
+                        refusals_at_once += 1;
+                    }
+                    if refusals < REFUSALS && refusals_at_once < 2 && purpose.is_full(&failure) {
                         continue;
                     }
-                    return Err(self.refused(&failure));
+                    return Err(self.refused(purpose, &failure));
                 }
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => format!("no answer within {CHANNEL_TIMEOUT:?}"),
@@ -137,15 +151,15 @@ impl RemoteHost {
         }
     }
 
-    fn refused(&self, failure: &ChannelOpenFailure) -> HostError {
-        let cure = match failure {
-            ChannelOpenFailure::ConnectFailed => "the address cannot be reached from there",
-            ChannelOpenFailure::AdministrativelyProhibited => {
-                "see AllowTcpForwarding, PermitOpen and MaxSessions in its sshd_config"
-            }
-            _ => "see MaxSessions in its sshd_config",
+    fn refused(&self, purpose: Purpose<'_>, failure: &ChannelOpenFailure) -> HostError {
+        let said = printable(failure.description());
+        let text = match purpose {
+            Purpose::Session => format!("sshd refuses a session ({said}): see MaxSessions in its sshd_config"),
+            Purpose::Tunnel { address, port } => format!(
+                "sshd does not lead on to {address} port {port} ({said}): see that the address can be reached from \
+                 there, and AllowTcpForwarding in its sshd_config"
+            ),
         };
-        let text = format!("sshd refuses a channel ({}): {cure}", printable(failure.description()));
         self.error(HostErrorKind::Failed, text)
     }
 
@@ -163,25 +177,15 @@ impl RemoteHost {
     }
 
     async fn sftp(&self, lane: Lane) -> Result<Sftp, HostError> {
-        let program = match self.destination.become_root {
+        let command = match self.destination.become_root {
             None => None,
-            Some(_) => {
-                let path = self.sftp_server.get_or_try_init(|| self.find_sftp_server()).await?;
-                Some(format!("exec {}{path}", shell::prefix(self.destination.become_root)))
+            Some(become_root) => {
+                let find = || sftp::privileged_command(self, become_root);
+                Some(self.sftp_command.get_or_try_init(find).await?.clone())
             }
         };
         let (place, channel) = self.session(lane).await?;
-        Sftp::open(&self.destination, place, channel, program).await
-    }
-
-    /// Where the SFTP server is. It is run as a command of its own only to be run as root; the path is from our list
-    /// and nothing that the host made up.
-    async fn find_sftp_server(&self) -> Result<String, HostError> {
-        let list = SFTP_SERVERS.join(" ");
-        let script = format!("for path in {list}; do [ -x \"$path\" ] && echo \"$path\" && exit 0; done; exit 0");
-        let output = self.run(&Script::new(script)).await?;
-        let found = String::from_utf8_lossy(&output.stdout);
-        Ok(SFTP_SERVERS.iter().find(|path| **path == found.trim()).copied().unwrap_or("sftp-server").to_owned())
+        Sftp::open(&self.destination, place, channel, command).await
     }
 }
 
@@ -191,22 +195,6 @@ pub(crate) fn dialer(destination: &Destination) -> Arc<dyn Dialer> {
         None => Arc::new(Tcp),
         Some(jump) => Arc::new(Jump::through(jump)),
     }
-}
-
-/// Where the distributions put OpenSSH's SFTP server, Gentoo first.
-const SFTP_SERVERS: [&str; 6] = [
-    "/usr/lib/misc/sftp-server",
-    "/usr/lib64/misc/sftp-server",
-    "/usr/lib/openssh/sftp-server",
-    "/usr/lib/ssh/sftp-server",
-    "/usr/libexec/openssh/sftp-server",
-    "/usr/libexec/sftp-server",
-];
-
-/// Whether a refusal may come from too many channels on the connection. sshd answers "connect failed" to a session
-/// beyond MaxSessions.
-fn may_pass(failure: &ChannelOpenFailure) -> bool {
-    matches!(failure, ChannelOpenFailure::ConnectFailed | ChannelOpenFailure::ResourceShortage)
 }
 
 #[async_trait]

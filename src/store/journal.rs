@@ -106,7 +106,15 @@ impl Journal {
         if !path.exists() {
             return Ok(None);
         }
-        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map(Some)
+        let journal = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        // A first controller makes the file a moment before its table; until then nothing has happened.
+        let tables: i64 = journal
+            .connection
+            .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'events'", [], |row| {
+                row.get(0)
+            })
+            .map_err(|source| journal.fault("read", source))?;
+        Ok(Some(journal).filter(|_| tables > 0))
     }
 
     fn connect(path: PathBuf, flags: OpenFlags) -> Result<Self, StoreError> {
@@ -188,6 +196,13 @@ mod tests {
         assert_eq!(reader.replay().unwrap().drones.len(), 1);
         drop(journal);
         assert_eq!(Journal::open(directory.path()).unwrap().replay().unwrap().drones.len(), 1);
+    }
+
+    #[test]
+    fn a_journal_that_is_just_being_made_says_nothing_yet() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("journal.db"), "").unwrap();
+        assert!(Journal::open_to_read(directory.path()).unwrap().is_none());
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use swarm::ssh::Destination;
@@ -20,8 +21,13 @@ pub struct Sshd {
 }
 
 impl Sshd {
-    /// Starts one that lets the current user in with [`Sshd::identity`]; `extra` are lines for its configuration.
-    pub fn start(extra: &str) -> Self {
+    /// Starts one that lets the current user in with [`Sshd::identity`].
+    pub fn start() -> Self {
+        Self::configured(|_| String::new())
+    }
+
+    /// The same, with more lines for its configuration, which `prepare` makes when the directory is there.
+    pub fn configured(prepare: impl Fn(&Path) -> String) -> Self {
         assert!(
             Path::new(SSHD).exists(),
             "{SSHD} is missing: install OpenSSH's server (Debian: openssh-server, Gentoo: net-misc/openssh)"
@@ -32,16 +38,27 @@ impl Sshd {
         keygen(&path.join("identity"));
         fs::copy(path.join("identity.pub"), path.join("authorized_keys")).unwrap();
         fs::create_dir_all("/run/sshd").expect("sshd needs the directory /run/sshd: run these tests as root");
+        let extra = prepare(path);
         // Another process may take the port between our letting it go and sshd's taking it; then another is tried.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if let Some(child) = listen(path, port, extra) {
+            if let Some(child) = listen(path, port, &extra) {
                 let sshd = Self { child, directory, port };
                 sshd.pin("127.0.0.1", port);
                 return sshd;
             }
         }
         panic!("sshd does not start");
+    }
+
+    /// One whose `sudo` is this shell script.
+    pub fn with_sudo(script: &str) -> Self {
+        Self::configured(|path| {
+            let sudo = path.join("sudo");
+            fs::write(&sudo, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&sudo, fs::Permissions::from_mode(0o755)).unwrap();
+            format!("SetEnv PATH={}:/usr/bin:/bin HOME=/nonexistent", path.display())
+        })
     }
 
     /// Where and how it is reached.
@@ -59,16 +76,26 @@ impl Sshd {
         }
     }
 
+    /// A path in its directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The same, as text.
+    pub fn text_path(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
     pub fn identity(&self) -> PathBuf {
-        self.directory.path().join("identity")
+        self.path("identity")
     }
 
     pub fn known_hosts(&self) -> PathBuf {
-        self.directory.path().join("known_hosts")
+        self.path("known_hosts")
     }
 
     pub fn host_key(&self) -> String {
-        fs::read_to_string(self.directory.path().join("host_key.pub")).unwrap()
+        fs::read_to_string(self.path("host_key.pub")).unwrap()
     }
 
     /// Puts its host key into its known_hosts for an address.
@@ -92,16 +119,24 @@ pub fn user() -> String {
 
 /// Makes an Ed25519 key pair without a passphrase.
 pub fn keygen(path: &Path) {
-    let status = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status().unwrap();
-    assert!(status.success());
+    ssh_keygen(&["-t", "ed25519", "-N", "", "-f", path.to_str().unwrap()]);
 }
 
+/// Runs ssh-keygen.
+pub fn ssh_keygen(arguments: &[&str]) {
+    let status = Command::new("ssh-keygen").arg("-q").args(arguments).status().unwrap();
+    assert!(status.success(), "ssh-keygen {arguments:?}");
+}
+
+/// Starts sshd and waits until it listens. The home directory is moved out of the way, so that the start-up files of
+/// whoever runs the tests are none of theirs; of several SetEnv lines the first counts.
 fn listen(path: &Path, port: u16, extra: &str) -> Option<Child> {
     let shown = path.display();
     let config = format!(
         "ListenAddress 127.0.0.1:{port}\nHostKey {shown}/host_key\nAuthorizedKeysFile {shown}/authorized_keys\n\
          PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n\
-         KbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\n{extra}\n"
+         KbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\n{extra}\n\
+         SetEnv HOME=/nonexistent\n"
     );
     let file = path.join("sshd_config");
     fs::write(&file, config).unwrap();
@@ -124,4 +159,18 @@ fn listen(path: &Path, port: u16, extra: &str) -> Option<Child> {
     }
     let _ = child.wait();
     None
+}
+
+/// The variable that tells a test that it is run by another one, and with what. Environment variables cannot be set
+/// safely in a process that has threads, so what depends on them runs in one of its own.
+pub const WITHIN: &str = "SWARM_TEST_WITHIN";
+
+/// Runs another test of the same file in a process of its own, with these variables.
+pub fn run_within(test: &str, within: &str, variables: &[(&str, &str)]) -> Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(WITHIN, within)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
 }

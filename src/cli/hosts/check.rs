@@ -24,9 +24,13 @@ pub async fn run(named: &Named, inventory: &Inventory) -> anyhow::Result<Exit> {
     let drones: Vec<bool> = verdicts.iter().filter(|verdict| verdict.is_drone()).map(Verdict::is_usable).collect();
     let usable = drones.iter().filter(|usable| **usable).count();
     let troubles: String = verdicts.iter().map(Verdict::trouble).collect();
-    let summary = format!("\n{usable} of {} drones can be used.\n", drones.len());
-    write_out(&format!("{}{troubles}{}", if troubles.is_empty() { "" } else { "\n" }, summary))?;
+    if !troubles.is_empty() {
+        write_out(&format!("\n{troubles}"))?;
+    }
     let wanted_drones = named.hosts.is_empty() || !drones.is_empty();
+    if wanted_drones {
+        write_out(&format!("\n{usable} of {} drones can be used.\n", drones.len()))?;
+    }
     Ok(match (usable, troubles.is_empty()) {
         (0, _) if wanted_drones => Exit::NoDrone,
         (_, false) => Exit::Impossible,

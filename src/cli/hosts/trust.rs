@@ -10,25 +10,25 @@ use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
 
-use super::Named;
 use crate::cli::exit::Exit;
-use crate::inventory::{Host, Inventory};
+use crate::inventory::{Host, Inventory, Selection};
 use crate::ssh::known_hosts::{KnownHosts, Pin, Verdict, fingerprint, host_name, record};
 use crate::ssh::{self, Destination, LOCAL, OfferedKey};
 use crate::ui::table::escaped;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    #[command(flatten)]
-    named: Named,
+    /// Names, globs, @tag, %network; `!` excludes
+    #[arg(value_name = "HOSTS", required = true)]
+    hosts: Vec<Selection>,
     /// Record without asking: the fingerprints have been compared, or the network is trusted
     #[arg(long)]
     yes: bool,
 }
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
-    anyhow::ensure!(!arguments.named.hosts.is_empty(), "name the hosts to trust: NAME, GLOB*, @TAG or %NETWORK");
-    let hosts = arguments.named.select(inventory)?;
+    let selection = Selection::joined(&arguments.hosts).context("no host is selected")?;
+    let hosts = selection.select(inventory, |_| true)?;
     let mut all = true;
     for round in rounds(&hosts, inventory) {
         let offers = join_all(round.iter().map(offered)).await;

@@ -83,7 +83,7 @@ impl Finding {
     pub fn cure(&self) -> String {
         match self {
             Self::NotRoot => {
-                "in the inventory set user = \"root\", or become = \"sudo\" or \"doas\" with a rule that asks no password"
+                "in the inventory set user = \"root\", or become = \"sudo\" or \"doas\" with a rule without password"
                     .to_owned()
             }
             Self::NoProgram(Program::Emerge | Program::Portageq) => {
@@ -93,7 +93,9 @@ impl Finding {
             Self::NoProgram(program) => format!("install it there: emerge --oneshot {}", program.package()),
             Self::NoFiles(_) => "see that its sshd_config has a line: Subsystem sftp internal-sftp".to_owned(),
             Self::BrokenPortage => "run `emerge --version` there and mend what it says".to_owned(),
-            Self::NoPython => "reinstall Portage there for a Python that it has: emerge --oneshot sys-apps/portage".to_owned(),
+            Self::NoPython => {
+                "reinstall Portage for a Python that is there: emerge --oneshot sys-apps/portage".to_owned()
+            }
             Self::WorkdirNotWritable => "mount it writable, or set another workdir in the inventory".to_owned(),
             Self::LittleDisk(Place::Workdir, _) => {
                 "free some space there, or set a workdir on a larger file system in the inventory".to_owned()
@@ -157,7 +159,8 @@ fn access(facts: &Facts, findings: &mut Vec<Finding>) {
     if let Some(reason) = &facts.files_fault {
         findings.push(Finding::NoFiles(reason.clone()));
     }
-    if !facts.workdir_writable {
+    // Who is not root cannot be expected to write there.
+    if facts.root && !facts.workdir_writable {
         findings.push(Finding::WorkdirNotWritable);
     }
 }

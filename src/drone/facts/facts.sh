@@ -21,7 +21,7 @@ place() {
 	place=$1
 	while [ ! -e "$place" ] && [ "$place" != / ]; do place=$(dirname "$place"); done
 }
-# With -P the last line is: device, blocks, used, free, used%, mount point; the free ones are the number before the one with a %.
+# With -P the last line is: device, blocks, used, free, used%, mount point.
 free() { df -Pk "$1" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p'; }
 place "$workdir"
 fact workdir_free "$(free "$place")"
@@ -35,7 +35,8 @@ done
 
 emerge=$(command -v emerge 2>/dev/null)
 if [ -n "$emerge" ]; then
-	fact portage "$(emerge --ignore-default-opts --version </dev/null 2>/dev/null | sed -n 's/^Portage \([^ ]*\).*/\1/p' | head -n 1)"
+	version=$(emerge --ignore-default-opts --version </dev/null 2>/dev/null)
+	fact portage "$(printf '%s\n' "$version" | sed -n 's/^Portage \([^ ]*\).*/\1/p' | head -n 1)"
 	fact profile "$(readlink -f /etc/portage/make.profile 2>/dev/null)"
 	portageq envvar -v CHOST FEATURES BINPKG_FORMAT </dev/null 2>/dev/null | sed 's/^/swarm-fact:portage./'
 	# The Python that has Portage is the one that emerge runs with: the script's own, behind Gentoo's launcher too.

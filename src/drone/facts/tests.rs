@@ -103,6 +103,14 @@ fn what_has_to_be_mended_is_found_with_its_cure() {
 }
 
 #[test]
+fn one_cause_is_told_once() {
+    let user = facts(|answer| answer.replace("user=0", "user=7").replace("workdir_writable=yes", ""));
+    assert_eq!(check(&user, Duty::Build), [Finding::NotRoot]);
+    let bare = facts(|answer| answer.replace("program=emerge\n", "\n").replace("program=portageq\n", "\n"));
+    assert_eq!(check(&bare, Duty::Build), [Finding::NoProgram(Program::Emerge)]);
+}
+
+#[test]
 fn less_is_asked_of_a_host_that_does_not_build() {
     let bare = facts(|answer| answer.replace("program=emerge\n", "\n").replace("user=0", "user=1000"));
     assert_eq!(check(&bare, Duty::Other), []);

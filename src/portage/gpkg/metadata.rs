@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use liblzma::stream::Stream;
 use md5::{Digest, Md5};
 
 use super::GpkgError;
@@ -113,24 +114,27 @@ fn collapse(text: &str) -> String {
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
+/// The most memory that an xz stream may ask for; its largest preset asks for 65 MiB.
+const XZ_MEMORY: u64 = 128 * 1024 * 1024;
+
 fn decompress(name: &str, packed: &[u8]) -> Result<Vec<u8>, GpkgError> {
-    let suffix = name.strip_prefix("metadata.tar").unwrap_or_default();
     let damaged = |source| GpkgError::Compression { member: name.to_owned(), source };
-    match suffix {
-        "" => Ok(packed.to_owned()),
+    let reader: Box<dyn Read + '_> = match name.strip_prefix("metadata.tar").unwrap_or_default() {
+        "" => return Err(GpkgError::Uncompressed),
         // At one go into a bounded buffer: that needs no window, however long a one the compressor was told to use.
-        ".zst" => zstd::bulk::decompress(packed, METADATA_LIMIT).map_err(damaged),
-        ".gz" => {
-            let mut unpacked = Vec::new();
-            let mut reader = flate2::read::MultiGzDecoder::new(packed).take(METADATA_LIMIT as u64 + 1);
-            reader.read_to_end(&mut unpacked).map_err(damaged)?;
-            if unpacked.len() > METADATA_LIMIT {
-                return Err(GpkgError::TooLarge(name.to_owned()));
-            }
-            Ok(unpacked)
+        ".zst" => return zstd::bulk::decompress(packed, METADATA_LIMIT).map_err(damaged),
+        ".gz" => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+        ".bz2" => Box::new(bzip2::read::MultiBzDecoder::new(packed)),
+        ".xz" => {
+            let stream = Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED);
+            let stream = stream.map_err(|error| damaged(error.into()))?;
+            Box::new(liblzma::read::XzDecoder::new_stream(packed, stream))
         }
-        other => Err(GpkgError::UnknownCompression(other.to_owned())),
-    }
+        other => return Err(GpkgError::UnknownCompression(other.to_owned())),
+    };
+    let mut unpacked = Vec::new();
+    reader.take(METADATA_LIMIT as u64 + 1).read_to_end(&mut unpacked).map_err(damaged)?;
+    if unpacked.len() > METADATA_LIMIT { Err(GpkgError::TooLarge(name.to_owned())) } else { Ok(unpacked) }
 }
 
 #[cfg(test)]

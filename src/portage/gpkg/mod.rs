@@ -151,9 +151,16 @@ pub enum GpkgError {
         /// What the decompressor says.
         source: io::Error,
     },
+    /// No compression at all.
+    #[error(
+        "use an uncompressed package, Portage itself reads it only where BINPKG_COMPRESS is empty too: set \
+         BINPKG_COMPRESS=\"zstd\" in the make.conf that made it"
+    )]
+    Uncompressed,
     /// A compression that is not supported.
     #[error(
-        "decompress its metadata.tar{0}: set BINPKG_COMPRESS=\"zstd\" (gzip works too) in the make.conf that made it"
+        "decompress its metadata.tar{0}: set BINPKG_COMPRESS=\"zstd\" in the make.conf that made it (gzip, bzip2 and xz \
+         work too)"
     )]
     UnknownCompression(String),
 }

@@ -15,6 +15,7 @@ use russh_sftp::client::rawsession::SftpResult;
 use russh_sftp::client::{Config, RawSftpSession};
 use russh_sftp::extensions::Statvfs;
 use russh_sftp::protocol::StatusCode;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::core::names::HostName;
 use crate::ssh::destination::Destination;
@@ -23,10 +24,12 @@ use crate::ssh::host::{HostError, HostErrorKind};
 use crate::ssh::pool::Place;
 
 mod reading;
+mod server;
 mod watch;
 mod writing;
 
-use watch::{Activity, Watched};
+pub(crate) use server::privileged_command;
+use watch::{Activity, Keeper, Watched};
 
 /// The largest read or write that OpenSSH takes: 256 KiB with room for the packet's head.
 const PIECE: u32 = 255 << 10;
@@ -95,12 +98,20 @@ impl Sftp {
                 ),
                 watch::NotStarted::Closed => lost("the channel was closed".to_owned()),
             })?;
+        Self::over(destination, channel.into_stream(), Box::new(place)).await
+    }
+
+    /// Agrees with the server at the other end of a stream on what it can do. The keeper lives as long as the session.
+    pub(crate) async fn over(
+        destination: &Destination,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        keeper: Keeper,
+    ) -> Result<Self, HostError> {
         let activity = Arc::new(Activity::new());
-        let stream = Watched::new(channel.into_stream(), activity.clone(), place);
         let config = Config { request_timeout_secs: NO_LIMIT, ..Config::default() };
-        let raw = RawSftpSession::new_with_config(stream, config);
+        let raw = RawSftpSession::new_with_config(Watched::new(stream, activity.clone(), keeper), config);
         let mut sftp = Self {
-            host: host.clone(),
+            host: destination.name.clone(),
             raw,
             activity,
             stall_timeout: destination.stall_timeout,

@@ -1,5 +1,6 @@
 //! Whether bytes move on an SFTP session, and its stream that tells.
 
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelStream};
+use russh::{Channel, ChannelMsg};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
-
-use crate::ssh::pool::Place;
 
 /// When a byte last moved, and whether the stream has ended.
 #[derive(Debug)]
@@ -56,20 +55,23 @@ impl Activity {
     }
 }
 
-/// A channel's stream whose reads and writes count as activity; it holds the channel's place.
-pub(super) struct Watched {
-    stream: ChannelStream<Msg>,
+/// What must live as long as a stream: a place on a connection, or a process.
+pub(super) type Keeper = Box<dyn Any + Send>;
+
+/// A stream whose reads and writes count as activity.
+pub(super) struct Watched<S> {
+    stream: S,
     activity: Arc<Activity>,
-    _place: Place,
+    _keeper: Keeper,
 }
 
-impl Watched {
-    pub(super) fn new(stream: ChannelStream<Msg>, activity: Arc<Activity>, place: Place) -> Self {
-        Self { stream, activity, _place: place }
+impl<S> Watched<S> {
+    pub(super) fn new(stream: S, activity: Arc<Activity>, keeper: Keeper) -> Self {
+        Self { stream, activity, _keeper: keeper }
     }
 }
 
-impl AsyncRead for Watched {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -86,7 +88,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, data);
         match &result {

@@ -1,0 +1,119 @@
+//! A lab of its own for each test, and `swarm` run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A lab that ends with its test.
+pub struct Laboratory {
+    directory: PathBuf,
+}
+
+/// What a command left.
+pub struct Ran {
+    /// Its exit status.
+    pub status: i32,
+    /// Standard output and standard error.
+    pub said: String,
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        let said = [output.stdout.as_slice(), &output.stderr].concat();
+        Self { status: output.status.code().unwrap_or(-1), said: String::from_utf8_lossy(&said).into_owned() }
+    }
+
+    /// Checks exit status and some of the words.
+    pub fn gives(&self, status: i32, words: &[&str]) -> &Self {
+        assert_eq!(self.status, status, "{}", self.said);
+        for word in words {
+            assert!(self.said.contains(word), "{word:?} is not in:\n{}", self.said);
+        }
+        self
+    }
+}
+
+impl Laboratory {
+    /// A running lab with the hosts that it has by default.
+    pub fn up(name: &str) -> Self {
+        let parent = std::env::var_os("SWARM_LAB_PARENT").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        let lab = Self { directory: parent.join(format!("swarm-test-{name}")) };
+        lab.lab(&["down"]);
+        lab.lab(&["up"]).gives(0, &[]);
+        lab.lab(&["inventory"]).gives(0, &[]);
+        lab
+    }
+
+    fn command(&self) -> Command {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/lab");
+        let mut command = Command::new(script);
+        command.env("SWARM_LAB", &self.directory).stdin(Stdio::null());
+        command
+    }
+
+    /// One of the lab's own verbs.
+    pub fn lab(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command().args(arguments).output().unwrap())
+    }
+
+    /// `swarm` where the controller is.
+    pub fn swarm(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command().args(["run", env!("CARGO_BIN_EXE_swarm")]).args(arguments).output().unwrap())
+    }
+
+    /// `swarm` beside the test.
+    pub fn swarm_beside(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command();
+        command.args(["run", env!("CARGO_BIN_EXE_swarm")]).args(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// A shell command on a host, as root.
+    pub fn on(&self, host: &str, command: &str) -> Ran {
+        self.lab(&["exec", host, "sh", "-c", command])
+    }
+
+    /// `swarm status --json`.
+    pub fn status(&self) -> Value {
+        let output = self.command().args(["run", env!("CARGO_BIN_EXE_swarm"), "status", "--json"]).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Waits until the status is as wanted; the limit is there for a test that would never end.
+    pub fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) {
+        let begun = Instant::now();
+        while !wanted(&self.status()) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "never: {what}\n{}", self.status());
+            std::thread::yield_now();
+        }
+    }
+
+    /// A file below the controller's directory.
+    pub fn controller(&self, name: &str) -> PathBuf {
+        self.directory.join("controller").join(name)
+    }
+
+    /// The inventory.
+    pub fn inventory(&self) -> PathBuf {
+        self.directory.join("inventory.toml")
+    }
+
+    /// Changes the inventory's text.
+    pub fn edit_inventory(&self, change: impl Fn(String) -> String) {
+        let text = std::fs::read_to_string(self.inventory()).unwrap();
+        std::fs::write(self.inventory(), change(text)).unwrap();
+    }
+
+    /// A file in the directory that every host sees.
+    pub fn shared(&self, name: &str) -> PathBuf {
+        PathBuf::from(self.lab(&["shared"]).said.trim()).join(name)
+    }
+}
+
+impl Drop for Laboratory {
+    fn drop(&mut self) {
+        self.lab(&["down"]);
+    }
+}

@@ -1,0 +1,6 @@
+//! The main job on real hosts: real sshd, real Portage, the binary as an operator runs it. Needs root.
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+mod bad_input;
+mod laboratory;
+mod main_job;

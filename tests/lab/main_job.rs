@@ -1,0 +1,81 @@
+//! Plan, build, collect, verify, release, install.
+
+use std::collections::BTreeMap;
+
+use swarm::portage::index::{Index, Limits};
+
+use super::laboratory::Laboratory;
+
+/// What the ebuilds themselves counted: how often each was compiled.
+fn compiled(lab: &Laboratory) -> BTreeMap<String, u32> {
+    let said = lab.lab(&["compiled"]).said;
+    let mut counts = BTreeMap::new();
+    for line in said.lines() {
+        let mut words = line.split_whitespace();
+        let (cpv, times) = (words.next().unwrap(), words.next().unwrap());
+        *counts.entry(cpv.to_owned()).or_insert(0) += times.parse::<u32>().unwrap();
+    }
+    counts
+}
+
+#[test]
+fn a_world_of_fifteen_packages_is_compiled_once_and_its_index_is_what_emaint_writes() {
+    let lab = Laboratory::up("world");
+    lab.swarm(&["push", "--world", "--finalize"]).gives(0, &["15 received, 0 failed", "is live"]);
+    let counts = compiled(&lab);
+    assert_eq!(counts.len(), 15, "{counts:?}");
+    assert!(counts.values().all(|times| *times == 1), "{counts:?}");
+
+    let production = std::fs::canonicalize(lab.controller("production")).unwrap();
+    let ours = Index::parse(&std::fs::read(production.join("Packages")).unwrap(), Limits::default()).unwrap();
+    let root = lab.lab(&["root", "client"]).said.trim().to_owned();
+    let there = format!("{root}/var/cache/binpkgs");
+    std::fs::create_dir_all(&there).unwrap();
+    let copy = std::process::Command::new("cp").args(["-a", &format!("{}/.", production.display()), &there]).status();
+    assert!(copy.unwrap().success());
+    std::fs::remove_file(format!("{there}/Packages")).unwrap();
+    std::fs::remove_file(format!("{there}/Packages.gz")).unwrap();
+    lab.on("client", "emaint binhost --fix").gives(0, &[]);
+    let theirs = Index::parse(&std::fs::read(format!("{there}/Packages")).unwrap(), Limits::default()).unwrap();
+    let sorted = |index: &Index| {
+        let mut stanzas: Vec<_> = index.stanzas.iter().map(|stanza| stanza.to_values()).collect();
+        stanzas.sort();
+        stanzas
+    };
+    assert_eq!(sorted(&ours), sorted(&theirs));
+    lab.on("client", "emerge --quiet --oneshot --usepkgonly app-lab/suite").gives(0, &[]);
+}
+
+#[test]
+fn an_older_library_on_a_drone_is_replaced_before_what_needs_the_newer_one_is_built() {
+    let lab = Laboratory::up("older");
+    for drone in ["drone-izar", "drone-tarn", "drone-vega"] {
+        lab.on(drone, "emerge --quiet --oneshot =dev-lab/libfoo-1.0").gives(0, &[]);
+    }
+    lab.lab(&["forget"]);
+    lab.swarm(&["push", "app-lab/consumer"]).gives(0, &["5 received, 0 failed"]);
+    assert!(compiled(&lab).values().all(|times| *times == 1), "{:?}", compiled(&lab));
+}
+
+#[test]
+fn an_interrupted_push_leaves_its_builds_and_the_next_one_takes_them_up() {
+    let lab = Laboratory::up("interrupt");
+    std::fs::create_dir_all(lab.shared("hold")).unwrap();
+    std::fs::write(lab.shared("hold/sleeper"), "").unwrap();
+    let push = lab.swarm_beside(&["push", "app-lab/sleeper"]);
+    lab.wait_for("the build runs", |_| compiled(&lab).contains_key("app-lab/sleeper-1.0"));
+
+    lab.swarm(&["push", "app-lab/sleeper"]).gives(6, &["another controller is at work"]);
+    lab.swarm(&["finalize"]).gives(6, &[]);
+
+    std::process::Command::new("kill").args(["-INT", &push.id().to_string()]).status().unwrap();
+    let output = push.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::remove_file(lab.shared("hold/sleeper")).unwrap();
+    lab.swarm(&["push"]).gives(0, &["taken up again", "1 received"]);
+    assert_eq!(compiled(&lab).get("app-lab/sleeper-1.0"), Some(&1));
+    for drone in ["drone-izar", "drone-tarn", "drone-vega"] {
+        lab.on(drone, "test -z \"$(ls /var/lib/swarm/jobs 2>/dev/null)\"").gives(0, &[]);
+    }
+    lab.swarm(&["logs", "sleeper"]).gives(0, &["app-lab/sleeper-1.0"]);
+}

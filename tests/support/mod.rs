@@ -1,0 +1,416 @@
+//! A fake host for tests: an SSH server inside the test's own process, without a socket.
+//!
+//! It answers scripts with steps that the test chose, in any order, and serves a directory by SFTP with faults that
+//! the test arms. What a real host does at its best is the real sshd's business; this is for what a real one cannot be
+//! made to do. With a paused clock (`#[tokio::test(start_paused = true)]`) hours pass in no time.
+//!
+//! ```ignore
+//! let fake = FakeHost::new("tarn").answer(|script| vec![Step::out("hello\n"), Step::Status(0), Step::Close]);
+//! let output = fake.host().run(&Script::new("greet")).await.unwrap();
+//! ```
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use russh::keys::key::safe_rng;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::{Algorithm, PrivateKey, PublicKeyBase64};
+use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session, VerifiedPublicKey};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelWriteHalf};
+use swarm::ssh::dial::{DialError, Dialer, Lane, Stream};
+use swarm::ssh::{Destination, RemoteHost};
+use tempfile::TempDir;
+
+mod files;
+mod line;
+
+pub use files::Fault;
+pub use line::Line;
+
+/// One thing that the fake does in answer to a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Writes to standard output.
+    Stdout(Vec<u8>),
+    /// Writes to standard error.
+    Stderr(Vec<u8>),
+    /// Tells the exit status.
+    Status(u32),
+    /// Ends the output.
+    Eof,
+    /// Closes the channel.
+    Close,
+    /// Lets time pass.
+    Wait(Duration),
+    /// Waits until standard input ends, and writes what came to standard output.
+    Echo,
+    /// Does nothing, for ever.
+    Hang,
+    /// Breaks all of its connections.
+    Cut,
+    /// Lets all of its connections stand still, as when a cable is pulled.
+    Freeze,
+}
+
+impl Step {
+    /// Text on standard output.
+    pub fn out(text: &str) -> Self {
+        Self::Stdout(text.as_bytes().to_vec())
+    }
+
+    /// What a well-behaved host does: output, end, status, close.
+    pub fn all_is_well(text: &str, status: u32) -> Vec<Self> {
+        vec![Self::out(text), Self::Eof, Self::Status(status), Self::Close]
+    }
+}
+
+type Answer = dyn Fn(&str) -> Vec<Step> + Send + Sync;
+
+/// What all connections of a fake host share.
+pub struct Shared {
+    answer: Box<Answer>,
+    /// The root of its file system.
+    root: PathBuf,
+    faults: Mutex<Vec<Fault>>,
+    /// Every script that ran, in order.
+    scripts: Mutex<Vec<String>>,
+    lines: Mutex<Vec<Line>>,
+    /// Connections that are open now.
+    alive: AtomicUsize,
+    key: PrivateKey,
+    /// How many channels a connection may have, as sshd's MaxSessions.
+    sessions: usize,
+    dead: bool,
+}
+
+/// A fake host.
+pub struct FakeHost {
+    shared: Arc<Shared>,
+    name: String,
+    directory: TempDir,
+    stall_timeout: Duration,
+}
+
+impl FakeHost {
+    /// One that ends every script with success.
+    pub fn new(name: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        let random = || PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
+        let (key, identity) = (random(), random());
+        std::fs::write(directory.path().join("identity"), identity.to_openssh(LineEnding::LF).unwrap().as_bytes())
+            .unwrap();
+        let pin = format!("{name}.test {} {}\n", key.algorithm(), key.public_key_base64());
+        std::fs::write(directory.path().join("known_hosts"), pin).unwrap();
+        let shared = Shared {
+            answer: Box::new(|_| Step::all_is_well("", 0)),
+            root,
+            faults: Mutex::default(),
+            scripts: Mutex::default(),
+            lines: Mutex::default(),
+            alive: AtomicUsize::new(0),
+            key,
+            sessions: 10,
+            dead: false,
+        };
+        Self { shared: Arc::new(shared), name: name.to_owned(), directory, stall_timeout: Duration::from_secs(60) }
+    }
+
+    fn setting(mut self, change: impl FnOnce(&mut Shared)) -> Self {
+        change(Arc::get_mut(&mut self.shared).expect("settings come before the first connection"));
+        self
+    }
+
+    /// Answers each script with the steps that the function gives for its text.
+    pub fn answer(self, answer: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        self.setting(|shared| shared.answer = Box::new(answer))
+    }
+
+    /// Refuses more channels than this on one connection.
+    pub fn sessions(self, sessions: usize) -> Self {
+        self.setting(|shared| shared.sessions = sessions)
+    }
+
+    /// Accepts connections and never says a word.
+    pub fn dead(self) -> Self {
+        self.setting(|shared| shared.dead = true)
+    }
+
+    /// A transfer that moves no byte for this long has failed.
+    pub fn stall_timeout(mut self, stall_timeout: Duration) -> Self {
+        self.stall_timeout = stall_timeout;
+        self
+    }
+
+    /// Arms a fault of its SFTP server.
+    pub fn arm(&self, fault: Fault) {
+        self.shared.faults.lock().unwrap().push(fault);
+    }
+
+    /// Disarms all faults.
+    pub fn heal(&self) {
+        self.shared.faults.lock().unwrap().clear();
+    }
+
+    /// The directory that is `/` to its SFTP clients.
+    pub fn root(&self) -> PathBuf {
+        self.shared.root.clone()
+    }
+
+    /// The scripts that it was given so far.
+    pub fn scripts(&self) -> Vec<String> {
+        self.shared.scripts.lock().unwrap().clone()
+    }
+
+    /// How many connections were made to it so far.
+    pub fn connections(&self) -> usize {
+        self.shared.lines.lock().unwrap().len()
+    }
+
+    /// How many connections to it are open.
+    pub fn open_connections(&self) -> usize {
+        self.shared.alive.load(Ordering::Relaxed)
+    }
+
+    /// Breaks all of its connections.
+    pub fn cut(&self) {
+        self.shared.each_line(Line::cut);
+    }
+
+    /// Lets all of its connections stand still.
+    pub fn freeze(&self) {
+        self.shared.each_line(Line::freeze);
+    }
+
+    /// Where and how it is reached, with its key pinned.
+    pub fn destination(&self) -> Destination {
+        Destination {
+            name: self.name.parse().unwrap(),
+            addresses: vec![format!("{}.test", self.name)],
+            port: 22,
+            user: "root".to_owned(),
+            become_root: None,
+            identity: Some(self.directory.path().join("identity")),
+            known_hosts: self.directory.path().join("known_hosts"),
+            jump: None,
+            stall_timeout: self.stall_timeout,
+        }
+    }
+
+    /// How streams to it are made.
+    pub fn dialer(&self) -> Arc<dyn Dialer> {
+        Arc::new(Door(self.shared.clone()))
+    }
+
+    /// It, as the SSH layer sees it.
+    pub fn host(&self) -> RemoteHost {
+        RemoteHost::with_dialer(&self.destination(), self.dialer())
+    }
+}
+
+impl Shared {
+    fn each_line(&self, change: impl Fn(&Line)) {
+        self.lines.lock().unwrap().iter().for_each(change);
+    }
+}
+
+/// Makes a stream in memory with a server at its other end.
+struct Door(Arc<Shared>);
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Door")
+    }
+}
+
+/// Bytes that one side may write before the other reads.
+const PIPE: usize = 1 << 20;
+
+#[async_trait]
+impl Dialer for Door {
+    async fn dial(&self, _address: &str, _port: u16, _lane: Lane) -> Result<Box<dyn Stream>, DialError> {
+        let (near, far) = tokio::io::duplex(PIPE);
+        let line = Line::default();
+        self.0.lines.lock().unwrap().push(line.clone());
+        if self.0.dead {
+            line.freeze();
+        }
+        let config = server::Config {
+            keys: vec![self.0.key.clone()],
+            auth_rejection_time: Duration::ZERO,
+            inactivity_timeout: None,
+            window_size: 32 << 20,
+            maximum_packet_size: 65535,
+            ..server::Config::default()
+        };
+        let connection =
+            Connection { shared: self.0.clone(), line: line.clone(), channels: HashMap::new(), open: Arc::default() };
+        let shared = self.0.clone();
+        tokio::spawn(async move {
+            shared.alive.fetch_add(1, Ordering::Relaxed);
+            if let Ok(session) = server::run_stream(Arc::new(config), line.over(far), connection).await {
+                let _ = session.await;
+            }
+            shared.alive.fetch_sub(1, Ordering::Relaxed);
+        });
+        Ok(Box::new(near))
+    }
+}
+
+/// One connection, as its server sees it.
+struct Connection {
+    shared: Arc<Shared>,
+    line: Line,
+    channels: HashMap<ChannelId, Channel<Msg>>,
+    open: Open,
+}
+
+/// The channels that are open.
+type Open = Arc<Mutex<HashSet<ChannelId>>>;
+
+impl server::Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_publickey(&mut self, _user: &str, _key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        Ok(Auth::Accept)
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        if self.open.lock().unwrap().len() == self.shared.sessions {
+            reply.reject(russh::ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        }
+        self.open.lock().unwrap().insert(channel.id());
+        self.channels.insert(channel.id(), channel);
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), russh::Error> {
+        self.open.lock().unwrap().remove(&channel);
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        id: ChannelId,
+        _command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        if let Some(channel) = self.channels.remove(&id) {
+            session.channel_success(id)?;
+            let (shared, open) = (self.shared.clone(), self.open.clone());
+            tokio::spawn(async move {
+                perform(shared, channel).await;
+                open.lock().unwrap().remove(&id);
+            });
+        }
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        id: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        match self.channels.remove(&id) {
+            Some(channel) if name == "sftp" => {
+                session.channel_success(id)?;
+                let server = files::Server::new(self.shared.clone(), self.line.clone());
+                russh_sftp::server::run(channel.into_stream(), server).await;
+                Ok(())
+            }
+            _ => session.channel_failure(id),
+        }
+    }
+}
+
+/// Reads a script from a channel and does what the test wants done about it.
+async fn perform(shared: Arc<Shared>, channel: Channel<Msg>) {
+    let (mut read, write) = channel.split();
+    let mut input = Vec::new();
+    let line_end = loop {
+        if let Some(end) = input.iter().position(|byte| *byte == b'\n') {
+            break end;
+        }
+        match read.wait().await {
+            Some(ChannelMsg::Data { data }) => input.extend_from_slice(&data),
+            Some(ChannelMsg::Eof | ChannelMsg::Close) | None => return,
+            Some(_) => {}
+        }
+    };
+    let rest = input.split_off(line_end + 1);
+    let script = decoded(&input[..line_end]);
+    shared.scripts.lock().unwrap().push(script.clone());
+    for step in (shared.answer)(&script) {
+        if step == Step::Echo {
+            let mut echo = rest.clone();
+            while let Some(ChannelMsg::Data { data }) = read.wait().await {
+                echo.extend_from_slice(&data);
+            }
+            let _ = write.data_bytes(echo).await;
+        } else if act(&shared, &write, step).await.is_err() {
+            return;
+        }
+    }
+    // A channel whose other side is not read stalls its connection.
+    while read.wait().await.is_some() {}
+}
+
+async fn act(shared: &Shared, write: &ChannelWriteHalf<Msg>, step: Step) -> Result<(), russh::Error> {
+    match step {
+        Step::Stdout(data) => write.data_bytes(data).await,
+        Step::Stderr(data) => write.extended_data_bytes(1, data).await,
+        Step::Status(status) => write.exit_status(status).await,
+        Step::Eof => write.eof().await,
+        Step::Close => write.close().await,
+        Step::Wait(time) => {
+            tokio::time::sleep(time).await;
+            Ok(())
+        }
+        Step::Hang => std::future::pending().await,
+        Step::Cut => {
+            shared.each_line(Line::cut);
+            Ok(())
+        }
+        Step::Freeze => {
+            shared.each_line(Line::freeze);
+            Ok(())
+        }
+        Step::Echo => Ok(()),
+    }
+}
+
+/// What `printf %b` makes of the line that a script is sent as.
+fn decoded(line: &[u8]) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = line;
+    loop {
+        rest = match rest {
+            [b'\\', b'\\', tail @ ..] => {
+                bytes.push(b'\\');
+                tail
+            }
+            [b'\\', b'0', high, middle, low, tail @ ..] => {
+                bytes.push((high - b'0') << 6 | (middle - b'0') << 3 | (low - b'0'));
+                tail
+            }
+            [byte, tail @ ..] => {
+                bytes.push(*byte);
+                tail
+            }
+            [] => return String::from_utf8_lossy(&bytes).into_owned(),
+        };
+    }
+}
