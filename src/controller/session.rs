@@ -76,12 +76,13 @@ impl Session {
     /// Writes an event down, lets it change the state, and tells the observer.
     ///
     /// # Errors
-    /// When it cannot be written; it has then not happened.
+    /// When it does not fit or cannot be written; it has then not happened, and the session must not go on.
     pub fn record(&mut self, event: &Event) -> Result<(), ControlError> {
         let at = now();
-        // What does not fit must not reach the journal. The copy costs; events are few beside what they stand for.
-        self.journal.append(&self.state, event, at)?;
+        // What does not fit must not reach the journal. Nothing follows from the state before the event is written:
+        // where that fails the session is over, and its state with it.
         self.state.apply(event)?;
+        self.journal.append(&self.state, event, at)?;
         self.observer.saw(event, &self.state, at);
         Ok(())
     }
