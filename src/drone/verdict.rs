@@ -1,6 +1,7 @@
 //! What a failed build's exit status and log say: the class of the failure and the line that an operator would quote.
 
 use crate::core::failure::{Failure, FailureClass};
+use crate::portage::terminal;
 
 /// The exit status of a process that SIGKILL ended: the kernel's answer to memory running out.
 const KILLED: u32 = 137;
@@ -25,7 +26,7 @@ const MARKS: [(&str, FailureClass); 12] = [
 
 /// The verdict on a build that ended with this exit status and left this end of a log.
 pub fn of_build(status: u32, log: &str) -> Failure {
-    let lines: Vec<String> = log.lines().map(plain).collect();
+    let lines: Vec<String> = log.lines().map(terminal::plain).collect();
     for (mark, class) in MARKS {
         if let Some(line) = lines.iter().find(|line| line.contains(mark)) {
             return Failure { class, reason: quote(line) };
@@ -54,25 +55,6 @@ fn died(lines: &[String]) -> Option<String> {
     parts.extend(message.filter(|message| !message.is_empty()));
     parts.extend(first_error);
     Some(parts.join(": ")).filter(|reason| !reason.is_empty())
-}
-
-/// Without colours and other control characters.
-fn plain(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut characters = line.chars();
-    while let Some(each) = characters.next() {
-        if each == '\u{1b}' {
-            // A control sequence ends with its first letter.
-            for other in characters.by_ref() {
-                if other.is_ascii_alphabetic() {
-                    break;
-                }
-            }
-        } else if !each.is_control() || each == '\t' {
-            text.push(each);
-        }
-    }
-    text
 }
 
 fn quote(line: &str) -> String {

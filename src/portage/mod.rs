@@ -5,3 +5,4 @@ pub mod index;
 pub mod list;
 pub mod pretend;
 pub mod probe;
+pub mod terminal;

@@ -14,12 +14,11 @@
 //! terminal or a log put before such a line. A line that has the beginning of a merge and not the rest is an error:
 //! leaving it out would leave out a package. Cost: linear in the text.
 
-mod terminal;
-
 use std::collections::HashSet;
 use std::str::FromStr;
 
 use super::list::{BadLine, BadLines};
+use super::terminal;
 use crate::core::package::{Cpv, Slot};
 
 /// The marks of a merge, column by column: interactive, new or forced, slot or replaced, fetch-restricted or remote,

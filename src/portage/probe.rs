@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::terminal;
 use crate::core::event::Selection;
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity, Slot};
@@ -228,11 +229,8 @@ fn words(stderr: &[u8]) -> String {
         "Dependency resolution took",
         "\u{1b}[?25",
     ];
-    let lines: Vec<_> = text
-        .lines()
-        .filter(|line| !noise.iter().any(|noise| line.contains(noise)))
-        .map(|line| line.replace(|each: char| each.is_control() && each != '\t', ""))
-        .collect();
+    let lines: Vec<_> =
+        text.lines().filter(|line| !noise.iter().any(|noise| line.contains(noise))).map(terminal::plain).collect();
     lines.join("\n").trim().to_owned()
 }
 

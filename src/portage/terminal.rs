@@ -8,11 +8,12 @@ const BELL: char = '\u{7}';
 
 /// The texts that one line showed, one after the other where it was overwritten from its start (`CR`), without
 /// escape sequences and control characters; a backspace takes back one character.
-pub(super) fn shown(line: &str) -> impl Iterator<Item = String> {
+pub fn shown(line: &str) -> impl Iterator<Item = String> {
     line.split('\r').map(plain)
 }
 
-fn plain(text: &str) -> String {
+/// The text without escape sequences and control characters; a tab becomes a blank.
+pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(each) = rest.next() {
