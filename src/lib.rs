@@ -1,7 +1,7 @@
 //! `swarm`: a build farm for Gentoo that needs nothing on its build hosts but sshd, a shell and Portage.
 //!
 //! The layers, from the top: [`cli`] uses everything; [`controller`] joins [`core`], [`store`], [`drone`] and
-//! [`release`]; [`drone`] uses [`ssh`] and [`portage`]; [`core`] and [`schedule`] do no input or output at all.
+//! [`release`]; [`drone`] uses [`ssh`] and [`portage`]; [`core`] does no input or output at all.
 //! Arrows run downwards only.
 
 pub mod cli;
@@ -11,7 +11,6 @@ pub mod drone;
 pub mod inventory;
 pub mod portage;
 pub mod release;
-pub mod schedule;
 pub mod ssh;
 pub mod store;
 pub mod ui;

@@ -73,7 +73,7 @@ const NOISE_LIMIT: usize = 1000;
 /// The command as a script: each word quoted for the shell.
 fn script(command: &[String]) -> anyhow::Result<Script> {
     anyhow::ensure!(!command.iter().any(|word| word.contains('\0')), "an argument cannot hold a zero byte");
-    let words: Vec<String> = command.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
+    let words: Vec<String> = command.iter().map(|word| ssh::quoted(word)).collect();
     Ok(Script::new(format!("printf '%s\\n' {BEGIN}\nprintf '%s\\n' {BEGIN} >&2\n{}\n", words.join(" "))))
 }
 

@@ -8,8 +8,9 @@ use clap::Args;
 
 use super::exit::Exit;
 use crate::controller::kept_log::KeptLog;
+use crate::core::build::{Build, Phase};
 use crate::core::plan::PackageIndex;
-use crate::core::state::{Build, Phase, State};
+use crate::core::state::State;
 use crate::inventory::Inventory;
 use crate::store::Journal;
 use crate::ui;
@@ -81,8 +82,7 @@ fn log(state: &State, build: &Build, package: PackageIndex, inventory: &Inventor
         return state.jobs.get(job).map(|_| KeptLog::new(&root, cpv, job).path());
     }
     // The latest of the kept ones: job numbers grow, and so do the times.
-    let directory = KeptLog::new(&root, cpv, &build.name.as_str().parse().ok()?).path().parent()?.to_owned();
-    let logs = fs_err::read_dir(directory).ok()?.filter_map(Result::ok);
+    let logs = fs_err::read_dir(root.join(KeptLog::directory(cpv))).ok()?.filter_map(Result::ok);
     logs.max_by_key(|entry| entry.metadata().and_then(|metadata| metadata.modified()).ok()).map(|entry| entry.path())
 }
 
@@ -91,7 +91,7 @@ fn print(path: &std::path::Path, from: u64) -> anyhow::Result<u64> {
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let text = ui::text::printable(&String::from_utf8_lossy(&bytes));
+    let text = ui::table::escaped(&String::from_utf8_lossy(&bytes));
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(from + bytes.len() as u64)
 }

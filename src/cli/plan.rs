@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::exit::Exit;
-use super::select::{Chosen, Selected};
+use super::select::Selected;
 use crate::controller::planning::{self, Planned};
 use crate::core::event::Selection;
 use crate::inventory::Inventory;
@@ -13,8 +13,6 @@ use crate::ui;
 pub struct Arguments {
     #[command(flatten)]
     selected: Selected,
-    #[command(flatten)]
-    chosen: Chosen,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -22,7 +20,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
     let selection = arguments.selected.selection()?.unwrap_or(Selection::World);
-    let drones = arguments.chosen.drones(inventory)?;
+    let drones = arguments.selected.drones(inventory)?;
     let planned = planning::plan(inventory, &selection).await?;
     show(&planned, drones.len(), arguments.json)?;
     Ok(Exit::Done)

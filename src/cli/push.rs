@@ -6,7 +6,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::interrupt::interrupt;
 use super::plan;
-use super::select::{Chosen, Selected};
+use super::select::Selected;
 use crate::controller::run::{self, Finish};
 use crate::controller::{Session, finalize, install, now, planning};
 use crate::core::decide::End;
@@ -19,8 +19,6 @@ use crate::ui;
 pub struct Arguments {
     #[command(flatten)]
     selected: Selected,
-    #[command(flatten)]
-    chosen: Chosen,
     /// Show the plan, start nothing
     #[arg(long)]
     dry_run: bool,
@@ -43,7 +41,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
     let selection = arguments.selected.selection()?;
-    let drones = arguments.chosen.drones(&inventory)?;
+    let drones = arguments.selected.drones(&inventory)?;
     if arguments.dry_run {
         let selection = selection.unwrap_or(Selection::World);
         let planned = planning::plan(&inventory, &selection).await?;
@@ -76,7 +74,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
             session.note(&line);
         }
         if arguments.install {
-            eprint!("{}", ui::text::printable(&install::install(&session, &released.contents).await?));
+            eprint!("{}", ui::table::escaped(&install::install(&session, &released.contents).await?));
         }
     }
     Ok(end.into())

@@ -12,7 +12,7 @@ use crate::core::package::Cpv;
 use crate::inventory::{self, Inventory, Role};
 use crate::portage::{list, pretend};
 
-/// What to build.
+/// What to build, and where.
 #[derive(Debug, Clone, Args)]
 pub struct Selected {
     /// Atoms, as emerge takes them
@@ -27,11 +27,6 @@ pub struct Selected {
     /// The packages of the output of `emerge --pretend`, `-` for standard input
     #[arg(long, value_name = "FILE|-", conflicts_with = "atoms")]
     pub pretend: Option<PathBuf>,
-}
-
-/// Where to build.
-#[derive(Debug, Clone, Args)]
-pub struct Chosen {
     /// On these drones alone: names, globs, @tag, %network; `!` excludes
     #[arg(long, value_name = "HOSTS")]
     pub on: Option<inventory::Selection>,
@@ -55,9 +50,7 @@ impl Selected {
         let atoms: BTreeSet<Wanted> = self.atoms.iter().cloned().collect();
         Ok(if atoms.is_empty() { None } else { Some(Selection::Atoms(atoms)) })
     }
-}
 
-impl Chosen {
     /// The drones to use.
     pub fn drones(&self, inventory: &Inventory) -> anyhow::Result<Vec<HostName>> {
         let is_drone = |host: &inventory::Host| matches!(host.role, Role::Drone(_));

@@ -2,9 +2,9 @@
 
 use super::error::ControlError;
 use super::session::{Session, now};
+use crate::core::build::{Build, Phase};
 use crate::core::event::Event;
 use crate::core::names::ReleaseName;
-use crate::core::state::{Build, Phase};
 use crate::portage::index::Stanza;
 use crate::release::{Contents, Incoming, compose};
 

@@ -25,8 +25,13 @@ pub struct KeptLog {
 impl KeptLog {
     /// The log of a job, below the directory of logs.
     pub fn new(root: &Path, cpv: &Cpv, job: &JobName) -> Self {
-        let relative = Path::new(cpv.category()).join(cpv.pf()).join(format!("{job}.log"));
+        let relative = Self::directory(cpv).join(format!("{job}.log"));
         Self { root: root.to_owned(), relative }
+    }
+
+    /// Where the logs of a package are, below the directory of logs.
+    pub fn directory(cpv: &Cpv) -> PathBuf {
+        Path::new(cpv.category()).join(cpv.pf())
     }
 
     /// Where it is.

@@ -16,7 +16,7 @@ use crate::ssh::{self, Host, HostErrorKind, Script};
 /// Differences named in a reason; the rest is counted.
 const NAMED: usize = 3;
 
-/// A drone that can be reached.
+/// Drones by name; each connects, and comes back after a loss, by itself.
 pub type Hosts = BTreeMap<HostName, Arc<dyn Host>>;
 
 /// Reaches these drones and compares them with the plan. Gives the hosts, and what was found as events.

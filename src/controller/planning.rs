@@ -110,15 +110,7 @@ fn keep(plan: Plan, wanted: impl Fn(&Plan, PackageIndex) -> bool) -> (Plan, Vec<
     }
     let left_out =
         (0..size).filter(|index| !kept[*index]).map(|index| plan.packages[index].identity.cpv.to_string()).collect();
-    let packages =
-        plan.packages.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(package, _)| package).collect();
-    (Plan { packages, edges, ..plan_rest(plan.driver, plan.index_header, plan.warnings) }.in_order(), left_out)
-}
-
-fn plan_rest(
-    driver: crate::core::names::HostName,
-    index_header: BTreeMap<String, String>,
-    warnings: Vec<String>,
-) -> Plan {
-    Plan { driver, packages: Vec::new(), edges: Vec::new(), index_header, warnings }
+    let Plan { driver, packages, index_header, warnings, .. } = plan;
+    let packages = packages.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(package, _)| package).collect();
+    (Plan { driver, packages, edges, index_header, warnings }.in_order(), left_out)
 }

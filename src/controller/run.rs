@@ -12,13 +12,14 @@ use super::error::ControlError;
 use super::job::{Report, Work};
 use super::muster::{self, Hosts};
 use super::session::{Session, now};
+use crate::core::build::{Build, Phase};
 use crate::core::decide::{End, Start, decide};
 use crate::core::event::{Event, JobOutcome, Trouble};
 use crate::core::failure::FailureClass;
 use crate::core::names::{BuildId, HostName, JobName};
 use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
-use crate::core::state::{Build, Job, Phase};
+use crate::core::state::Job;
 use crate::drone::job::{JobDirectory, Manifest, Need, Task};
 use crate::drone::watch::Watch;
 use crate::portage::index::Stanza;
@@ -138,17 +139,17 @@ impl Run<'_> {
 
     fn spawn(&mut self, name: &JobName, job: &Job) -> Result<(), ControlError> {
         let host = self.host(&job.drone)?;
-        let jobs = |workdir: &str| format!("{workdir}/jobs");
         let workdir = self
             .session
             .inventory
             .host(&job.drone)
             .map(|host| host.access.workdir.as_str().to_owned())
             .unwrap_or_default();
+        let directory = JobDirectory { workdir, job: name.clone() };
         let watch = self
             .watches
             .entry(job.drone.clone())
-            .or_insert_with(|| Arc::new(Watch::new(Arc::clone(&host), jobs(&workdir))));
+            .or_insert_with(|| Arc::new(Watch::new(Arc::clone(&host), directory.parent())));
         let watch = Arc::clone(watch);
         let Some(build) = self.session.state().builds.get(&job.build) else { return Ok(()) };
         let drone = self.session.state().drones.get(&job.drone);
@@ -156,7 +157,7 @@ impl Run<'_> {
         let work = Work {
             host,
             watch,
-            directory: JobDirectory { workdir, job: name.clone() },
+            directory,
             task: task(self.session, build, name, job, width),
             wanted: wanted(build, job),
             planned: Arc::clone(&self.planned),

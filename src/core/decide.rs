@@ -7,10 +7,12 @@
 
 use std::collections::BTreeMap;
 
+use super::build::Build;
 use super::event::Trouble;
 use super::names::{BuildId, BuildName, HostName, JobName, Timestamp};
+use super::package::Cpv;
 use super::plan::PackageIndex;
-use super::state::{Build, Condition, Drone, State};
+use super::state::{Condition, Drone, State};
 
 /// A job to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +61,7 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
     let mut decision = Decision::default();
     let mut rooms: BTreeMap<&HostName, Room<'_>> = rooms(state, now);
     let mut number = state.last_job;
-    let mut allotted = state.build_ids.clone();
+    let mut allotted = BTreeMap::new();
     for package in build.ready() {
         if rooms.values().all(|room| room.free == 0) {
             break;
@@ -70,7 +72,7 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
             room.busy += 1;
         }
         number += 1;
-        let build_ids = allot(build, package, &mut allotted);
+        let build_ids = allot(state, build, package, &mut allotted);
         decision.starts.push(Start { job: JobName::new(&build.name, number), package, drone, build_ids });
     }
     let running = state.jobs.values().any(|job| job.build == build.name);
@@ -126,17 +128,21 @@ fn choose(
         .map(|(name, _)| (*name).clone())
 }
 
+/// `allotted` has what this decision has given away already, on top of what the state knows.
 fn allot(
+    state: &State,
     build: &Build,
     package: PackageIndex,
-    allotted: &mut BTreeMap<super::package::Cpv, BuildId>,
+    allotted: &mut BTreeMap<Cpv, BuildId>,
 ) -> BTreeMap<PackageIndex, BuildId> {
     std::iter::once(package)
         .chain(build.cycle_mates(package))
         .map(|package| {
-            let highest = allotted.entry(build.identity(package).cpv.clone()).or_insert(BuildId(0));
-            *highest = BuildId(highest.0 + 1);
-            (package, *highest)
+            let cpv = &build.identity(package).cpv;
+            let highest = allotted.get(cpv).or_else(|| state.build_ids.get(cpv)).map_or(0, |highest| highest.0);
+            let next = BuildId(highest + 1);
+            allotted.insert(cpv.clone(), next);
+            (package, next)
         })
         .collect()
 }

@@ -204,13 +204,6 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// The open build is to be forgotten.
-    BuildForgotten {
-        /// The build.
-        build: BuildName,
-        /// When.
-        at: Timestamp,
-    },
     /// Failed packages of the open build are to be tried again.
     RetryAsked {
         /// When.

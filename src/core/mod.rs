@@ -4,6 +4,7 @@
 //! the whole project. The state machine is [`event`] (what can happen), [`state`] (what is known, changed by
 //! [`state::State::apply`] alone) and [`decide`] (what follows from it). [`status`] is the view that people get.
 
+pub mod build;
 pub mod decide;
 pub mod event;
 pub mod failure;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::build::Phase;
 use super::decide::{End, Start, decide};
 use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection, Trouble};
 use super::failure::{Failure, FailureClass};
 use super::names::{HostName, JobName, Timestamp};
 use super::package::{Identity, Slot};
 use super::plan::{Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
-use super::state::{Phase, State};
+use super::state::State;
 
 /// A plan of `size` packages with these edges, all at build time.
 pub(crate) fn plan(size: usize, edges: &[(usize, usize)]) -> Plan {

@@ -1,18 +1,12 @@
-//! What is known, and how an event changes it.
-//!
-//! Besides what the events say, a build carries derived tables so that a decision need not look at all packages: how
-//! many needs of each are still missing, which are blocked, and the ones that can start, in order of priority. An
-//! event costs the dependents of the package that it concerns (times the logarithm of what is ready); only a failure
-//! looks at the whole build, once.
+//! What is known, and how an event changes it. What follows within a build is that build's own ([`super::build`]).
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::build::{Attempt, Build, Package, Phase};
 use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection, Trouble};
-use super::failure::Failure;
 use super::names::{BuildId, BuildName, Epoch, HostName, JobName, ReleaseName, Timestamp};
-use super::package::{Cpv, Identity};
-use super::plan::{Needs, PackageIndex, Plan};
+use super::package::Cpv;
+use super::plan::{PackageIndex, Plan};
 
 /// A package that failed in its own right on so many different drones is failed, not tried again.
 const OWN_FAILURE_LIMIT: usize = 2;
@@ -67,45 +61,6 @@ pub struct Drone {
     pub rest_until: Option<Timestamp>,
 }
 
-/// One attempt that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The job.
-    pub job: JobName,
-    /// Where.
-    pub drone: HostName,
-    /// Why.
-    pub failure: Failure,
-    /// Its log.
-    pub log: Option<String>,
-    /// When it ended.
-    pub at: Timestamp,
-}
-
-/// Where a package stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
-    /// It waits for its needs, or for a drone.
-    Needed,
-    /// A job builds it.
-    Delegated(JobName),
-    /// It is in staging.
-    Received(ReceivedFile),
-    /// It is given up; its last attempt says why.
-    Failed,
-}
-
-/// One package of a build.
-#[derive(Debug, Clone)]
-pub struct Package {
-    /// Where it stands.
-    pub phase: Phase,
-    /// What was tried in vain.
-    pub attempts: Vec<Attempt>,
-    missing: usize,
-    blocked: bool,
-}
-
 /// A job that is not known to be over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -119,34 +74,6 @@ pub struct Job {
     pub build_ids: BTreeMap<PackageIndex, BuildId>,
     /// When it was given away.
     pub since: Timestamp,
-}
-
-/// A set of wanted packages of one driver, worked off as one.
-#[derive(Debug, Clone)]
-pub struct Build {
-    /// Its id.
-    pub name: BuildName,
-    /// What was asked for.
-    pub selection: Selection,
-    /// What that came to.
-    pub plan: Plan,
-    /// The names that people see, by package.
-    pub labels: Vec<String>,
-    /// By package: what has to be received before it starts.
-    pub needs: Vec<Vec<PackageIndex>>,
-    /// Packages that need each other.
-    pub cycles: Vec<Vec<PackageIndex>>,
-    /// By package: how it stands.
-    pub packages: Vec<Package>,
-    /// When it was opened.
-    pub started: Timestamp,
-    /// When nothing more could be done.
-    pub finished: Option<Timestamp>,
-    /// The release that it went into.
-    pub released: Option<ReleaseName>,
-    dependents: Vec<Vec<PackageIndex>>,
-    priority: Vec<u32>,
-    ready: BTreeSet<(Reverse<u32>, PackageIndex)>,
 }
 
 /// All that is known.
@@ -170,195 +97,6 @@ pub struct State {
     pub build_ids: BTreeMap<Cpv, BuildId>,
 }
 
-impl Build {
-    fn new(name: BuildName, selection: Selection, plan: Plan, at: Timestamp) -> Self {
-        let Needs { direct: needs, cycles } = plan.needs();
-        let mut dependents = vec![Vec::new(); needs.len()];
-        for (index, list) in needs.iter().enumerate() {
-            for need in list {
-                dependents[need.index()].push(PackageIndex::at(index));
-            }
-        }
-        // The longest chain of packages that waits for each; dependents lie behind what they need.
-        let mut priority = vec![0u32; needs.len()];
-        for index in (0..needs.len()).rev() {
-            for dependent in &dependents[index] {
-                priority[index] = priority[index].max(priority[dependent.index()] + 1);
-            }
-        }
-        let labels = labels(&plan);
-        let packages = needs
-            .iter()
-            .map(|list| Package { phase: Phase::Needed, attempts: Vec::new(), missing: list.len(), blocked: false })
-            .collect();
-        let mut build = Self {
-            name,
-            selection,
-            plan,
-            labels,
-            needs,
-            cycles,
-            packages,
-            started: at,
-            finished: None,
-            released: None,
-            dependents,
-            priority,
-            ready: BTreeSet::new(),
-        };
-        build.rebuild_ready();
-        build
-    }
-
-    /// The package's exact form.
-    pub fn identity(&self, package: PackageIndex) -> &Identity {
-        &self.plan.packages[package.index()].identity
-    }
-
-    /// The name people see.
-    pub fn label(&self, package: PackageIndex) -> &str {
-        &self.labels[package.index()]
-    }
-
-    /// The packages that can start now, the one that most wait for first; ties in merge order.
-    pub fn ready(&self) -> impl Iterator<Item = PackageIndex> {
-        self.ready.iter().map(|(_, package)| *package)
-    }
-
-    /// Whether something that it needs, directly or not, has failed.
-    pub fn is_blocked(&self, package: PackageIndex) -> bool {
-        self.packages[package.index()].blocked
-    }
-
-    /// The failed packages that it waits for, directly or not.
-    pub fn blocked_by(&self, package: PackageIndex) -> BTreeSet<PackageIndex> {
-        let mut found = BTreeSet::new();
-        let mut seen = BTreeSet::from([package]);
-        let mut waiting = vec![package];
-        while let Some(next) = waiting.pop() {
-            for need in &self.needs[next.index()] {
-                if matches!(self.packages[need.index()].phase, Phase::Failed) {
-                    found.insert(*need);
-                } else if self.is_blocked(*need) && seen.insert(*need) {
-                    waiting.push(*need);
-                }
-            }
-        }
-        found
-    }
-
-    /// Everything that it needs, directly or not, in merge order.
-    pub fn all_needs(&self, package: PackageIndex) -> BTreeSet<PackageIndex> {
-        let mut found = BTreeSet::new();
-        let mut waiting = vec![package];
-        while let Some(next) = waiting.pop() {
-            for need in &self.needs[next.index()] {
-                if found.insert(*need) {
-                    waiting.push(*need);
-                }
-            }
-        }
-        found
-    }
-
-    /// Packages in the same cycle that come behind it: building it may bring them, too.
-    pub fn cycle_mates(&self, package: PackageIndex) -> impl Iterator<Item = PackageIndex> {
-        let cycle = self.cycles.iter().find(|cycle| cycle.contains(&package));
-        cycle.into_iter().flatten().copied().filter(move |mate| *mate > package)
-    }
-
-    /// Whether each package is received, failed or blocked.
-    pub fn is_over(&self) -> bool {
-        self.packages.iter().all(|package| match package.phase {
-            Phase::Received(_) | Phase::Failed => true,
-            Phase::Needed => package.blocked,
-            Phase::Delegated(_) => false,
-        })
-    }
-
-    /// Whether every package is received.
-    pub fn is_complete(&self) -> bool {
-        self.packages.iter().all(|package| matches!(package.phase, Phase::Received(_)))
-    }
-
-    /// The received files.
-    pub fn received(&self) -> impl Iterator<Item = (PackageIndex, &ReceivedFile)> {
-        self.packages.iter().enumerate().filter_map(|(index, package)| match &package.phase {
-            Phase::Received(file) => Some((PackageIndex::at(index), file)),
-            _ => None,
-        })
-    }
-
-    fn set_ready(&mut self, package: PackageIndex) {
-        let state = &self.packages[package.index()];
-        let key = (Reverse(self.priority[package.index()]), package);
-        if matches!(state.phase, Phase::Needed) && state.missing == 0 {
-            self.ready.insert(key);
-        } else {
-            self.ready.remove(&key);
-        }
-    }
-
-    fn rebuild_ready(&mut self) {
-        for index in 0..self.packages.len() {
-            self.set_ready(PackageIndex::at(index));
-        }
-    }
-
-    fn set_phase(&mut self, package: PackageIndex, phase: Phase) {
-        let was_received = matches!(self.packages[package.index()].phase, Phase::Received(_));
-        let is_received = matches!(phase, Phase::Received(_));
-        self.packages[package.index()].phase = phase;
-        if is_received && !was_received {
-            for dependent in self.dependents[package.index()].clone() {
-                self.packages[dependent.index()].missing -= 1;
-                self.set_ready(dependent);
-            }
-        }
-        self.set_ready(package);
-    }
-
-    /// Needs lie before their dependents, so one pass suffices.
-    fn mark_blocked(&mut self) {
-        for index in 0..self.packages.len() {
-            let blocked = self.needs[index].iter().any(|need| {
-                let need = &self.packages[need.index()];
-                matches!(need.phase, Phase::Failed) || need.blocked
-            });
-            self.packages[index].blocked = blocked && matches!(self.packages[index].phase, Phase::Needed);
-        }
-    }
-
-    fn retry_failed(&mut self) {
-        for index in 0..self.packages.len() {
-            if matches!(self.packages[index].phase, Phase::Failed) {
-                self.packages[index].attempts.clear();
-                self.set_phase(PackageIndex::at(index), Phase::Needed);
-            }
-        }
-        self.mark_blocked();
-        self.finished = None;
-    }
-}
-
-fn labels(plan: &Plan) -> Vec<String> {
-    let mut times = BTreeMap::new();
-    for package in &plan.packages {
-        *times.entry(package.identity.cpv.as_str()).or_insert(0) += 1;
-    }
-    plan.packages
-        .iter()
-        .map(|package| {
-            let cpv = package.identity.cpv.as_str();
-            if times.get(cpv) == Some(&1) {
-                return cpv.to_owned();
-            }
-            let flags: Vec<_> = package.identity.use_flags.iter().map(String::as_str).collect();
-            format!("{cpv}[{}]", flags.join(","))
-        })
-        .collect()
-}
-
 impl State {
     /// The build that is being worked off or waits for its release.
     pub fn open_build(&self) -> Option<&Build> {
@@ -378,7 +116,7 @@ impl State {
     /// Takes in what happened.
     ///
     /// # Errors
-    /// When the event does not fit what is known; the state is then as it was before.
+    /// When the event does not fit what is known; the state is then of no further use.
     pub fn apply(&mut self, event: &Event) -> Result<(), Inconsistent> {
         match event {
             Event::FleetDeclared { drones } => self.declare_fleet(drones),
@@ -395,14 +133,6 @@ impl State {
                 self.drone_mut(drone)?.condition = Condition::Away { trouble: *trouble, reason: reason.clone() };
             }
             Event::BuildOpened { build, selection, plan, at } => self.open_new(build, selection, plan, *at),
-            Event::BuildForgotten { build, .. } => {
-                if self.open.as_ref() != Some(build) {
-                    return Err(inconsistent(format!("that build {build} is forgotten")));
-                }
-                self.open = None;
-                self.builds.remove(build);
-                self.jobs.retain(|_, job| job.build != *build);
-            }
             Event::RetryAsked { .. } => self.open_mut()?.retry_failed(),
             Event::JobStarted { job, package, drone, build_ids, at } => {
                 self.start_job(job, *package, drone, build_ids, *at)?;

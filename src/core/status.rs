@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::build::{Attempt, Build, Phase};
 use super::event::Trouble;
 use super::failure::FailureClass;
 use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
 use super::plan::PackageIndex;
-use super::state::{Attempt, Build, Condition, Drone, Phase, State};
+use super::state::{Condition, Drone, State};
 
 /// A moment in RFC 3339, as every JSON of ours writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

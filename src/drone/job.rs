@@ -10,7 +10,7 @@ use crate::core::names::{BuildId, BuildName, Epoch, HostName, JobName, Timestamp
 use crate::core::package::{Cpv, Identity};
 use crate::portage::index::{Index, Limits, Stanza};
 use crate::portage::probe::{self, ProbeError, Request, Resolution};
-use crate::ssh::{Host, HostError, HostErrorKind, Script};
+use crate::ssh::{Host, HostError, HostErrorKind, Script, quoted};
 
 /// Lines of a script that are ours begin with this; anything else is some shell's noise.
 const MARK: &str = "SWARM:";
@@ -202,11 +202,10 @@ fn private_index(task: &Task, needs: &[Need], header: &BTreeMap<String, String>)
 }
 
 fn settings(task: &Task) -> String {
-    let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let mut lines = vec![format!("export MAKEOPTS='-j{}'", task.width.max(1))];
     for (key, value) in &task.manifest.identity.compiler {
         if key.chars().all(|each| each.is_ascii_alphanumeric() || each == '_') {
-            lines.push(format!("export {key}={}", quote(value)));
+            lines.push(format!("export {key}={}", quoted(value)));
         }
     }
     lines.join("\n") + "\n"

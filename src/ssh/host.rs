@@ -25,10 +25,14 @@ impl Script {
 
     /// Puts `name='value'`, quoted, before the script.
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        let quoted = format!("'{}'", value.replace('\'', r"'\''"));
-        self.text = format!("{name}={quoted}\n{}", self.text);
+        self.text = format!("{name}={}\n{}", quoted(value), self.text);
         self
     }
+}
+
+/// A value as one word of a POSIX shell, whatever it holds.
+pub fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 /// What a finished command left.

@@ -30,7 +30,7 @@ mod trust;
 
 pub use destination::{Become, Destination};
 pub use error::printable;
-pub use host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script};
+pub use host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script, quoted};
 pub use local::{LOCAL, LocalHost};
 pub use remote::RemoteHost;
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::table::escaped;
 use super::text::line;
 use crate::controller::Observer;
+use crate::core::build::Phase;
 use crate::core::decide::End;
 use crate::core::event::{Event, JobOutcome, Trouble};
 use crate::core::names::{HostName, Timestamp};
-use crate::core::state::{Phase, State};
+use crate::core::state::State;
 use crate::core::status::Moment;
 
 /// The observer for this process's standard streams.
@@ -61,7 +63,6 @@ fn words(event: &Event, state: &State) -> Option<String> {
         Event::FleetDeclared { .. }
         | Event::BuildIdsSeen { .. }
         | Event::ReleaseSeen { .. }
-        | Event::BuildForgotten { .. }
         | Event::RetryAsked { .. }
         | Event::JobEnded { .. }
         | Event::BuildFinished { .. }
@@ -89,6 +90,11 @@ pub fn summary(state: &State, end: End) -> Vec<String> {
     lines
 }
 
+/// A line on standard error. Nobody may be reading any more; the work goes on all the same.
+fn say(text: &str) {
+    let _closed = writeln!(std::io::stderr(), "{}", escaped(text));
+}
+
 struct Lines;
 
 impl Observer for Lines {
@@ -99,8 +105,7 @@ impl Observer for Lines {
     }
 
     fn note(&mut self, text: &str) {
-        // Nobody may be reading any more; the work goes on all the same.
-        let _closed = writeln!(std::io::stderr(), "{}", super::text::printable(text));
+        say(text);
     }
 }
 
@@ -122,7 +127,7 @@ impl Observer for Json {
     }
 
     fn note(&mut self, text: &str) {
-        let _closed = writeln!(std::io::stderr(), "{}", super::text::printable(text));
+        say(text);
     }
 }
 
@@ -188,7 +193,7 @@ impl Observer for Bars {
     }
 
     fn note(&mut self, text: &str) {
-        for text in super::text::printable(text).lines() {
+        for text in escaped(text).lines() {
             // A terminal that is gone does not stop the work.
             let _closed = self.all.println(text);
         }

@@ -11,12 +11,7 @@ pub fn table(headings: &[&'static str], rows: Vec<Vec<String>>) -> String {
     table.render(false)
 }
 
-/// Text from a host with its control characters shown, not obeyed; line ends and tabs stay.
-pub fn printable(text: &str) -> String {
-    escaped(text)
-}
-
-/// The same in one line.
+/// Text from a host in one line, its control characters shown, not obeyed.
 pub fn line(text: &str) -> String {
     escaped(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
