@@ -9,9 +9,8 @@ use crate::core::event::{Event, Trouble};
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::Plan;
-use crate::inventory::Inventory;
 use crate::portage::probe::{self, Offer, Request};
-use crate::ssh::{self, Host, HostErrorKind, Script};
+use crate::ssh::{Host, HostErrorKind, Script};
 
 /// Differences named in a reason; the rest is counted.
 const NAMED: usize = 3;
@@ -19,22 +18,18 @@ const NAMED: usize = 3;
 /// Drones by name; each connects, and comes back after a loss, by itself.
 pub type Hosts = BTreeMap<HostName, Arc<dyn Host>>;
 
-/// Reaches these drones and compares them with the plan. Gives the hosts, and what was found as events.
-pub async fn muster(inventory: &Inventory, drones: &[HostName], plan: &Plan) -> (Hosts, Vec<Event>) {
+/// Reaches these drones and compares them with the plan; what was found comes as events.
+pub async fn muster(hosts: &Hosts, drones: &[HostName], plan: &Plan) -> Vec<Event> {
     let checks = drones.iter().filter_map(|name| {
-        let host = ssh::host(&inventory.destination(name)?);
-        Some(async move { (name.clone(), check(host.as_ref(), plan).await, host) })
+        let host = hosts.get(name)?;
+        Some(async move {
+            match check(host.as_ref(), plan).await {
+                Ok(()) => Event::DroneReady { drone: name.clone(), address: host.address() },
+                Err((trouble, reason)) => Event::DroneAway { drone: name.clone(), trouble, reason },
+            }
+        })
     });
-    let mut hosts = Hosts::new();
-    let mut events = Vec::new();
-    for (drone, found, host) in join_all(checks).await {
-        events.push(match found {
-            Ok(()) => Event::DroneReady { drone: drone.clone(), address: host.address() },
-            Err((trouble, reason)) => Event::DroneAway { drone: drone.clone(), trouble, reason },
-        });
-        hosts.insert(drone, host);
-    }
-    (hosts, events)
+    join_all(checks).await
 }
 
 async fn check(host: &dyn Host, plan: &Plan) -> Result<(), (Trouble, String)> {

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::error::ControlError;
 use super::job::{Report, Work};
-use super::muster::{self, Hosts};
+use super::muster;
 use super::session::{Session, now};
 use crate::core::build::{Build, Phase};
 use crate::core::decide::{End, Start, decide};
@@ -23,7 +23,7 @@ use crate::core::state::Job;
 use crate::drone::job::{JobDirectory, Manifest, Need, Task};
 use crate::drone::watch::Watch;
 use crate::portage::index::Stanza;
-use crate::ssh::{self, Host};
+use crate::ssh::Host;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,6 @@ pub enum Finish {
 
 struct Run<'a> {
     session: &'a mut Session,
-    hosts: Hosts,
     watches: BTreeMap<HostName, Arc<Watch>>,
     planned: Arc<BTreeMap<Cpv, PackageIndex>>,
     reports: mpsc::Sender<Report>,
@@ -61,9 +60,8 @@ pub async fn run(
     tokio::pin!(interrupt);
     leave_out(session, drones)?;
     raise_build_ids(session)?;
-    let inventory = Arc::clone(&session.inventory);
-    let (hosts, events) = tokio::select! {
-        found = muster::muster(&inventory, drones, &plan) => found,
+    let events = tokio::select! {
+        found = muster::muster(&session.hosts, drones, &plan) => found,
         () = &mut interrupt => return Ok(Finish::Interrupted),
     };
     for event in events {
@@ -71,7 +69,7 @@ pub async fn run(
     }
     let (reports, mut reported) = mpsc::channel(64);
     let tasks = JoinSet::new();
-    let mut run = Run { session, hosts, watches: BTreeMap::new(), planned: Arc::new(planned), reports, tasks };
+    let mut run = Run { session, watches: BTreeMap::new(), planned: Arc::new(planned), reports, tasks };
     run.take_up()?;
     loop {
         let decision = decide(run.session.state(), now());
@@ -173,18 +171,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn host(&mut self, name: &HostName) -> Result<Arc<dyn Host>, ControlError> {
-        if let Some(host) = self.hosts.get(name) {
-            return Ok(Arc::clone(host));
-        }
-        let destination = self.session.inventory.destination(name).ok_or_else(|| {
+    fn host(&self, name: &HostName) -> Result<Arc<dyn Host>, ControlError> {
+        self.session.hosts.get(name).cloned().ok_or_else(|| {
             ControlError::Refused(format!(
                 "a job runs on {name}, which the inventory no longer names; put it back until the job is over"
             ))
-        })?;
-        let host = ssh::host(&destination);
-        self.hosts.insert(name.clone(), Arc::clone(&host));
-        Ok(host)
+        })
     }
 
     fn hear(&mut self, report: Report) -> Result<(), ControlError> {

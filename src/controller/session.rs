@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::ControlError;
+use super::muster::Hosts;
 use crate::core::event::{DroneSpec, Event};
 use crate::core::names::Timestamp;
 use crate::core::state::State;
 use crate::inventory::Inventory;
 use crate::release::{Releases, Staging};
+use crate::ssh;
 use crate::store::{Journal, Lock};
 
 /// Whoever watches a session; it is told of every event once it is in the journal.
@@ -28,6 +30,8 @@ pub fn now() -> Timestamp {
 pub struct Session {
     /// The fleet.
     pub inventory: Arc<Inventory>,
+    /// The ways to the fleet's hosts.
+    pub hosts: Hosts,
     /// Where received packages wait.
     pub staging: Arc<Staging>,
     /// What clients get.
@@ -44,6 +48,20 @@ impl Session {
     /// # Errors
     /// When another controller is at work, or something of these cannot be used; the message says which and why.
     pub async fn open(inventory: Inventory, observer: Box<dyn Observer>) -> Result<Self, ControlError> {
+        let hosts = inventory.hosts().map(|host| (host.name.clone(), ssh::host(&inventory.destination_of(host))));
+        let hosts = hosts.collect();
+        Self::open_on(inventory, hosts, observer).await
+    }
+
+    /// The same with other ways to the hosts than the inventory's addresses.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn open_on(
+        inventory: Inventory,
+        hosts: Hosts,
+        observer: Box<dyn Observer>,
+    ) -> Result<Self, ControlError> {
         let settings = &inventory.swarm;
         let lock = Lock::take(&settings.state)?;
         let journal = Journal::open(&settings.state)?;
@@ -53,7 +71,7 @@ impl Session {
         releases.refuse_staging(&staging)?;
         let inventory = Arc::new(inventory);
         let mut session =
-            Self { inventory, staging: Arc::new(staging), releases, state, journal, observer, _lock: lock };
+            Self { inventory, hosts, staging: Arc::new(staging), releases, state, journal, observer, _lock: lock };
         session.declare()?;
         Ok(session)
     }
