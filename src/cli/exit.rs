@@ -29,7 +29,9 @@ impl Exit {
     /// The status that an error stands for.
     pub fn of_error(error: &anyhow::Error) -> Self {
         match error.downcast_ref::<ControlError>() {
-            Some(ControlError::Lock(LockError::Busy { .. })) => Self::Busy,
+            Some(
+                ControlError::Lock(LockError::Busy { .. }) | ControlError::Held { .. } | ControlError::Outranked { .. },
+            ) => Self::Busy,
             _ => Self::Impossible,
         }
     }
@@ -42,6 +44,7 @@ impl From<End> for Exit {
             End::SomeFailed => Self::SomeFailed,
             End::NoDrone => Self::NoDrone,
             End::AllDiffer => Self::AllDiffer,
+            End::Forgotten => Self::Impossible,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `swarm push`: the main job.
 
+use std::collections::BTreeSet;
+
 use anyhow::bail;
 use clap::Args;
 
@@ -7,7 +9,7 @@ use super::exit::Exit;
 use super::interrupt::interrupt;
 use super::plan;
 use super::select::Selected;
-use crate::controller::run::{self, Finish};
+use crate::controller::run::{self, Finish, Orders};
 use crate::controller::{Session, finalize, install, now, planning};
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
@@ -34,6 +36,9 @@ pub struct Arguments {
     /// Try the failed packages of the open build again
     #[arg(long)]
     retry_failed: bool,
+    /// Overrule another controller that holds the drones
+    #[arg(long)]
+    take_over: bool,
     /// Events as JSON, one a line, on standard output
     #[arg(long)]
     json: bool,
@@ -53,9 +58,10 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         return Ok(Exit::Done);
     }
     if arguments.retry_failed {
-        session.record(&Event::RetryAsked { at: now() })?;
+        session.record(&Event::RetryAsked { packages: BTreeSet::new(), at: now() })?;
     }
-    let end = match run::run(&mut session, &drones, interrupt()).await? {
+    let orders = Orders { drones, take_over: arguments.take_over };
+    let end = match run::run(&mut session, &orders, interrupt()).await? {
         Finish::Interrupted => {
             let running = session.state().jobs.len();
             session.note(&format!(
@@ -110,14 +116,18 @@ pub fn begin(session: &mut Session, selection: Selection, planned: planning::Pla
     Ok(true)
 }
 
-/// Ids of builds sort by time: the moment, and a number where two began within one second.
+/// Ids of builds sort by time: the moment, the controller's own number, so that no two controllers ever give the same
+/// id to a job, and a number where two began within one second.
 fn build_name(session: &Session) -> anyhow::Result<BuildName> {
     let moment = jiff::Timestamp::from_second(now().0)?.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let controller = session.visitor().controller;
+    let own = controller.as_str().rsplit('-').next().unwrap_or_default();
+    let moment = format!("{moment}-{own}");
     let mut name: BuildName = moment.parse()?;
     let mut number = 1;
     while session.state().builds.contains_key(&name) {
         number += 1;
-        name = format!("{moment}-{number}").parse()?;
+        name = format!("{moment}.{number}").parse()?;
     }
     Ok(name)
 }

@@ -2,10 +2,16 @@
 
 use crate::core::names::HostName;
 use crate::core::state::Inconsistent;
+use crate::drone::tend::Claimant;
 use crate::portage::probe::ProbeError;
 use crate::release::{ReleaseError, StagingError};
 use crate::ssh::HostError;
 use crate::store::{LockError, StoreError};
+
+fn named(claimant: &Claimant) -> String {
+    let name = claimant.controller.as_ref().map_or("of no name", |name| name.as_str());
+    format!("{name}, epoch {}", claimant.epoch)
+}
 
 /// What stops a controller.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +54,32 @@ pub enum ControlError {
         doing: String,
         /// Why not.
         source: std::io::Error,
+    },
+    /// Another controller holds a drone, and its lease lives.
+    #[error(
+        "another controller ({}) is at work on {drone}, for {seconds} s more unless it goes on; wait for it, or overrule \
+         it with `swarm push --take-over`",
+        named(by)
+    )]
+    Held {
+        /// The drone.
+        drone: HostName,
+        /// Who.
+        by: Claimant,
+        /// Its lease, in seconds.
+        seconds: u64,
+    },
+    /// Another controller has taken over.
+    #[error(
+        "another controller ({}) has taken over: {drone} refuses ours. What we started there goes on and is the other \
+         one's; `swarm push --take-over` takes it back",
+        named(by)
+    )]
+    Outranked {
+        /// The drone that says so.
+        drone: HostName,
+        /// Who.
+        by: Claimant,
     },
     /// Something else, in words with its cure.
     #[error("{0}")]

@@ -7,27 +7,27 @@
 //! 5. *Build*: detached; the watch reports its end, the log is kept as it grows.
 //! 6. *Collect*: fetched, verified, staged, written down; only then is the drone's copy removed.
 //!
-//! A lost connection repeats the step that it hit, until the drone has been away for too long.
+//! A lost connection repeats the step that it hit, for as long as the loop lets the job be.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::error::ControlError;
 use super::kept_log::KeptLog;
 use super::muster;
+use super::persist::persist;
+use super::report::Report;
 use super::session::now;
 use crate::core::event::{JobOutcome, ReceivedFile};
 use crate::core::failure::{Failure, FailureClass};
-use crate::core::names::{BuildId, JobName, Timestamp};
+use crate::core::names::{BuildId, Timestamp};
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::PackageIndex;
-use crate::drone::job::{self, JobDirectory, Need, Progress, Task};
+use crate::drone::job::{self, JobDirectory, Need, Progress, Started, Task};
 use crate::drone::verdict;
 use crate::drone::watch::Watch;
 use crate::portage::index::Stanza;
@@ -38,40 +38,6 @@ use crate::ssh::{Host, HostError, HostErrorKind};
 
 /// A damaged copy is fetched so often in all.
 const FETCHES: u32 = 3;
-/// The first pause before a lost step is repeated; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest such pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-
-/// What a job tells the loop.
-#[derive(Debug)]
-pub enum Report {
-    /// A verified package is in staging. The drone's copy goes once this is answered.
-    Received {
-        /// The job.
-        job: JobName,
-        /// Which package.
-        package: PackageIndex,
-        /// The file.
-        file: ReceivedFile,
-        /// Answered when it is in the journal.
-        taken: oneshot::Sender<()>,
-    },
-    /// It is over.
-    Ended {
-        /// The job.
-        job: JobName,
-        /// How.
-        outcome: JobOutcome,
-    },
-    /// Something on this side keeps it from going on; the job stays where it is.
-    Stopped {
-        /// What.
-        error: ControlError,
-    },
-    /// A word for the operator.
-    Note(String),
-}
 
 /// All that a job needs to know.
 #[derive(Debug)]
@@ -98,11 +64,15 @@ pub struct Work {
     pub logs: PathBuf,
     /// The keyring for signed packages.
     pub keyring: Option<PathBuf>,
-    /// After so long without the drone the job is lost.
-    pub lost_after: Duration,
+    /// Whether its drone was away for so long that the package may have been given to another.
+    pub given_up: bool,
+    /// Makes the drone's keeper look.
+    pub doubt: Arc<Notify>,
     /// The way to the loop.
     pub reports: mpsc::Sender<Report>,
 }
+
+const VANISHED: &str = "the build vanished without a status: the drone lost power, or somebody killed it";
 
 enum Stop {
     Failed(Failure),
@@ -142,7 +112,7 @@ impl Work {
                 let log = log.path().exists().then(|| log.name());
                 Report::Ended { job, outcome: JobOutcome::Failed { failure, log } }
             }
-            Err(Stop::Local(error)) => Report::Stopped { error },
+            Err(Stop::Local(error)) => Report::Stopped(error),
         };
         // The loop may have been interrupted; the job then stays where it is for the next one.
         let _gone = self.reports.send(report).await;
@@ -152,19 +122,18 @@ impl Work {
         let host = self.host.as_ref();
         let claim = self.persist(|| job::claim(host, &self.directory, &self.needs)).await?;
         let worked = match claim.progress {
+            // Nothing of it is left there, and it is not to begin again.
+            Progress::New if self.given_up => Err(failure(FailureClass::Lost, VANISHED)),
             Progress::New => {
                 let needs: Vec<Need> =
                     self.needs.iter().filter(|need| !claim.merged.contains(&need.cpv)).cloned().collect();
-                match self.begin(&needs, log).await {
+                match self.begin(&needs).await {
                     Ok(()) => self.wait(log).await,
                     stopped => stopped,
                 }
             }
             Progress::Running | Progress::Ended => self.wait(log).await,
-            Progress::Lost => Err(failure(
-                FailureClass::Lost,
-                "the build vanished without a status: the drone lost power, or somebody killed it",
-            )),
+            Progress::Lost => Err(failure(FailureClass::Lost, VANISHED)),
         };
         if matches!(worked, Err(Stop::Local(_))) {
             return worked;
@@ -177,7 +146,7 @@ impl Work {
         worked
     }
 
-    async fn begin(&self, needs: &[Need], log: &KeptLog) -> Result<(), Stop> {
+    async fn begin(&self, needs: &[Need]) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let cpv = &self.task.manifest.identity.cpv;
         self.persist(|| job::feed(host, directory, &self.task, needs, &self.header, now())).await?;
@@ -188,12 +157,10 @@ impl Work {
         self.compare(&resolution).await?;
         let atoms: Vec<Cpv> = needs.iter().map(|need| need.cpv.clone()).collect();
         self.persist(|| job::prepare(host, directory, &atoms)).await?;
-        self.persist(|| job::start(host, directory)).await?;
-        log.follow(host, directory).await.or_else(|error| match error.kind {
-            HostErrorKind::Local => Err(settled(error)),
-            // Lost for now: the end of the job is waited for in the next step, and the log completed there.
-            _ => Ok(()),
-        })
+        match self.persist(|| job::start(host, directory, &self.task.manifest)).await? {
+            Started::Running => Ok(()),
+            Started::Outranked(by) => Err(Stop::Local(ControlError::Outranked { drone: host.name().clone(), by })),
+        }
     }
 
     /// Holds what the drone would do against the plan.
@@ -236,13 +203,40 @@ impl Work {
 
     async fn wait(&self, log: &KeptLog) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
-        self.persist(|| self.watch.ended(&directory.job)).await?;
+        self.persist(|| self.ended(log)).await?;
         self.persist(|| log.complete(host, directory)).await?;
-        let status = self.persist(|| job::outcome(host, directory)).await?;
-        match status {
-            None => Err(failure(FailureClass::Lost, "the build is gone and left no status")),
-            Some(0) => self.collect().await,
-            Some(status) => Err(Stop::Failed(verdict::of_build(status, &log.tail()))),
+        let ending = self.persist(|| job::outcome(host, directory)).await?;
+        match ending.status {
+            None => Err(failure(FailureClass::Lost, VANISHED)),
+            Some(0) if ending.stopped.is_none() => self.collect().await,
+            Some(status) => Err(Stop::Failed(verdict::of_build(status, &ending, &log.tail()))),
+        }
+    }
+
+    /// Waits for the build's end and keeps its log meanwhile. Asked again after a loss it first looks how far the job
+    /// has come: the drone may have been off.
+    async fn ended(&self, log: &KeptLog) -> Result<(), HostError> {
+        let (host, directory) = (self.host.as_ref(), &self.directory);
+        let claim = job::claim(host, directory, &[]).await?;
+        match claim.progress {
+            // Nothing of it is there: it has no outcome either.
+            Progress::New | Progress::Lost => return Ok(()),
+            Progress::Running | Progress::Ended => {}
+        }
+        let _gone = self.reports.send(Report::Back(directory.job.clone())).await;
+        if claim.progress == Progress::Ended {
+            return Ok(());
+        }
+        let log_trouble = async {
+            match log.follow(host, directory).await {
+                Err(error) if error.kind == HostErrorKind::Local => error,
+                // What is missing of it comes at the end.
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = self.watch.ended(&directory.job) => ended,
+            error = log_trouble => Err(error),
         }
     }
 
@@ -334,27 +328,36 @@ impl Work {
         }
     }
 
-    /// Repeats a step that the connection was lost in, until the drone has been away for too long.
-    async fn persist<T, Step, Answer>(&self, mut step: Step) -> Result<T, Stop>
+    async fn persist<T, Step, Answer>(&self, step: Step) -> Result<T, Stop>
     where
         Step: FnMut() -> Answer,
         Answer: Future<Output = Result<T, HostError>>,
     {
-        let begun = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let error = match step().await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let gone = matches!(error.kind, HostErrorKind::Lost | HostErrorKind::Unreachable);
-            if !gone || begun.elapsed() >= self.lost_after {
-                return Err(settled(error));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        persist(&self.doubt, step).await.map_err(settled)
     }
+}
+
+/// Ends a job that nobody wants any more, and removes it from its drone.
+pub async fn discard(
+    host: Arc<dyn Host>,
+    directory: JobDirectory,
+    staging: Arc<Staging>,
+    doubt: Arc<Notify>,
+    reports: mpsc::Sender<Report>,
+) {
+    let removal = async {
+        persist(&doubt, || job::kill(host.as_ref(), &directory, "nobody wants it any more")).await?;
+        persist(&doubt, || job::remove(host.as_ref(), &directory)).await
+    };
+    let removed = removal.await;
+    let discarded = staging.discard(&directory.job);
+    let faults =
+        removed.err().map(|error| error.to_string()).into_iter().chain(discarded.err().map(|error| error.to_string()));
+    for fault in faults {
+        let note = format!("job {} is not wanted any more, but something of it stays: {fault}", directory.job);
+        let _gone = reports.send(Report::Note(note)).await;
+    }
+    let _gone = reports.send(Report::Ended { job: directory.job, outcome: JobOutcome::Discarded }).await;
 }
 
 fn local(doing: &'static str) -> impl Fn(std::io::Error) -> Stop {

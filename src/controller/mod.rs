@@ -1,19 +1,23 @@
 //! The loop that joins core, store, drones and staging.
 //!
 //! [`Session`] owns the truth: the lock, the journal, the state. Every event goes through [`Session::record`], which
-//! writes it down before anything follows from it. [`planning`] asks the driver what a selection comes to, [`muster`]
-//! reaches and compares the drones, [`run`] works the build off with one small state machine a job ([`job`]),
+//! writes it down before anything follows from it. [`planning`] asks the driver what a selection comes to, one
+//! [`keeper`] a drone reaches it, compares it ([`muster`]) and holds our epoch there, [`run`] works the build off with one small state machine a job ([`job`]),
 //! [`finalize`] makes it live. Whoever watches is an [`Observer`].
 
 pub mod error;
 pub mod finalize;
 pub mod install;
 pub mod job;
+pub mod keeper;
 pub mod kept_log;
 pub mod muster;
+pub mod persist;
 pub mod planning;
+pub mod report;
 pub mod run;
 pub mod session;
+pub mod work;
 
 pub use error::ControlError;
 pub use session::{Observer, Session, now};

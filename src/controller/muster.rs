@@ -1,16 +1,14 @@
-//! Before anything starts every drone is reached and compared with the plan, all side by side.
+//! Before a drone gets work it is compared with the plan.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::future::join_all;
-
-use crate::core::event::{Event, Trouble};
+use crate::core::event::Trouble;
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::Plan;
 use crate::portage::probe::{self, Offer, Request};
-use crate::ssh::{Host, HostErrorKind, Script};
+use crate::ssh::{Host, HostError, Script};
 
 /// Differences named in a reason; the rest is counted.
 const NAMED: usize = 3;
@@ -18,30 +16,11 @@ const NAMED: usize = 3;
 /// Drones by name; each connects, and comes back after a loss, by itself.
 pub type Hosts = BTreeMap<HostName, Arc<dyn Host>>;
 
-/// Reaches these drones and compares them with the plan; what was found comes as events.
-pub async fn muster(hosts: &Hosts, drones: &[HostName], plan: &Plan) -> Vec<Event> {
-    let checks = drones.iter().filter_map(|name| {
-        let host = hosts.get(name)?;
-        Some(async move {
-            match check(host.as_ref(), plan).await {
-                Ok(()) => Event::DroneReady { drone: name.clone(), address: host.address() },
-                Err((trouble, reason)) => Event::DroneAway { drone: name.clone(), trouble, reason },
-            }
-        })
-    });
-    join_all(checks).await
-}
-
-async fn check(host: &dyn Host, plan: &Plan) -> Result<(), (Trouble, String)> {
-    host.connect().await.map_err(|error| {
-        let trouble = match error.kind {
-            HostErrorKind::Refused | HostErrorKind::Authentication => Trouble::Refused,
-            HostErrorKind::Unreachable | HostErrorKind::Lost | HostErrorKind::Failed | HostErrorKind::Local => {
-                Trouble::Unreachable
-            }
-        };
-        (trouble, error.message)
-    })?;
+/// Compares a drone with the plan; the inner error says what keeps it out.
+///
+/// # Errors
+/// When the drone is lost.
+pub async fn check(host: &dyn Host, plan: &Plan) -> Result<Result<(), (Trouble, String)>, HostError> {
     let cpvs: Vec<(Cpv, String)> = plan
         .packages
         .iter()
@@ -49,19 +28,21 @@ async fn check(host: &dyn Host, plan: &Plan) -> Result<(), (Trouble, String)> {
         .collect();
     let wanted = cpvs.len();
     let script = Script::new(probe::script(&Request::Identities { cpvs }));
-    let output = host.run(&script).await.map_err(|error| (Trouble::Unreachable, error.message))?;
-    let offers = probe::read_identities(&output.stdout, &output.stderr, wanted)
-        .map_err(|error| (Trouble::Refused, error.to_string()))?;
+    let output = host.run(&script).await?;
+    let offers = match probe::read_identities(&output.stdout, &output.stderr, wanted) {
+        Ok(offers) => offers,
+        Err(error) => return Ok(Err((Trouble::Refused, error.to_string()))),
+    };
     let differences: Vec<String> =
         plan.packages.iter().zip(&offers).filter_map(|(package, offer)| difference(&package.identity, offer)).collect();
     if differences.is_empty() {
-        return Ok(());
+        return Ok(Ok(()));
     }
     let mut reason = differences.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
     if differences.len() > NAMED {
         reason.push_str(&format!("; and {} more", differences.len() - NAMED));
     }
-    Err((Trouble::Differs, reason))
+    Ok(Err((Trouble::Differs, reason)))
 }
 
 /// In what a drone would build a package otherwise than planned; none where it would not. Compiler settings are the

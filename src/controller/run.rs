@@ -1,29 +1,42 @@
 //! The loop: one place that puts everything that happens in one order, writes it down and decides.
+//!
+//! Beside it run one task a job ([`super::job`]) and one keeper a drone ([`super::keeper`]). They tell it what they
+//! find; it alone writes to the journal, and starts or ends tasks as the state then says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::error::ControlError;
-use super::job::{Report, Work};
-use super::muster;
+use super::job::{self, Work};
+use super::keeper::{Keeper, Reins};
+use super::report::{Report, Sighting};
 use super::session::{Session, now};
-use crate::core::build::{Build, Phase};
+use super::work;
 use crate::core::decide::{End, Start, decide};
-use crate::core::event::{Event, JobOutcome, Trouble};
+use crate::core::event::{Event, JobOutcome, ReceivedFile, Trouble};
 use crate::core::failure::FailureClass;
-use crate::core::names::{BuildId, HostName, JobName};
+use crate::core::names::{BuildId, Epoch, HostName, JobName};
 use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
-use crate::core::state::Job;
-use crate::drone::job::{JobDirectory, Manifest, Need, Task};
+use crate::core::state::{Condition, Job, Standing};
+use crate::drone::found::FoundJob;
+use crate::drone::job::JobDirectory;
+use crate::drone::tend::{self, Claimant, Visitor};
 use crate::drone::watch::Watch;
-use crate::portage::index::Stanza;
+use crate::portage::index::PackagePath;
 use crate::ssh::Host;
+
+/// Once the first drone is ready the others have so long to say that another controller holds them.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// So long the end of a run may take to tell the drones that their leases are over.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,62 +47,74 @@ pub enum Finish {
     Interrupted,
 }
 
+/// What a run is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orders {
+    /// The drones that may take work.
+    pub drones: Vec<HostName>,
+    /// Whether another controller's living lease is overruled.
+    pub take_over: bool,
+}
+
 struct Run<'a> {
     session: &'a mut Session,
+    visitor: watch::Sender<Visitor>,
+    reins: BTreeMap<HostName, Reins>,
     watches: BTreeMap<HostName, Arc<Watch>>,
     planned: Arc<BTreeMap<Cpv, PackageIndex>>,
     reports: mpsc::Sender<Report>,
     tasks: JoinSet<()>,
+    works: BTreeMap<JobName, AbortHandle>,
+    discarding: BTreeSet<JobName>,
+    /// Drones whose keepers have not looked yet.
+    unseen: BTreeSet<HostName>,
+    /// When the first look is over; none until a drone is ready.
+    looked: Option<Instant>,
 }
 
 /// Works off the open build on these drones until nothing more can be done or `interrupt` is ready.
 ///
 /// # Errors
-/// When something on this side keeps it from going on; what runs on the drones goes on.
+/// When something on this side keeps it from going on, or another controller is at work on the drones; what runs there
+/// goes on.
 pub async fn run(
     session: &mut Session,
-    drones: &[HostName],
+    orders: &Orders,
     interrupt: impl Future<Output = ()>,
 ) -> Result<Finish, ControlError> {
-    let Some(build) = session.state().open_build() else {
-        return Err(ControlError::Nothing("no build is open: `swarm push ATOM` begins one".to_owned()));
+    let planned = match session.state().open_build() {
+        Some(build) => build.plan.packages.iter().enumerate(),
+        None if !session.state().jobs.is_empty() => [].iter().enumerate(),
+        None => return Err(ControlError::Nothing("no build is open: `swarm push ATOM` begins one".to_owned())),
     };
-    let plan = build.plan.clone();
-    let planned = build.plan.packages.iter().enumerate();
     let planned = planned.map(|(index, package)| (package.identity.cpv.clone(), PackageIndex::at(index))).collect();
-    tokio::pin!(interrupt);
-    leave_out(session, drones)?;
+    session.begin_run()?;
+    leave_out(session, &orders.drones)?;
     raise_build_ids(session)?;
-    let events = tokio::select! {
-        found = muster::muster(&session.hosts, drones, &plan) => found,
-        () = &mut interrupt => return Ok(Finish::Interrupted),
-    };
-    for event in events {
-        session.record(&event)?;
-    }
     let (reports, mut reported) = mpsc::channel(64);
-    let tasks = JoinSet::new();
-    let mut run = Run { session, watches: BTreeMap::new(), planned: Arc::new(planned), reports, tasks };
+    let visitor = Visitor { take_over: orders.take_over, ..session.visitor() };
+    let mut run = Run {
+        session,
+        visitor: watch::Sender::new(visitor),
+        reins: BTreeMap::new(),
+        watches: BTreeMap::new(),
+        planned: Arc::new(planned),
+        reports,
+        tasks: JoinSet::new(),
+        works: BTreeMap::new(),
+        discarding: BTreeSet::new(),
+        unseen: BTreeSet::new(),
+        looked: None,
+    };
+    run.keep(&orders.drones);
     run.take_up()?;
-    loop {
-        let decision = decide(run.session.state(), now());
-        for start in decision.starts {
-            run.start(start)?;
-        }
-        if let Some(build) = decision.finished {
-            run.session.record(&Event::BuildFinished { build, at: now() })?;
-        }
-        if let Some(end) = decision.end {
-            return Ok(Finish::Ended(end));
-        }
-        let wake =
-            decision.wake_at.map_or(Duration::from_secs(3600), |at| Duration::from_secs(at.seconds_since(now())));
-        tokio::select! {
-            report = reported.recv() => if let Some(report) = report { run.hear(report)? },
-            () = &mut interrupt => return Ok(Finish::Interrupted),
-            () = tokio::time::sleep(wake) => {}
-        }
+    let finish = run.work_off(&mut reported, interrupt).await;
+    // Nothing may be written down any more: what jobs find from here on is found again by the next controller.
+    run.tasks.abort_all();
+    if !matches!(finish, Err(ControlError::Held { .. } | ControlError::Outranked { .. })) {
+        run.say_farewell().await;
     }
+    finish
 }
 
 /// Drones that the operator did not choose get nothing.
@@ -97,7 +122,7 @@ fn leave_out(session: &mut Session, drones: &[HostName]) -> Result<(), ControlEr
     let others: Vec<HostName> = session.state().drones.keys().filter(|name| !drones.contains(name)).cloned().collect();
     for drone in others {
         let reason = "left out by --on".to_owned();
-        session.record(&Event::DroneAway { drone, trouble: Trouble::LeftOut, reason })?;
+        session.record(&Event::DroneAway { drone, trouble: Trouble::LeftOut, reason, at: now() })?;
     }
     Ok(())
 }
@@ -117,11 +142,91 @@ fn raise_build_ids(session: &mut Session) -> Result<(), ControlError> {
 }
 
 impl Run<'_> {
+    async fn work_off(
+        &mut self,
+        reported: &mut mpsc::Receiver<Report>,
+        interrupt: impl Future<Output = ()>,
+    ) -> Result<Finish, ControlError> {
+        tokio::pin!(interrupt);
+        loop {
+            let wake = match self.first_look() {
+                Some(rest) => rest,
+                None => match self.proceed()? {
+                    Next::Wait(rest) => rest,
+                    Next::End(end) => return Ok(Finish::Ended(end)),
+                },
+            };
+            tokio::select! {
+                report = reported.recv() => if let Some(report) = report { self.hear(report)? },
+                () = &mut interrupt => return Ok(Finish::Interrupted),
+                () = tokio::time::sleep(wake) => {}
+            }
+        }
+    }
+
+    /// Nothing starts before it is known whether another controller is at work; how long that may still take.
+    fn first_look(&self) -> Option<Duration> {
+        if self.unseen.is_empty() {
+            return None;
+        }
+        let Some(until) = self.looked else { return Some(Duration::from_secs(3600)) };
+        Some(until.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
+    }
+
+    /// Carries out what follows from the state.
+    fn proceed(&mut self) -> Result<Next, ControlError> {
+        self.discard_unwanted();
+        let decision = decide(self.session.state(), now());
+        if !decision.given_up.is_empty() {
+            for job in decision.given_up {
+                self.session.record(&Event::JobGivenUp { job, at: now() })?;
+            }
+            return Ok(Next::Wait(Duration::ZERO));
+        }
+        for start in decision.starts {
+            self.start(start)?;
+        }
+        if let Some(build) = decision.finished {
+            self.session.record(&Event::BuildFinished { build, at: now() })?;
+        }
+        if let Some(end) = decision.end {
+            return Ok(Next::End(end));
+        }
+        let until = decision.wake_at.map_or(3600, |at| at.seconds_since(now()).max(1));
+        Ok(Next::Wait(Duration::from_secs(until)))
+    }
+
+    /// Starts a keeper for each drone that may take work, or has work of ours.
+    fn keep(&mut self, drones: &[HostName]) {
+        let state = self.session.state();
+        let mut kept: BTreeSet<HostName> = drones.iter().cloned().collect();
+        kept.extend(state.jobs.values().map(|job| job.drone.clone()));
+        let plan = state.open_build().map(|build| Arc::new(build.plan.clone()));
+        for drone in kept {
+            let Some(host) = self.session.hosts.get(&drone) else { continue };
+            let cores = self.session.state().drones.get(&drone).map_or(1, |drone| drone.spec.cores);
+            let reins = Reins::default();
+            let keeper = Keeper {
+                drone: drone.clone(),
+                host: Arc::clone(host),
+                workdir: self.session.workdir(&drone),
+                cores,
+                plan: plan.clone(),
+                visitor: self.visitor.subscribe(),
+                reins: reins.clone(),
+                reports: self.reports.clone(),
+            };
+            self.tasks.spawn(keeper.run());
+            self.reins.insert(drone.clone(), reins);
+            self.unseen.insert(drone);
+        }
+    }
+
     /// Jobs that an earlier controller started are taken up where they are.
     fn take_up(&mut self) -> Result<(), ControlError> {
         let jobs: Vec<(JobName, Job)> =
             self.session.state().jobs.iter().map(|(name, job)| (name.clone(), job.clone())).collect();
-        for (name, job) in jobs {
+        for (name, job) in jobs.into_iter().filter(|(_, job)| job.standing != Standing::Unwanted) {
             self.session.note(&format!("job {name} on {} is taken up again", job.drone));
             self.spawn(&name, &job)?;
         }
@@ -137,38 +242,37 @@ impl Run<'_> {
 
     fn spawn(&mut self, name: &JobName, job: &Job) -> Result<(), ControlError> {
         let host = self.host(&job.drone)?;
-        let workdir = self
-            .session
-            .inventory
-            .host(&job.drone)
-            .map(|host| host.access.workdir.as_str().to_owned())
-            .unwrap_or_default();
-        let directory = JobDirectory { workdir, job: name.clone() };
+        let Some(build) = self.session.state().builds.get(&job.build) else { return Ok(()) };
+        let directory = JobDirectory { workdir: self.session.workdir(&job.drone), job: name.clone() };
         let watch = self
             .watches
             .entry(job.drone.clone())
             .or_insert_with(|| Arc::new(Watch::new(Arc::clone(&host), directory.parent())));
-        let watch = Arc::clone(watch);
-        let Some(build) = self.session.state().builds.get(&job.build) else { return Ok(()) };
-        let drone = self.session.state().drones.get(&job.drone);
-        let width = drone.map_or(1, |drone| (drone.spec.cores / drone.spec.jobs.max(1)).max(1));
         let work = Work {
             host,
-            watch,
+            watch: Arc::clone(watch),
             directory,
-            task: task(self.session, build, name, job, width),
-            wanted: wanted(build, job),
+            task: work::task(self.session, build, name, job),
+            wanted: work::wanted(build, job),
             planned: Arc::clone(&self.planned),
-            needs: needs(self.session, build, job.package)?,
+            needs: work::needs(self.session, build, job.package)?,
             header: build.plan.index_header.clone(),
             staging: Arc::clone(&self.session.staging),
             logs: self.session.logs(),
             keyring: self.session.inventory.swarm.verify_keyring.clone(),
-            lost_after: self.session.inventory.swarm.lost_after,
+            given_up: job.standing == Standing::GivenUp,
+            doubt: self.reins.get(&job.drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default(),
             reports: self.reports.clone(),
         };
-        self.tasks.spawn(work.run());
+        self.works.insert(name.clone(), self.tasks.spawn(work.run()));
+        self.count_jobs(&job.drone);
         Ok(())
+    }
+
+    fn count_jobs(&self, drone: &HostName) {
+        if let Some(reins) = self.reins.get(drone) {
+            reins.jobs.store(self.session.state().jobs_on(drone).count(), Ordering::Relaxed);
+        }
     }
 
     fn host(&self, name: &HostName) -> Result<Arc<dyn Host>, ControlError> {
@@ -179,16 +283,44 @@ impl Run<'_> {
         })
     }
 
+    /// Ends the jobs that nobody wants any more.
+    fn discard_unwanted(&mut self) {
+        let state = self.session.state();
+        let unwanted = state.jobs.iter().filter(|(_, job)| job.standing == Standing::Unwanted);
+        let unwanted: Vec<_> = unwanted
+            .filter(|(name, _)| !self.discarding.contains(*name))
+            .map(|(name, job)| (name.clone(), job.drone.clone()))
+            .collect();
+        for (name, drone) in unwanted {
+            if let Some(work) = self.works.remove(&name) {
+                work.abort();
+            }
+            self.discarding.insert(name.clone());
+            let Some(host) = self.session.hosts.get(&drone).map(Arc::clone) else { continue };
+            let directory = JobDirectory { workdir: self.session.workdir(&drone), job: name };
+            let doubt = self.reins.get(&drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default();
+            let staging = Arc::clone(&self.session.staging);
+            self.tasks.spawn(job::discard(host, directory, staging, doubt, self.reports.clone()));
+        }
+    }
+
     fn hear(&mut self, report: Report) -> Result<(), ControlError> {
         match report {
             Report::Received { job, package, file, taken } => {
-                self.session.record(&Event::PackageReceived { job, package, file, at: now() })?;
+                self.receive(job, package, file)?;
                 // Nobody waits for the answer when the job was given up meanwhile.
                 let _gone = taken.send(());
                 Ok(())
             }
+            Report::Back(job) => {
+                if self.session.state().jobs.get(&job).is_some_and(|job| job.standing == Standing::GivenUp) {
+                    self.session.record(&Event::JobBack { job })?;
+                }
+                Ok(())
+            }
             Report::Ended { job, outcome } => self.end(job, outcome),
-            Report::Stopped { error } => Err(error),
+            Report::Drone { drone, sighting } => self.see(drone, sighting),
+            Report::Stopped(error) => Err(error),
             Report::Note(text) => {
                 self.session.note(&text);
                 Ok(())
@@ -196,57 +328,147 @@ impl Run<'_> {
         }
     }
 
+    fn receive(&mut self, job: JobName, package: PackageIndex, file: ReceivedFile) -> Result<(), ControlError> {
+        let path = file.path.clone();
+        self.session.record(&Event::PackageReceived { job: job.clone(), package, file, at: now() })?;
+        let state = self.session.state();
+        let build = state.jobs.get(&job).and_then(|job| state.builds.get(&job.build));
+        if build.is_some_and(|build| build.received_path(package) != Some(path.as_str()))
+            && let Ok(path) = path.parse::<PackagePath>()
+        {
+            // Another job was first; this one's file is of no use to anybody.
+            self.session.staging.remove(&path)?;
+        }
+        Ok(())
+    }
+
     fn end(&mut self, job: JobName, outcome: JobOutcome) -> Result<(), ControlError> {
+        let Some(drone) = self.session.state().jobs.get(&job).map(|job| job.drone.clone()) else { return Ok(()) };
         if let JobOutcome::Failed { failure, .. } = &outcome
             && failure.class == FailureClass::Parity
-            && let Some(drone) = self.session.state().jobs.get(&job).map(|job| job.drone.clone())
         {
-            let reason = failure.reason.clone();
-            self.session.record(&Event::DroneAway { drone, trouble: Trouble::Differs, reason })?;
+            let (drone, reason) = (drone.clone(), failure.reason.clone());
+            self.session.record(&Event::DroneAway { drone, trouble: Trouble::Differs, reason, at: now() })?;
         }
-        self.session.record(&Event::JobEnded { job, outcome, at: now() })
+        self.works.remove(&job);
+        self.session.record(&Event::JobEnded { job, outcome, at: now() })?;
+        self.count_jobs(&drone);
+        Ok(())
+    }
+
+    fn see(&mut self, drone: HostName, sighting: Sighting) -> Result<(), ControlError> {
+        self.unseen.remove(&drone);
+        let Some(before) = self.session.state().drones.get(&drone).map(|drone| drone.condition.clone()) else {
+            return Ok(());
+        };
+        match &before {
+            // The operator left it out of this run; it is only kept for the jobs that it has.
+            Condition::Away { trouble: Trouble::LeftOut, .. } => return Ok(()),
+            // A job found it unlike the driver: only a comparison changes that.
+            Condition::Away { trouble: Trouble::Differs, .. }
+                if matches!(sighting, Sighting::Ready { compared: false, .. }) =>
+            {
+                return Ok(());
+            }
+            _ => {}
+        }
+        match sighting {
+            Sighting::Ready { address, jobs, .. } => {
+                self.looked.get_or_insert_with(|| Instant::now() + FIRST_LOOK);
+                self.find(&drone, jobs)?;
+                if before == (Condition::Ready { address: address.clone() }) {
+                    return Ok(());
+                }
+                self.session.record(&Event::DroneReady { drone, address })
+            }
+            Sighting::Away { trouble, reason } => {
+                let known = matches!(&before, Condition::Away { trouble: old, reason: said, .. } if *old == trouble && *said == reason);
+                if known {
+                    return Ok(());
+                }
+                self.session.record(&Event::DroneAway { drone, trouble, reason, at: now() })
+            }
+            Sighting::Held { by, seconds } => Err(ControlError::Held { drone, by, seconds }),
+            Sighting::Outranked { by } => self.claim_above(drone, by),
+        }
+    }
+
+    /// A controller whose lease is over had a higher epoch: ours has to rise above it. Where that is one that has
+    /// taken over from us, we stand down.
+    fn claim_above(&mut self, drone: HostName, by: Claimant) -> Result<(), ControlError> {
+        if by.epoch < self.session.state().epoch {
+            // Our claim has risen since that look; the keeper looks again by itself.
+            return Ok(());
+        }
+        if self.session.state().drones.values().any(|drone| matches!(drone.condition, Condition::Ready { .. })) {
+            return Err(ControlError::Outranked { drone, by });
+        }
+        let Some(above) = by.epoch.0.checked_add(1) else { return Err(ControlError::Outranked { drone, by }) };
+        self.session.claim(Epoch(above))?;
+        let visitor = self.session.visitor();
+        self.visitor.send_modify(|old| *old = Visitor { take_over: old.take_over, ..visitor });
+        self.unseen.insert(drone);
+        Ok(())
+    }
+
+    /// Jobs that lie on a drone and are not in our books: another controller's that build what we need are taken in.
+    /// Our own that are over are leftovers of a lost answer.
+    fn find(&mut self, drone: &HostName, jobs: Vec<FoundJob>) -> Result<(), ControlError> {
+        for found in jobs {
+            let manifest = found.manifest;
+            if self.session.state().jobs.contains_key(&manifest.job) {
+                continue;
+            }
+            let ours = self.session.state().controller.as_ref() == Some(&manifest.controller);
+            if ours {
+                self.remove_leftover(drone, manifest.job);
+                continue;
+            }
+            let wanted = self.session.state().open_build().and_then(|build| build.needs_job_for(&manifest.identity));
+            let Some(package) = wanted.filter(|_| found.started) else { continue };
+            let cpv = &manifest.identity.cpv;
+            if self.session.state().build_ids.get(cpv).is_some_and(|used| *used >= manifest.build_id) {
+                continue;
+            }
+            let (job, build_id) = (manifest.job, manifest.build_id);
+            let event = Event::JobFound { job: job.clone(), package, drone: drone.clone(), build_id, at: now() };
+            self.session.record(&event)?;
+            if let Some(state) = self.session.state().jobs.get(&job).cloned() {
+                self.spawn(&job, &state)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The journal knows that the job is over; only the drone does not.
+    fn remove_leftover(&mut self, drone: &HostName, name: JobName) {
+        if !self.discarding.insert(name.clone()) {
+            return;
+        }
+        let Some(host) = self.session.hosts.get(drone).map(Arc::clone) else { return };
+        let directory = JobDirectory { workdir: self.session.workdir(drone), job: name };
+        let (staging, reports) = (Arc::clone(&self.session.staging), self.reports.clone());
+        let doubt = self.reins.get(drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default();
+        self.tasks.spawn(job::discard(host, directory, staging, doubt, reports));
+    }
+
+    /// Ends our leases, so that whoever comes next need not wait for them.
+    async fn say_farewell(&self) {
+        let visitor = self.session.visitor();
+        let ready = self.session.state().drones.iter().filter(|(name, drone)| {
+            self.reins.contains_key(*name) && matches!(drone.condition, Condition::Ready { .. })
+        });
+        let leaves = ready.filter_map(|(name, _)| {
+            let host = Arc::clone(self.session.hosts.get(name)?);
+            let (workdir, visitor) = (self.session.workdir(name), visitor.clone());
+            Some(async move { tend::leave(host.as_ref(), &workdir, &visitor).await })
+        });
+        // A lease that is not ended ends by itself.
+        let _late = tokio::time::timeout(FAREWELL, futures::future::join_all(leaves)).await;
     }
 }
 
-fn task(session: &Session, build: &Build, name: &JobName, job: &Job, width: u32) -> Task {
-    let own = job.build_ids.get(&job.package).copied().unwrap_or(BuildId(1));
-    let mates = job
-        .build_ids
-        .iter()
-        .filter(|(package, _)| **package != job.package)
-        .map(|(package, build_id)| (build.identity(*package).cpv.clone(), *build_id))
-        .collect();
-    let manifest = Manifest {
-        job: name.clone(),
-        build: build.name.clone(),
-        epoch: session.state().epoch,
-        driver: build.plan.driver.clone(),
-        identity: build.identity(job.package).clone(),
-        build_id: own,
-    };
-    Task { manifest, mates, width }
-}
-
-fn wanted(build: &Build, job: &Job) -> Vec<(PackageIndex, crate::core::package::Identity, BuildId)> {
-    let entry = |package: PackageIndex, build_id: BuildId| (package, build.identity(package).clone(), build_id);
-    let own = job.build_ids.iter().filter(|(package, _)| **package == job.package);
-    let mates = job.build_ids.iter().filter(|(package, _)| **package != job.package);
-    own.chain(mates).map(|(package, build_id)| entry(*package, *build_id)).collect()
-}
-
-fn needs(session: &Session, build: &Build, package: PackageIndex) -> Result<Vec<Need>, ControlError> {
-    build
-        .all_needs(package)
-        .into_iter()
-        .filter_map(|need| match &build.packages[need.index()].phase {
-            Phase::Received(file) => Some(file),
-            Phase::Needed | Phase::Delegated(_) | Phase::Failed => None,
-        })
-        .map(|file| {
-            let stanza = Stanza::of_values(file.stanza.clone()).map_err(|error| {
-                ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path))
-            })?;
-            Ok(Need { cpv: stanza.cpv().clone(), local: session.staging.file(stanza.path()), stanza })
-        })
-        .collect()
+enum Next {
+    Wait(Duration),
+    End(End),
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::error::ControlError;
 use super::muster::Hosts;
 use crate::core::event::{DroneSpec, Event};
-use crate::core::names::Timestamp;
+use crate::core::names::{ControllerName, Epoch, HostName, NameError, Timestamp};
 use crate::core::state::State;
+use crate::drone::tend::Visitor;
 use crate::inventory::Inventory;
 use crate::release::{Releases, Staging};
 use crate::ssh;
@@ -76,6 +77,39 @@ impl Session {
         Ok(session)
     }
 
+    /// Claims this epoch for ourselves.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub fn claim(&mut self, epoch: Epoch) -> Result<(), ControlError> {
+        let controller = match &self.state.controller {
+            Some(controller) => controller.clone(),
+            None => new_name()?,
+        };
+        self.record(&Event::EpochClaimed { epoch, controller, at: now() })
+    }
+
+    /// Begins to work the open build off: nothing is known of the drones yet.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub fn begin_run(&mut self) -> Result<(), ControlError> {
+        self.record(&Event::RunBegun { lost_after: self.inventory.swarm.lost_after.as_secs(), at: now() })
+    }
+
+    /// Who we are to the drones.
+    pub fn visitor(&self) -> Visitor {
+        // It is there from the moment on at which the session is open.
+        let controller = self.state.controller.clone().unwrap_or_else(ControllerName::unnamed);
+        Visitor { epoch: self.state.epoch, controller, take_over: false }
+    }
+
+    /// The work directory of a host.
+    pub fn workdir(&self, host: &HostName) -> String {
+        let host = self.inventory.host(host);
+        host.map(|host| host.access.workdir.as_str().to_owned()).unwrap_or_default()
+    }
+
     /// What is known.
     pub fn state(&self) -> &State {
         &self.state
@@ -111,6 +145,9 @@ impl Session {
     }
 
     fn declare(&mut self) -> Result<(), ControlError> {
+        if self.state.controller.is_none() {
+            self.claim(Epoch(self.state.epoch.0.max(1)))?;
+        }
         let drones: Vec<DroneSpec> = self
             .inventory
             .drones()
@@ -142,6 +179,20 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// A name that no other controller has: the machine's and a random number.
+fn new_name() -> Result<ControllerName, ControlError> {
+    let local = |source| ControlError::Local { doing: "take a random number for a name".to_owned(), source };
+    let mut random = [0; 4];
+    let mut source = fs_err::File::open("/dev/urandom").map_err(local)?;
+    std::io::Read::read_exact(&mut source, &mut random).map_err(local)?;
+    let number = data_encoding::HEXLOWER.encode(&random);
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let machine: String =
+        machine.chars().filter(|each| each.is_ascii_alphanumeric() || *each == '-').take(40).collect();
+    let name = format!("{}-{number}", machine.trim_start_matches('-'));
+    name.trim_start_matches('-').parse().map_err(|error: NameError| ControlError::Refused(error.to_string()))
 }
 
 /// The PKGDIR of this machine's own Portage; none where it has no Portage.

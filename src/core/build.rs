@@ -5,7 +5,9 @@
 //! one package costs its dependents (times the logarithm of what is ready); only a failure looks at the whole build.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
 
 use super::event::{ReceivedFile, Selection};
 use super::failure::Failure;
@@ -14,7 +16,7 @@ use super::package::Identity;
 use super::plan::{Needs, PackageIndex, Plan};
 
 /// One attempt that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// The job.
     pub job: JobName,
@@ -29,7 +31,8 @@ pub struct Attempt {
 }
 
 /// Where a package stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// It waits for its needs, or for a drone.
     Needed,
@@ -53,7 +56,8 @@ pub struct Package {
 }
 
 /// A set of wanted packages of one driver, worked off as one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "Record", from = "Record")]
 pub struct Build {
     /// Its id.
     pub name: BuildName,
@@ -239,8 +243,32 @@ impl Build {
         }
     }
 
-    pub(super) fn retry_failed(&mut self) {
+    /// The path of a package that is received.
+    pub fn received_path(&self, package: PackageIndex) -> Option<&str> {
+        match &self.packages.get(package.index())?.phase {
+            Phase::Received(file) => Some(&file.path),
+            Phase::Needed | Phase::Delegated(_) | Phase::Failed => None,
+        }
+    }
+
+    /// The package of this form, if it waits for somebody to build it.
+    pub fn needs_job_for(&self, identity: &Identity) -> Option<PackageIndex> {
+        let index = self.plan.packages.iter().position(|package| package.identity == *identity)?;
+        matches!(self.packages[index].phase, Phase::Needed).then(|| PackageIndex::at(index))
+    }
+
+    /// The packages by their exact form.
+    pub fn by_identity(&self) -> HashMap<&Identity, PackageIndex> {
+        let entry = |index| (self.identity(PackageIndex::at(index)), PackageIndex::at(index));
+        (0..self.packages.len()).map(entry).collect()
+    }
+
+    /// Failed ones of these packages are needed again; none named means all.
+    pub(super) fn retry_failed(&mut self, packages: &BTreeSet<PackageIndex>) {
         for index in 0..self.packages.len() {
+            if !packages.is_empty() && !packages.contains(&PackageIndex::at(index)) {
+                continue;
+            }
             if matches!(self.packages[index].phase, Phase::Failed) {
                 self.packages[index].attempts.clear();
                 self.set_phase(PackageIndex::at(index), Phase::Needed);
@@ -248,6 +276,52 @@ impl Build {
         }
         self.mark_blocked();
         self.finished = None;
+    }
+}
+
+/// What a snapshot holds of a build: the rest is derived.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    name: BuildName,
+    selection: Selection,
+    plan: Plan,
+    started: Timestamp,
+    finished: Option<Timestamp>,
+    released: Option<ReleaseName>,
+    phases: Vec<Phase>,
+    attempts: BTreeMap<PackageIndex, Vec<Attempt>>,
+}
+
+impl From<Build> for Record {
+    fn from(build: Build) -> Self {
+        let mut attempts = BTreeMap::new();
+        let mut phases = Vec::with_capacity(build.packages.len());
+        for (index, package) in build.packages.into_iter().enumerate() {
+            phases.push(package.phase);
+            if !package.attempts.is_empty() {
+                attempts.insert(PackageIndex::at(index), package.attempts);
+            }
+        }
+        let Build { name, selection, plan, started, finished, released, .. } = build;
+        Self { name, selection, plan, started, finished, released, phases, attempts }
+    }
+}
+
+impl From<Record> for Build {
+    fn from(record: Record) -> Self {
+        let mut build = Self::new(record.name, record.selection, record.plan, record.started);
+        for (index, phase) in record.phases.into_iter().enumerate().take(build.packages.len()) {
+            build.set_phase(PackageIndex::at(index), phase);
+        }
+        for (package, attempts) in record.attempts {
+            if let Some(package) = build.packages.get_mut(package.index()) {
+                package.attempts = attempts;
+            }
+        }
+        build.finished = record.finished;
+        build.released = record.released;
+        build.mark_blocked();
+        build
     }
 }
 

@@ -12,7 +12,7 @@ use super::event::Trouble;
 use super::names::{BuildId, BuildName, HostName, JobName, Timestamp};
 use super::package::Cpv;
 use super::plan::PackageIndex;
-use super::state::{Condition, Drone, State};
+use super::state::{Condition, Drone, Standing, State};
 
 /// A job to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +38,15 @@ pub enum End {
     NoDrone,
     /// Work waits and every drone differs from the driver.
     AllDiffer,
+    /// No build is open any more: it was given up.
+    Forgotten,
 }
 
 /// What to do now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decision {
+    /// Jobs whose drones have been away for too long.
+    pub given_up: Vec<JobName>,
     /// Jobs to start, in this order.
     pub starts: Vec<Start>,
     /// Decide again at this moment at the latest.
@@ -54,11 +58,19 @@ pub struct Decision {
 }
 
 /// What follows from the state at this moment. Pure: the same state and moment give the same answer.
+///
+/// Jobs that are given up come alone: once that is written down, decide again.
 pub fn decide(state: &State, now: Timestamp) -> Decision {
+    let mut decision = give_up(state, now);
+    if !decision.given_up.is_empty() {
+        return decision;
+    }
     let Some(build) = state.open_build() else {
-        return Decision::default();
+        if state.jobs.values().all(|job| !reachable(state, &job.drone)) {
+            decision.end = Some(End::Forgotten);
+        }
+        return decision;
     };
-    let mut decision = Decision::default();
     let mut rooms: BTreeMap<&HostName, Room<'_>> = rooms(state, now);
     let mut number = state.last_job;
     let mut allotted = BTreeMap::new();
@@ -75,11 +87,44 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
         let build_ids = allot(state, build, package, &mut allotted);
         decision.starts.push(Start { job: JobName::new(&build.name, number), package, drone, build_ids });
     }
-    let running = state.jobs.values().any(|job| job.build == build.name);
+    // A job that nobody waits for is still to be removed from a drone that can be reached.
+    let running = state.jobs.values().any(|job| job.standing == Standing::Active || reachable(state, &job.drone));
     if decision.starts.is_empty() && !running {
         settle(state, build, now, &mut decision);
     }
     decision
+}
+
+fn reachable(state: &State, drone: &HostName) -> bool {
+    state.drones.get(drone).is_some_and(|drone| match &drone.condition {
+        Condition::Ready { .. } => true,
+        Condition::Away { trouble, .. } => matches!(trouble, Trouble::Differs | Trouble::Unwell),
+        Condition::Unknown => false,
+    })
+}
+
+/// The jobs that are no longer waited for, else the moment at which the next one is not.
+fn give_up(state: &State, now: Timestamp) -> Decision {
+    let mut decision = Decision::default();
+    for (name, job) in state.jobs.iter().filter(|(_, job)| job.standing == Standing::Active) {
+        let Some(Condition::Away { trouble: Trouble::Unreachable | Trouble::Refused, since, .. }) =
+            state.drones.get(&job.drone).map(|drone| &drone.condition)
+        else {
+            continue;
+        };
+        let patience = i64::try_from(state.patience(job, *since)).unwrap_or(i64::MAX);
+        let until = Timestamp(since.0.saturating_add(patience));
+        if until <= now {
+            decision.given_up.push(name.clone());
+        } else {
+            decision.wake_at = earliest(decision.wake_at, Some(until));
+        }
+    }
+    decision
+}
+
+fn earliest(left: Option<Timestamp>, right: Option<Timestamp>) -> Option<Timestamp> {
+    left.into_iter().chain(right).min()
 }
 
 struct Room<'a> {
@@ -100,7 +145,7 @@ fn rooms(state: &State, now: Timestamp) -> BTreeMap<&HostName, Room<'_>> {
         .map(|(name, drone)| {
             let busy = busy.get(name).copied().unwrap_or(0);
             let rests = drone.rest_until.is_some_and(|until| until > now);
-            let free = if rests { 0 } else { drone.spec.jobs.saturating_sub(busy) };
+            let free = if rests || drone.draining { 0 } else { drone.spec.jobs.saturating_sub(busy) };
             (name, Room { drone, free, busy })
         })
         .collect()
@@ -155,13 +200,8 @@ fn settle(state: &State, build: &Build, now: Timestamp, decision: &mut Decision)
         }
         return;
     }
-    let rests = state
-        .drones
-        .values()
-        .filter(|drone| matches!(drone.condition, Condition::Ready { .. }))
-        .filter_map(|drone| drone.rest_until)
-        .filter(|until| *until > now);
-    decision.wake_at = rests.min();
+    let hopes = state.drones.values().filter(|drone| !drone.draining).filter_map(|drone| hope(state, drone, now));
+    decision.wake_at = earliest(decision.wake_at, hopes.min());
     if decision.wake_at.is_none() {
         let mut troubles = state.drones.values().filter_map(|drone| match drone.condition {
             Condition::Away { trouble, .. } => Some(trouble),
@@ -171,4 +211,18 @@ fn settle(state: &State, build: &Build, now: Timestamp, decision: &mut Decision)
         let all_differ = differs && troubles.all(|trouble| matches!(trouble, Trouble::Differs | Trouble::LeftOut));
         decision.end = Some(if all_differ { End::AllDiffer } else { End::NoDrone });
     }
+}
+
+/// Until when it is worth waiting for a drone that takes no work now.
+fn hope(state: &State, drone: &Drone, now: Timestamp) -> Option<Timestamp> {
+    let until = match &drone.condition {
+        Condition::Ready { .. } => drone.rest_until?,
+        // It is being reached; that ends by itself.
+        Condition::Unknown => Timestamp(now.0.saturating_add(1)),
+        Condition::Away { trouble: Trouble::Unreachable | Trouble::Unwell, since, was_ready: true, .. } => {
+            Timestamp(since.0.saturating_add(i64::try_from(state.lost_after).unwrap_or(i64::MAX)))
+        }
+        Condition::Away { .. } => return None,
+    };
+    (until > now).then_some(until)
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
-use super::names::{BuildId, BuildName, HostName, JobName, NameError, ReleaseName, Timestamp};
+use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, NameError, ReleaseName, Timestamp};
 use super::package::Cpv;
 use super::plan::{PackageIndex, Plan};
 
@@ -128,6 +128,8 @@ pub enum Trouble {
     Refused,
     /// It would build something otherwise than planned.
     Differs,
+    /// It lacks disk or memory, is busy with something else, or its clock or file system is not right.
+    Unwell,
     /// The operator left it out of this run.
     LeftOut,
 }
@@ -156,12 +158,31 @@ pub enum JobOutcome {
         /// The kept log, below the state directory; none where the job never began.
         log: Option<String>,
     },
+    /// Nobody wants what it builds any more, or its drone lost it after it had been given to another: it was ended and
+    /// removed, and counts against nobody.
+    Discarded,
 }
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
+    /// A controller works under this epoch from here on.
+    EpochClaimed {
+        /// The epoch.
+        epoch: Epoch,
+        /// The controller.
+        controller: ControllerName,
+        /// When.
+        at: Timestamp,
+    },
+    /// A controller begins to work builds off: of no drone is it known whether it can be reached.
+    RunBegun {
+        /// A drone that has been away for this long (seconds) is no longer waited for.
+        lost_after: u64,
+        /// When.
+        at: Timestamp,
+    },
     /// The inventory, as it is now. Drones that it no longer names are forgotten.
     FleetDeclared {
         /// The drones.
@@ -192,6 +213,18 @@ pub enum Event {
         trouble: Trouble,
         /// Why, in words for the operator.
         reason: String,
+        /// When that was found.
+        #[serde(default)]
+        at: Timestamp,
+    },
+    /// The operator wants a drone to get no new work (true), or work again (false).
+    DrainAsked {
+        /// The drone.
+        drone: HostName,
+        /// Whether it is to be drained.
+        drain: bool,
+        /// When.
+        at: Timestamp,
     },
     /// A build is to be worked off. An open one is replaced; what it has received and this one wants too is kept.
     BuildOpened {
@@ -204,8 +237,18 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// Failed packages of the open build are to be tried again.
+    /// The open build is given up by the operator; its jobs are ended wherever they run.
+    BuildForgotten {
+        /// The build.
+        build: BuildName,
+        /// When.
+        at: Timestamp,
+    },
+    /// Failed packages of the open build are to be tried again, and grounded drones, too.
     RetryAsked {
+        /// Which packages; none means all.
+        #[serde(default)]
+        packages: BTreeSet<PackageIndex>,
         /// When.
         at: Timestamp,
     },
@@ -222,6 +265,32 @@ pub enum Event {
         build_ids: BTreeMap<PackageIndex, BuildId>,
         /// When.
         at: Timestamp,
+    },
+    /// A job that another controller had started was found on a drone; it builds, or has built, a needed package.
+    JobFound {
+        /// The job.
+        job: JobName,
+        /// Its package.
+        package: PackageIndex,
+        /// Where.
+        drone: HostName,
+        /// The build id that it uses.
+        build_id: BuildId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A job's drone has been away for too long: its package may be given to another. The job is looked for when the
+    /// drone is back.
+    JobGivenUp {
+        /// The job.
+        job: JobName,
+        /// When.
+        at: Timestamp,
+    },
+    /// The drone of a job that was given up is back, and the job still runs or has ended there.
+    JobBack {
+        /// The job.
+        job: JobName,
     },
     /// A verified package is in staging.
     PackageReceived {

@@ -111,6 +111,19 @@ name!(
     "a release's id"
 );
 
+name!(
+    /// A controller, one for each state directory: who holds an epoch.
+    ControllerName,
+    "a controller's name"
+);
+
+impl ControllerName {
+    /// The name of a controller that has not chosen one yet.
+    pub fn unnamed() -> Self {
+        Self("unnamed".to_owned())
+    }
+}
+
 impl ReleaseName {
     /// The id of the release with this number in this epoch.
     pub fn new(epoch: Epoch, number: u64) -> Self {

@@ -54,6 +54,58 @@ impl Cpv {
     pub fn package(&self) -> &str {
         &self.text[..self.version_at - 1]
     }
+
+    /// The same as a name of its own.
+    pub fn package_name(&self) -> PackageName {
+        PackageName(self.package().to_owned())
+    }
+}
+
+/// A package of any version: `category/name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PackageName(String);
+
+impl PackageName {
+    /// The whole text, `category/name`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PackageName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match portage_atom::Cpn::parse(text) {
+            Ok(_) if !text.contains("..") => Ok(Self(text.to_owned())),
+            _ => Err(NameError {
+                text: text.chars().take(200).collect(),
+                kind: "a package",
+                rule: "category/name as PMS defines it, without a version",
+            }),
+        }
+    }
+}
+
+impl TryFrom<String> for PackageName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<PackageName> for String {
+    fn from(name: PackageName) -> String {
+        name.0
+    }
+}
+
+impl fmt::Display for PackageName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
 }
 
 impl FromStr for Cpv {

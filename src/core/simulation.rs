@@ -136,7 +136,7 @@ fn play(mut state: State, luck: &[u8]) -> (End, State) {
                 let drone = state.jobs[&job].drone.clone();
                 state.apply(&failed(&job, FailureClass::Parity, now)).unwrap();
                 let (trouble, reason) = (Trouble::Differs, "luck".to_owned());
-                state.apply(&Event::DroneAway { drone, trouble, reason }).unwrap();
+                state.apply(&Event::DroneAway { drone, trouble, reason, at: now }).unwrap();
             }
         }
     }
@@ -224,7 +224,7 @@ fn a_package_that_failed_on_two_drones_is_failed_and_blocks_what_needs_it() {
 #[test]
 fn with_every_drone_unlike_the_driver_the_run_ends_with_that() {
     let mut state = opened(plan(1, &[]), &[(8, 1)]);
-    let away = |trouble| Event::DroneAway { drone: host("drone0"), trouble, reason: "USE".into() };
+    let away = |trouble| Event::DroneAway { drone: host("drone0"), trouble, reason: "USE".into(), at: Timestamp(0) };
     state.apply(&away(Trouble::Differs)).unwrap();
     assert_eq!(decide(&state, Timestamp(0)).end, Some(End::AllDiffer));
     state.apply(&away(Trouble::Unreachable)).unwrap();

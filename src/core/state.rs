@@ -1,21 +1,31 @@
 //! What is known, and how an event changes it. What follows within a build is that build's own ([`super::build`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
 
 use super::build::{Attempt, Build, Package, Phase};
 use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection, Trouble};
-use super::names::{BuildId, BuildName, Epoch, HostName, JobName, ReleaseName, Timestamp};
-use super::package::Cpv;
+use super::failure::{Failure, FailureClass};
+use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
+use super::package::{Cpv, Identity, PackageName};
 use super::plan::{PackageIndex, Plan};
 
 /// A package that failed in its own right on so many different drones is failed, not tried again.
 const OWN_FAILURE_LIMIT: usize = 2;
 /// So many attempts in all, whoever is to blame, and the package is failed: every run ends.
-const ATTEMPT_LIMIT: usize = 6;
+const ATTEMPT_LIMIT: usize = 12;
 /// A drone's first rest after a failure of its own, in seconds; it doubles with each further one.
 const FIRST_REST: i64 = 30;
 /// The longest rest, in seconds.
 const LONGEST_REST: i64 = 3600;
+
+/// So many of a package's latest builds say how long its next one takes.
+const REMEMBERED_BUILDS: usize = 5;
+/// What a build is taken to last, in seconds, as long as nothing is known of its package.
+const UNKNOWN_DURATION: u64 = 600;
+/// So many builds that are over are remembered.
+const REMEMBERED: usize = 20;
 
 /// An event that does not fit what is known: the journal is damaged, or written by something else.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +40,7 @@ fn inconsistent(what: impl Into<String>) -> Inconsistent {
 }
 
 /// Whether a drone can take work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
     /// Not reached since this controller knows of it.
     Unknown,
@@ -45,11 +55,15 @@ pub enum Condition {
         trouble: Trouble,
         /// In words.
         reason: String,
+        /// Since when.
+        since: Timestamp,
+        /// Whether it could take work before, in this run, so that it may be expected back.
+        was_ready: bool,
     },
 }
 
 /// A drone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drone {
     /// What the inventory says.
     pub spec: DroneSpec,
@@ -59,10 +73,23 @@ pub struct Drone {
     pub failures: u32,
     /// It gets no new work before this moment.
     pub rest_until: Option<Timestamp>,
+    /// The operator wants it to get no new work.
+    pub draining: bool,
+}
+
+/// How a job stands to its package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It is the one that its package waits for.
+    Active,
+    /// Its drone was away for too long; if it finishes before another one it is welcome.
+    GivenUp,
+    /// Nobody wants what it builds: its build was given up, or another job was first.
+    Unwanted,
 }
 
 /// A job that is not known to be over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The build that it belongs to.
     pub build: BuildName,
@@ -74,13 +101,19 @@ pub struct Job {
     pub build_ids: BTreeMap<PackageIndex, BuildId>,
     /// When it was given away.
     pub since: Timestamp,
+    /// How it stands to its package.
+    pub standing: Standing,
 }
 
 /// All that is known.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// The controller's epoch.
     pub epoch: Epoch,
+    /// Which controller this is; none until it has claimed its first epoch.
+    pub controller: Option<ControllerName>,
+    /// A drone that has been away for this long (seconds) is no longer waited for.
+    pub lost_after: u64,
     /// The drones of the inventory.
     pub drones: BTreeMap<HostName, Drone>,
     /// Builds by id; ids sort by time.
@@ -95,6 +128,8 @@ pub struct State {
     pub release: Option<ReleaseName>,
     /// The highest build id in use or allotted, by CPV.
     pub build_ids: BTreeMap<Cpv, BuildId>,
+    /// How long each package's latest builds took, in seconds, the last one at the end.
+    pub durations: BTreeMap<PackageName, VecDeque<u64>>,
 }
 
 impl State {
@@ -113,12 +148,41 @@ impl State {
         self.jobs.iter().filter(move |(_, job)| job.drone == *drone)
     }
 
+    /// How long a build of this package is taken to last, in seconds: the median of its latest ones.
+    pub fn expected_duration(&self, package: &PackageName) -> u64 {
+        let Some(known) = self.durations.get(package) else { return UNKNOWN_DURATION };
+        let mut sorted: Vec<u64> = known.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied().unwrap_or(UNKNOWN_DURATION)
+    }
+
+    /// How long a job's drone may be away, in seconds, before the job's package is given to another. A build that has
+    /// much left when its drone goes away is started elsewhere sooner than one that is nearly done there: what would
+    /// be lost is what it has done.
+    pub fn patience(&self, job: &Job, since: Timestamp) -> u64 {
+        let build = self.builds.get(&job.build);
+        let package = build.map(|build| build.identity(job.package).cpv.package_name());
+        let expected = package.map_or(UNKNOWN_DURATION, |package| self.expected_duration(&package));
+        let done = since.seconds_since(job.since).min(expected);
+        self.lost_after.max(done / 2)
+    }
+
     /// Takes in what happened.
     ///
     /// # Errors
     /// When the event does not fit what is known; the state is then of no further use.
     pub fn apply(&mut self, event: &Event) -> Result<(), Inconsistent> {
         match event {
+            Event::EpochClaimed { epoch, controller, .. } => {
+                self.epoch = *epoch;
+                self.controller = Some(controller.clone());
+            }
+            Event::RunBegun { lost_after, .. } => {
+                self.lost_after = *lost_after;
+                for drone in self.drones.values_mut() {
+                    drone.condition = Condition::Unknown;
+                }
+            }
             Event::FleetDeclared { drones } => self.declare_fleet(drones),
             Event::BuildIdsSeen { highest } => {
                 for (cpv, build_id) in highest {
@@ -129,15 +193,31 @@ impl State {
             Event::DroneReady { drone, address } => {
                 self.drone_mut(drone)?.condition = Condition::Ready { address: address.clone() };
             }
-            Event::DroneAway { drone, trouble, reason } => {
-                self.drone_mut(drone)?.condition = Condition::Away { trouble: *trouble, reason: reason.clone() };
+            Event::DroneAway { drone, trouble, reason, at } => {
+                let drone = self.drone_mut(drone)?;
+                let (since, was_ready) = match &drone.condition {
+                    Condition::Away { trouble: before, since, was_ready, .. } if before == trouble => {
+                        (*since, *was_ready)
+                    }
+                    Condition::Away { was_ready, .. } => (*at, *was_ready),
+                    Condition::Ready { .. } => (*at, true),
+                    Condition::Unknown => (*at, false),
+                };
+                drone.condition = Condition::Away { trouble: *trouble, reason: reason.clone(), since, was_ready };
             }
+            Event::DrainAsked { drone, drain, .. } => self.drone_mut(drone)?.draining = *drain,
             Event::BuildOpened { build, selection, plan, at } => self.open_new(build, selection, plan, *at),
-            Event::RetryAsked { .. } => self.open_mut()?.retry_failed(),
+            Event::BuildForgotten { build, .. } => self.forget(build)?,
+            Event::RetryAsked { packages, .. } => self.retry(packages)?,
             Event::JobStarted { job, package, drone, build_ids, at } => {
                 self.start_job(job, *package, drone, build_ids, *at)?;
             }
-            Event::PackageReceived { job, package, file, .. } => self.receive(job, *package, file)?,
+            Event::JobFound { job, package, drone, build_id, at } => {
+                self.find_job(job, *package, drone, *build_id, *at)?;
+            }
+            Event::JobGivenUp { job, at } => self.give_up(job, *at)?,
+            Event::JobBack { job } => self.bring_back(job)?,
+            Event::PackageReceived { job, package, file, at } => self.receive(job, *package, file, *at)?,
             Event::JobEnded { job, outcome, at } => self.end_job(job, outcome, *at)?,
             Event::BuildFinished { build, at } => self.build_mut(build)?.finished = Some(*at),
             Event::BuildReleased { build, release, .. } => {
@@ -146,6 +226,7 @@ impl State {
                 if self.open.as_ref() == Some(build) {
                     self.open = None;
                 }
+                self.forget_oldest();
             }
         }
         Ok(())
@@ -159,6 +240,7 @@ impl State {
                 condition: Condition::Unknown,
                 failures: 0,
                 rest_until: None,
+                draining: false,
             });
             drone.spec = spec.clone();
             self.drones.insert(spec.name.clone(), drone);
@@ -170,21 +252,124 @@ impl State {
         *highest = (*highest).max(build_id);
     }
 
+    /// What the build before has received or is building, and this one wants in the very same form, is carried over.
     fn open_new(&mut self, name: &BuildName, selection: &Selection, plan: &Plan, at: Timestamp) {
         let mut build = Build::new(name.clone(), selection.clone(), plan.clone(), at);
         if let Some(replaced) = self.open.take().and_then(|open| self.builds.remove(&open)) {
-            let kept: Vec<_> = replaced.received().map(|(index, file)| (replaced.identity(index), file)).collect();
-            for index in 0..build.packages.len() {
-                let package = PackageIndex::at(index);
-                if let Some((_, file)) = kept.iter().find(|(identity, _)| **identity == *build.identity(package)) {
-                    build.set_phase(package, Phase::Received((*file).clone()));
+            let wanted: HashMap<&Identity, PackageIndex> = build.by_identity();
+            let place = |index: PackageIndex| wanted.get(replaced.identity(index)).copied();
+            let mut phases = Vec::new();
+            for (index, file) in replaced.received() {
+                phases.extend(place(index).map(|package| (package, Phase::Received(file.clone()))));
+            }
+            for (job_name, job) in self.jobs.iter_mut().filter(|(_, job)| job.build == replaced.name) {
+                let Some(package) = place(job.package) else {
+                    job.standing = Standing::Unwanted;
+                    continue;
+                };
+                job.build = name.clone();
+                job.package = package;
+                job.build_ids = job.build_ids.iter().filter_map(|(old, id)| Some((place(*old)?, *id))).collect();
+                if job.standing == Standing::Active {
+                    phases.push((package, Phase::Delegated(job_name.clone())));
                 }
             }
-            self.jobs.retain(|_, job| job.build != replaced.name);
+            for (package, phase) in phases {
+                build.set_phase(package, phase);
+            }
         }
         self.open = Some(name.clone());
         self.last_job = 0;
         self.builds.insert(name.clone(), build);
+        self.forget_oldest();
+    }
+
+    fn forget(&mut self, name: &BuildName) -> Result<(), Inconsistent> {
+        self.builds
+            .remove(name)
+            .ok_or_else(|| inconsistent(format!("something of build {name}, which is not there")))?;
+        if self.open.as_ref() == Some(name) {
+            self.open = None;
+        }
+        for job in self.jobs.values_mut().filter(|job| job.build == *name) {
+            job.standing = Standing::Unwanted;
+        }
+        Ok(())
+    }
+
+    /// Builds that are over fill memory and are only there to be looked at.
+    fn forget_oldest(&mut self) {
+        while self.builds.len() > REMEMBERED {
+            let Some(oldest) = self.builds.keys().find(|name| Some(*name) != self.open.as_ref()).cloned() else {
+                return;
+            };
+            // A build that is over has no job that anybody waits for.
+            let _known = self.forget(&oldest);
+        }
+    }
+
+    fn retry(&mut self, packages: &BTreeSet<PackageIndex>) -> Result<(), Inconsistent> {
+        self.open_mut()?.retry_failed(packages);
+        for drone in self.drones.values_mut() {
+            drone.failures = 0;
+            drone.rest_until = None;
+        }
+        Ok(())
+    }
+
+    fn find_job(
+        &mut self,
+        job: &JobName,
+        package: PackageIndex,
+        drone: &HostName,
+        build_id: BuildId,
+        at: Timestamp,
+    ) -> Result<(), Inconsistent> {
+        self.drone_mut(drone)?;
+        let build = self.open_mut()?;
+        let name = build.name.clone();
+        match build.packages.get(package.index()) {
+            Some(Package { phase: Phase::Needed, .. }) => {}
+            _ => return Err(inconsistent(format!("that job {job} was found for a package that is not needed"))),
+        }
+        let cpv = build.identity(package).cpv.clone();
+        build.set_phase(package, Phase::Delegated(job.clone()));
+        build.finished = None;
+        self.raise_build_id(&cpv, build_id);
+        let build_ids = BTreeMap::from([(package, build_id)]);
+        let drone = drone.clone();
+        let found = Job { build: name, package, drone, build_ids, since: at, standing: Standing::Active };
+        self.jobs.insert(job.clone(), found);
+        Ok(())
+    }
+
+    fn give_up(&mut self, name: &JobName, at: Timestamp) -> Result<(), Inconsistent> {
+        let job = self
+            .jobs
+            .get_mut(name)
+            .ok_or_else(|| inconsistent(format!("that job {name}, which is over, is given up")))?;
+        if job.standing != Standing::Active {
+            return Err(inconsistent(format!("that job {name} is given up, again")));
+        }
+        job.standing = Standing::GivenUp;
+        let job = job.clone();
+        let reason = match self.drones.get(&job.drone).map(|drone| &drone.condition) {
+            Some(Condition::Away { reason, .. }) => format!("its drone was away for too long: {reason}"),
+            _ => "its drone was away for too long".to_owned(),
+        };
+        let failure = Failure { class: FailureClass::Lost, reason };
+        self.count_failure(name, &job, failure, None, at)
+    }
+
+    fn bring_back(&mut self, name: &JobName) -> Result<(), Inconsistent> {
+        let job =
+            self.jobs.get_mut(name).ok_or_else(|| inconsistent(format!("that job {name}, which is over, is back")))?;
+        let Some(build) = self.builds.get_mut(&job.build) else { return Ok(()) };
+        if job.standing == Standing::GivenUp && matches!(build.packages[job.package.index()].phase, Phase::Needed) {
+            job.standing = Standing::Active;
+            build.set_phase(job.package, Phase::Delegated(name.clone()));
+        }
+        Ok(())
     }
 
     fn start_job(
@@ -213,23 +398,43 @@ impl State {
             self.raise_build_id(cpv, *build_id);
         }
         self.last_job += 1;
-        let job_state = Job { build: name, package, drone: drone.clone(), build_ids: build_ids.clone(), since: at };
+        let (drone, build_ids) = (drone.clone(), build_ids.clone());
+        let job_state = Job { build: name, package, drone, build_ids, since: at, standing: Standing::Active };
         self.jobs.insert(job.clone(), job_state);
         Ok(())
     }
 
-    fn receive(&mut self, job: &JobName, package: PackageIndex, file: &ReceivedFile) -> Result<(), Inconsistent> {
-        let build = self.jobs.get(job).map(|job| job.build.clone());
-        let build = build.ok_or_else(|| inconsistent(format!("that job {job}, which nobody started, delivered")))?;
-        let build = self.build_mut(&build)?;
-        match build.packages.get(package.index()) {
-            None => return Err(inconsistent(format!("that job {job} delivered a package outside its plan"))),
+    fn receive(
+        &mut self,
+        name: &JobName,
+        package: PackageIndex,
+        file: &ReceivedFile,
+        at: Timestamp,
+    ) -> Result<(), Inconsistent> {
+        let job = self.jobs.get(name).cloned();
+        let job = job.ok_or_else(|| inconsistent(format!("that job {name}, which nobody started, delivered")))?;
+        let build = self.build_mut(&job.build)?;
+        let rival = match build.packages.get(package.index()).map(|package| &package.phase) {
+            None => return Err(inconsistent(format!("that job {name} delivered a package outside its plan"))),
             // The first is taken; a second one does no harm.
-            Some(Package { phase: Phase::Received(_), .. }) => {}
-            Some(_) => {
-                build.set_phase(package, Phase::Received(file.clone()));
-                build.mark_blocked();
+            Some(Phase::Received(_)) => return Ok(()),
+            Some(Phase::Delegated(other)) if other != name => Some(other.clone()),
+            Some(Phase::Needed | Phase::Delegated(_) | Phase::Failed) => None,
+        };
+        build.set_phase(package, Phase::Received(file.clone()));
+        build.mark_blocked();
+        let took = at.seconds_since(job.since);
+        let built = build.identity(package).cpv.package_name();
+        if package == job.package {
+            let known = self.durations.entry(built).or_default();
+            known.push_back(took);
+            if known.len() > REMEMBERED_BUILDS {
+                known.pop_front();
             }
+        }
+        if let Some(rival) = rival.and_then(|rival| self.jobs.get_mut(&rival)).filter(|rival| rival.package == package)
+        {
+            rival.standing = Standing::Unwanted;
         }
         Ok(())
     }
@@ -242,27 +447,37 @@ impl State {
                     drone.failures = 0;
                     drone.rest_until = None;
                 }
+                Ok(())
             }
-            JobOutcome::Failed { failure, log } => {
-                let attempt = Attempt {
-                    job: name.clone(),
-                    drone: job.drone.clone(),
-                    failure: failure.clone(),
-                    log: log.clone(),
-                    at,
-                };
-                self.count_failure(&job, attempt)?;
+            JobOutcome::Failed { failure, log } => self.count_failure(name, &job, failure.clone(), log.clone(), at),
+            JobOutcome::Discarded => {
+                self.release(name, &job);
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    fn count_failure(&mut self, job: &Job, attempt: Attempt) -> Result<(), Inconsistent> {
-        let own = attempt.failure.class.is_the_packages();
+    /// The package of a job that is over waits again, if it was this job that it waited for.
+    fn release(&mut self, name: &JobName, job: &Job) {
+        let Some(build) = self.builds.get_mut(&job.build) else { return };
+        if matches!(&build.packages[job.package.index()].phase, Phase::Delegated(other) if other == name) {
+            build.set_phase(job.package, Phase::Needed);
+        }
+    }
+
+    fn count_failure(
+        &mut self,
+        name: &JobName,
+        job: &Job,
+        failure: Failure,
+        log: Option<String>,
+        at: Timestamp,
+    ) -> Result<(), Inconsistent> {
+        let own = failure.class.is_the_packages();
         if !own && let Some(drone) = self.drones.get_mut(&job.drone) {
             let rest = FIRST_REST.saturating_mul(1 << drone.failures.min(10)).min(LONGEST_REST);
             drone.failures += 1;
-            drone.rest_until = Some(Timestamp(attempt.at.0.saturating_add(rest)));
+            drone.rest_until = Some(Timestamp(at.0.saturating_add(rest)));
         }
         let usable: BTreeSet<_> = self
             .drones
@@ -270,14 +485,17 @@ impl State {
             .filter(|drone| matches!(drone.condition, Condition::Ready { .. }))
             .map(|drone| drone.spec.name.clone())
             .collect();
-        let build = self.build_mut(&job.build)?;
+        let Some(build) = self.builds.get_mut(&job.build) else { return Ok(()) };
         let package = build
             .packages
             .get_mut(job.package.index())
             .ok_or_else(|| inconsistent("a job for a package outside its plan"))?;
-        package.attempts.push(attempt);
-        if matches!(&package.phase, Phase::Received(_)) {
-            return Ok(());
+        package.attempts.push(Attempt { job: name.clone(), drone: job.drone.clone(), failure, log, at });
+        match &package.phase {
+            // Another job has brought it, or is about to.
+            Phase::Received(_) | Phase::Failed => return Ok(()),
+            Phase::Delegated(other) if other != name => return Ok(()),
+            Phase::Needed | Phase::Delegated(_) => {}
         }
         let failed_on: BTreeSet<_> = package
             .attempts

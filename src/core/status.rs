@@ -24,6 +24,15 @@ impl Serialize for Moment {
     }
 }
 
+impl std::fmt::Display for Moment {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match jiff::Timestamp::from_second(self.0.0) {
+            Ok(moment) => moment.fmt(formatter),
+            Err(_) => formatter.write_str("an unknown moment"),
+        }
+    }
+}
+
 /// The build that the status is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BuildView {
@@ -69,8 +78,12 @@ pub enum DroneState {
     Idle,
     /// It builds.
     Building,
+    /// The operator wants it to get no new work.
+    Draining,
     /// It rests after failures of its own.
     Grounded,
+    /// It lacks something, or is busy with something else.
+    Unwell,
     /// It cannot be reached.
     Unreachable,
     /// It is left out: its host key, its login, or its configuration is not what it has to be.
@@ -205,12 +218,17 @@ fn drone_view(state: &State, drone: &Drone, now: Timestamp) -> DroneView {
         .collect();
     let rests = drone.rest_until.is_some_and(|until| until > now);
     let (view, address, reason) = match &drone.condition {
-        Condition::Away { trouble: Trouble::Unreachable, reason } => {
+        Condition::Away { trouble: Trouble::Unreachable, reason, .. } => {
             (DroneState::Unreachable, None, Some(reason.clone()))
         }
+        Condition::Away { trouble: Trouble::Unwell, reason, .. } => (DroneState::Unwell, None, Some(reason.clone())),
         Condition::Away { reason, .. } => (DroneState::Refused, None, Some(reason.clone())),
+        Condition::Ready { address } if drone.draining => {
+            (DroneState::Draining, address.clone(), Some("gets no new work until `swarm undrain`".to_owned()))
+        }
         Condition::Ready { address } if rests => {
-            let reason = format!("rests after {} failures of its own", drone.failures);
+            let until = drone.rest_until.map_or_else(String::new, |until| format!(" until {}", Moment(until)));
+            let reason = format!("rests after {} failures of its own{until}", drone.failures);
             (DroneState::Grounded, address.clone(), Some(reason))
         }
         Condition::Ready { address } => (DroneState::Idle, address.clone(), None),

@@ -1,4 +1,4 @@
-# Claims a job: $workdir, $job; $installed holds lines `CAT/PF BUILD_TIME`. Answers with marked lines.
+# Claims the job's directory: $workdir, $job, and $installed with a line `CPV BUILD_TIME` for each package that it needs.
 # What is there already tells how far an earlier start came.
 LC_ALL=C
 export LC_ALL
@@ -9,11 +9,7 @@ if mkdir "$directory" 2>/dev/null; then
 elif [ -e "$directory/status" ]; then
 	echo "$mark ended"
 elif [ -e "$directory/pid" ]; then
-	read -r pid start boot <"$directory/pid"
-	read -r now_boot </proc/sys/kernel/random/boot_id
-	now_start=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d' ' -f20)
-	# A pid without its start time and boot may be anybody's.
-	if [ "$boot" = "$now_boot" ] && [ "$start" = "$now_start" ]; then
+	if alive "$directory/pid"; then
 		echo "$mark running"
 	elif [ -e "$directory/status" ]; then
 		echo "$mark ended"

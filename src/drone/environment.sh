@@ -5,6 +5,7 @@
 LC_ALL=C
 export LC_ALL
 umask 022
+export SWARM_JOB="$job"
 directory=$jobs/$job
 cd "$directory" || { echo "there is no directory $directory" >&2; exit 72; }
 

@@ -5,15 +5,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::job_script;
-use crate::core::names::{BuildId, BuildName, Epoch, HostName, JobName, Timestamp};
+use super::tend::Claimant;
+use super::{ALIVE, EPOCH, MARK, failed, job_script, run};
+use crate::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, Timestamp};
 use crate::core::package::{Cpv, Identity};
 use crate::portage::index::{Index, Limits, Stanza};
 use crate::portage::probe::{self, ProbeError, Request, Resolution};
-use crate::ssh::{Host, HostError, HostErrorKind, Script, quoted};
+use crate::ssh::{Host, HostError, Script, quoted};
 
-/// Lines of a script that are ours begin with this; anything else is some shell's noise.
-const MARK: &str = "SWARM:";
 /// More of a `Packages` file (bytes) than this is not read from a drone.
 const INDEX_LIMIT: u64 = 64 << 20;
 
@@ -59,6 +58,8 @@ pub struct Manifest {
     pub build: BuildName,
     /// The epoch of the controller that started it.
     pub epoch: Epoch,
+    /// That controller.
+    pub controller: ControllerName,
     /// The driver whose package it is.
     pub driver: HostName,
     /// What it builds.
@@ -109,25 +110,39 @@ pub struct Task {
     pub mates: Vec<(Cpv, BuildId)>,
     /// How many compilers at once.
     pub width: u32,
+    /// When it is ended as one that hangs.
+    pub limits: TimeLimits,
 }
 
-fn failed(host: &dyn Host, doing: &str, said: &[u8]) -> HostError {
-    let said: String = String::from_utf8_lossy(said).chars().take(2000).collect();
-    HostError { host: host.name().clone(), kind: HostErrorKind::Failed, message: format!("{doing}: {}", said.trim()) }
+/// When a build is taken to hang, in whole seconds; zero means never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLimits {
+    /// So long without output.
+    pub silence: u64,
+    /// So long in all.
+    pub total: u64,
 }
 
-/// The words behind our mark, a list a line.
-fn marked(stdout: &[u8]) -> Vec<Vec<String>> {
-    String::from_utf8_lossy(stdout)
-        .lines()
-        .filter_map(|line| line.strip_prefix(MARK))
-        .map(|line| line.split_whitespace().map(str::to_owned).collect())
-        .collect()
+/// How the start of a build came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// It runs, or has run.
+    Running,
+    /// Another controller has claimed the drone under an epoch that is not below ours.
+    Outranked(Claimant),
 }
 
-async fn run(host: &dyn Host, script: &Script, doing: &str) -> Result<Vec<Vec<String>>, HostError> {
-    let output = host.run(script).await?;
-    if output.status == 0 { Ok(marked(&output.stdout)) } else { Err(failed(host, doing, &output.stderr)) }
+/// How a build that nothing of is alive any more has ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// Its exit status; none where it left none.
+    pub status: Option<u32>,
+    /// Why it was ended from outside, in words of the script that did it.
+    pub stopped: Option<String>,
+    /// How many processes the kernel ended on that machine meanwhile because memory ran out.
+    pub oom_kills: u64,
+    /// Free space (KiB) where the job lies, at its end.
+    pub space_kib: Option<u64>,
 }
 
 /// Claims the job's directory and asks what of its needs is merged there already.
@@ -137,7 +152,8 @@ async fn run(host: &dyn Host, script: &Script, doing: &str) -> Result<Vec<Vec<St
 pub async fn claim(host: &dyn Host, directory: &JobDirectory, needs: &[Need]) -> Result<Claim, HostError> {
     let installed: Vec<_> =
         needs.iter().filter_map(|need| Some(format!("{} {}", need.cpv, need.stanza.get("BUILD_TIME")?))).collect();
-    let script = directory.script(include_str!("claim.sh")).set("installed", &installed.join("\n"));
+    let script =
+        directory.script(&format!("{ALIVE}{}", include_str!("claim.sh"))).set("installed", &installed.join("\n"));
     let doing = format!("claiming job {} in {}", directory.job, directory.workdir);
     let mut claim = Claim { progress: Progress::Lost, merged: BTreeSet::new() };
     let mut known = false;
@@ -175,7 +191,10 @@ pub async fn feed(
     let manifest = serde_json::to_vec_pretty(&task.manifest).unwrap_or_default();
     host.write(&directory.file("manifest.json"), &manifest, 0o644).await?;
     host.write(&directory.file("settings"), settings(task).as_bytes(), 0o644).await?;
-    host.write(&directory.file("wrapper"), include_bytes!("wrapper.sh"), 0o755).await?;
+    let limits = format!("{} {}\n", task.limits.silence, task.limits.total);
+    host.write(&directory.file("limits"), limits.as_bytes(), 0o644).await?;
+    let wrapper = format!("#!/bin/sh\n{ALIVE}{}", include_str!("wrapper.sh"));
+    host.write(&directory.file("wrapper"), wrapper.as_bytes(), 0o755).await?;
     host.write(&directory.file("build"), build_script(directory, task).as_bytes(), 0o755).await?;
     let parents: BTreeSet<String> =
         needs.iter().map(|need| format!("{}/{}", need.cpv.category(), need.cpv.name())).collect();
@@ -249,24 +268,54 @@ pub async fn prepare(host: &dyn Host, directory: &JobDirectory, atoms: &[Cpv]) -
     run(host, &script, "merging what the package needs").await.map(|_| ())
 }
 
-/// Starts the build, once, detached.
+/// Starts the build, once, detached, where no controller of a higher epoch has claimed the drone.
 ///
 /// # Errors
 /// When the drone is lost or the wrapper does not come up.
-pub async fn start(host: &dyn Host, directory: &JobDirectory) -> Result<(), HostError> {
-    run(host, &directory.script(include_str!("start.sh")), "starting the build").await.map(|_| ())
+pub async fn start(host: &dyn Host, directory: &JobDirectory, manifest: &Manifest) -> Result<Started, HostError> {
+    let script = directory
+        .script(&format!("{EPOCH}{}", include_str!("start.sh")))
+        .set("epoch", &manifest.epoch.to_string())
+        .set("controller", manifest.controller.as_str());
+    let lines = run(host, &script, "starting the build").await?;
+    for line in &lines {
+        match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["started"] => return Ok(Started::Running),
+            ["outranked", epoch, controller @ ..] => {
+                return Ok(Started::Outranked(Claimant::read(epoch, controller.first().copied())));
+            }
+            _ => {}
+        }
+    }
+    Err(failed(host, "starting the build", b"the answer makes no sense"))
 }
 
-/// How a job that nothing of is alive any more has ended: its exit status; none where it left none.
+/// How a job that nothing of is alive any more has ended.
 ///
 /// # Errors
 /// When the drone is lost.
-pub async fn outcome(host: &dyn Host, directory: &JobDirectory) -> Result<Option<u32>, HostError> {
+pub async fn outcome(host: &dyn Host, directory: &JobDirectory) -> Result<Ending, HostError> {
     let lines = run(host, &directory.script(include_str!("outcome.sh")), "asking how the build ended").await?;
-    Ok(lines.iter().find_map(|line| match line.as_slice() {
-        [word, status] if word == "status" => status.parse().ok(),
-        _ => None,
-    }))
+    let mut ending = Ending::default();
+    for line in &lines {
+        match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["status", status] => ending.status = status.parse().ok(),
+            ["oom_kills", number] => ending.oom_kills = number.parse().unwrap_or(0),
+            ["space", kib] => ending.space_kib = kib.parse().ok(),
+            ["stopped", words @ ..] => ending.stopped = Some(words.join(" ")),
+            _ => {}
+        }
+    }
+    Ok(ending)
+}
+
+/// Ends whatever of a job lives. Its directory stays.
+///
+/// # Errors
+/// When the drone is lost or something of the job does not end.
+pub async fn kill(host: &dyn Host, directory: &JobDirectory, reason: &str) -> Result<(), HostError> {
+    let script = directory.script(&format!("{ALIVE}{}", include_str!("kill.sh"))).set("reason", reason);
+    run(host, &script, "ending the job").await.map(|_| ())
 }
 
 /// What the job's PKGDIR lists; an empty index where there is none.

@@ -1,8 +1,16 @@
-# Starts a job once: $jobs, $job. Prints the marked word `started` when its wrapper runs, however often it is asked.
+# Starts a job once: $workdir, $jobs, $job, $epoch, $controller. Prints the marked word `started` when its wrapper runs,
+# however often it is asked, or `outranked EPOCH CONTROLLER` when a controller of a higher epoch has been here. Looking
+# and starting are one step: nobody can claim the drone between them.
 directory=$jobs/$job
 cd "$directory" || exit 72
+epoch_lock
+if epoch_outranked; then
+	echo "$mark outranked $found $holder"
+	exit 0
+fi
+[ "$found" -eq "$epoch" ] || epoch_write "$lease"
 if [ ! -e pid ] && [ ! -e status ]; then
-	setsid /bin/sh ./wrapper </dev/null >/dev/null 2>&1 &
+	setsid /bin/sh ./wrapper 8>&- </dev/null >/dev/null 2>&1 &
 fi
 tries=0
 until [ -e pid ] || [ -e status ]; do

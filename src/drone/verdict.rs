@@ -1,5 +1,6 @@
 //! What a failed build's exit status and log say: the class of the failure and the line that an operator would quote.
 
+use super::job::Ending;
 use crate::core::failure::{Failure, FailureClass};
 use crate::portage::terminal;
 
@@ -24,13 +25,29 @@ const MARKS: [(&str, FailureClass); 12] = [
     ("The following REQUIRED_USE flag constraints are unsatisfied", FailureClass::Config),
 ];
 
-/// The verdict on a build that ended with this exit status and left this end of a log.
-pub fn of_build(status: u32, log: &str) -> Failure {
+/// With less free space (KiB) than this at its end, a build that failed most likely failed for want of it.
+const NO_SPACE_KIB: u64 = 16 << 10;
+
+/// The verdict on a build that ended with this exit status, in this way, and left this end of a log.
+pub fn of_build(status: u32, ending: &Ending, log: &str) -> Failure {
     let lines: Vec<String> = log.lines().map(terminal::plain).collect();
+    if let Some(words) = ending.stopped.as_deref().and_then(|words| words.strip_prefix("timeout ")) {
+        let last = last_line(&lines).map_or_else(String::new, |line| format!("; its last line was: {line}"));
+        return Failure { class: FailureClass::Timeout, reason: format!("{words}{last}") };
+    }
     for (mark, class) in MARKS {
         if let Some(line) = lines.iter().find(|line| line.contains(mark)) {
             return Failure { class, reason: quote(line) };
         }
+    }
+    if ending.oom_kills > 0 {
+        let what = died(&lines).or_else(|| last_line(&lines)).map_or_else(String::new, |line| format!(": {line}"));
+        let reason = format!("the kernel ran out of memory and killed {} processes{what}", ending.oom_kills);
+        return Failure { class: FailureClass::Resource, reason };
+    }
+    if let Some(free) = ending.space_kib.filter(|free| *free < NO_SPACE_KIB) {
+        let reason = format!("the build failed with {} MiB left on the drone's disk", free >> 10);
+        return Failure { class: FailureClass::Resource, reason };
     }
     if status == KILLED {
         let reason = "the build was killed (exit status 137), most often because memory ran out".to_owned();
@@ -39,10 +56,13 @@ pub fn of_build(status: u32, log: &str) -> Failure {
     if let Some(reason) = died(&lines) {
         return Failure { class: FailureClass::Build, reason };
     }
-    let last = lines.iter().rev().find(|line| !line.trim().is_empty());
-    let said = last.map_or_else(String::new, |line| format!(": {}", quote(line)));
+    let said = last_line(&lines).map_or_else(String::new, |line| format!(": {line}"));
     let reason = format!("emerge ended with exit status {status}{said}");
     Failure { class: FailureClass::Build, reason }
+}
+
+fn last_line(lines: &[String]) -> Option<String> {
+    lines.iter().rev().find(|line| !line.trim().is_empty()).map(|line| quote(line))
 }
 
 /// Portage's ` * ERROR: CPV::REPO failed (PHASE phase):` and the message below it.
@@ -86,10 +106,28 @@ mod tests {
             (3, "", FailureClass::Build, "emerge ended with exit status 3"),
         ];
         for (status, log, class, words) in cases {
-            let failure = of_build(status, log);
+            let failure = of_build(status, &Ending::default(), log);
             assert_eq!(failure.class, class, "{log}");
             assert!(failure.reason.contains(words), "{:?} has no {words:?}", failure.reason);
             assert!(!failure.reason.contains('\u{1b}'));
+        }
+    }
+
+    #[test]
+    fn what_the_host_says_of_the_end_counts_before_the_exit_status() {
+        let timeout = Ending { stopped: Some("timeout no output for 1800 s".into()), ..Ending::default() };
+        let memory = Ending { oom_kills: 2, ..Ending::default() };
+        let space = Ending { space_kib: Some(10), ..Ending::default() };
+        let cases = [
+            (timeout, FailureClass::Timeout, "no output for 1800 s; its last line was: linking"),
+            (memory, FailureClass::Resource, "out of memory and killed 2"),
+            (space, FailureClass::Resource, "left on the drone's disk"),
+            (Ending::default(), FailureClass::Build, "exit status 1"),
+        ];
+        for (ending, class, words) in cases {
+            let failure = of_build(1, &ending, "compiling\nlinking\n");
+            assert_eq!(failure.class, class);
+            assert!(failure.reason.contains(words), "{}", failure.reason);
         }
     }
 }

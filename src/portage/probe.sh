@@ -20,9 +20,9 @@ os.environ.pop("PYTHONPATH", None)
 os.execv(sys.executable, [sys.executable, os.path.join(here, "probe.py")])
 SWARM-SITE
 command -v emerge >/dev/null 2>&1 || { echo "there is no emerge on PATH ($PATH)" >&2; exit 69; }
-PYTHONPATH=$directory emerge --version </dev/null >"$directory/output" 2>&1
+SWARM_PROBE=1 PYTHONPATH=$directory emerge --version </dev/null >"$directory/output" 2>&1
 cat "$directory/output" >&2
-[ -e "$directory/answer.json" ] || python3 "$directory/probe.py" </dev/null >&2
+[ -e "$directory/answer.json" ] || SWARM_PROBE=1 python3 "$directory/probe.py" </dev/null >&2
 [ -e "$directory/answer.json" ] || { echo "the probe did not answer" >&2; exit 71; }
 echo @MARK@
 cat "$directory/answer.json"

@@ -34,14 +34,30 @@ fn words(event: &Event, state: &State) -> Option<String> {
         Event::DroneReady { drone, address } => {
             format!("ready      {drone}{}", address.as_ref().map_or_else(String::new, |at| format!(" at {at}")))
         }
-        Event::DroneAway { drone, trouble, reason } => {
+        Event::DroneAway { drone, trouble, reason, .. } => {
             let word = match trouble {
                 Trouble::Unreachable => "unreachable",
                 Trouble::Refused => "refused    ",
                 Trouble::Differs => "differs    ",
+                Trouble::Unwell => "unwell     ",
                 Trouble::LeftOut => return None,
             };
             format!("{word} {drone}: {reason}")
+        }
+        Event::DrainAsked { drone, drain: true, .. } => format!("draining   {drone}: it gets no new work"),
+        Event::DrainAsked { drone, drain: false, .. } => format!("undrained  {drone}: it gets work again"),
+        Event::EpochClaimed { epoch, controller, .. } => format!("epoch      {epoch}, claimed by {controller}"),
+        Event::BuildForgotten { build, .. } => format!("reset      build {build}; its jobs are ended"),
+        Event::JobFound { package, drone, job, .. } => {
+            format!("delegated  {} to {drone}: found there as job {job} of another controller", label(*package))
+        }
+        Event::JobGivenUp { job, .. } => {
+            let job = state.jobs.get(job)?;
+            format!("given up   {} on {}, which is away for too long", label(job.package), job.drone)
+        }
+        Event::JobBack { job } => {
+            let job = state.jobs.get(job)?;
+            format!("back       {} on {}", label(job.package), job.drone)
         }
         Event::BuildOpened { build, selection, plan, .. } => {
             format!("needed     {} packages for {selection}, build {build}", plan.packages.len())
@@ -66,6 +82,7 @@ fn words(event: &Event, state: &State) -> Option<String> {
         | Event::RetryAsked { .. }
         | Event::JobEnded { .. }
         | Event::BuildFinished { .. }
+        | Event::RunBegun { .. }
         | Event::BuildReleased { .. } => return None,
     })
 }
@@ -86,6 +103,7 @@ pub fn summary(state: &State, end: End) -> Vec<String> {
             "every drone would build something otherwise than the driver: make them equal, then `swarm push` goes on"
                 .to_owned()
         }
+        End::Forgotten => "the build was reset".to_owned(),
     });
     lines
 }

@@ -74,6 +74,8 @@ fn state(state: DroneState) -> &'static str {
     match state {
         DroneState::Idle => "idle",
         DroneState::Building => "building",
+        DroneState::Draining => "draining",
+        DroneState::Unwell => "unwell",
         DroneState::Grounded => "grounded",
         DroneState::Unreachable => "unreachable",
         DroneState::Refused => "refused",

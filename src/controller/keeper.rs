@@ -1,0 +1,138 @@
+//! One keeper a drone: it brings the drone into reach, holds its epoch, and sees when it is lost, unwell, or back.
+//!
+//! A round is a look (`drone::tend`): one short script. The first round after the drone came into reach also lists the
+//! jobs that lie there and compares the drone with the plan, since nobody knows what has happened to it meanwhile. A
+//! drone that cannot be reached costs nobody but its keeper anything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::muster;
+use super::report::{Report, Sighting};
+use super::session::now;
+use crate::core::event::Trouble;
+use crate::core::names::HostName;
+use crate::core::plan::Plan;
+use crate::drone::found;
+use crate::drone::tend::{self, Circumstances, Claimed, Visitor};
+use crate::ssh::{Host, HostError, HostErrorKind};
+
+/// Between two looks at a drone that is well: a third of the lease, so that two looks may fail.
+const INTERVAL: Duration = Duration::from_secs(20);
+/// The first pause before a drone that is away is tried again; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A drone that is unlike the driver is compared again after so long: somebody may have mended it.
+const COMPARE_AGAIN: Duration = Duration::from_secs(300);
+
+/// What the loop holds of a keeper.
+#[derive(Debug, Clone, Default)]
+pub struct Reins {
+    /// Makes it look at once.
+    pub doubt: Arc<Notify>,
+    /// How many jobs of ours run there.
+    pub jobs: Arc<AtomicUsize>,
+}
+
+/// One drone's keeper.
+#[derive(Debug)]
+pub struct Keeper {
+    /// The drone.
+    pub drone: HostName,
+    /// The way there.
+    pub host: Arc<dyn Host>,
+    /// Its work directory.
+    pub workdir: String,
+    /// Its cores.
+    pub cores: u32,
+    /// What it is compared with; none where nothing is to be built.
+    pub plan: Option<Arc<Plan>>,
+    /// Under which epoch it looks.
+    pub visitor: watch::Receiver<Visitor>,
+    /// The loop's hold on it.
+    pub reins: Reins,
+    /// The way to the loop.
+    pub reports: mpsc::Sender<Report>,
+}
+
+impl Keeper {
+    /// Looks for as long as anybody listens.
+    pub async fn run(mut self) {
+        let mut reached = false;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let sighting = self.look(&mut reached).await;
+            let rest = match &sighting {
+                Sighting::Ready { .. } => INTERVAL,
+                // The loop answers with a higher epoch, or ends.
+                Sighting::Held { .. } | Sighting::Outranked { .. } => INTERVAL,
+                Sighting::Away { trouble: Trouble::Differs, .. } => COMPARE_AGAIN,
+                Sighting::Away { .. } => pause,
+            };
+            pause = match &sighting {
+                Sighting::Away { .. } => (pause * 2).min(LONGEST_PAUSE),
+                _ => FIRST_PAUSE,
+            };
+            if self.reports.send(Report::Drone { drone: self.drone.clone(), sighting }).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = self.reins.doubt.notified() => {}
+                changed = self.visitor.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    async fn look(&mut self, reached: &mut bool) -> Sighting {
+        match self.try_look(reached).await {
+            Ok(sighting) => sighting,
+            Err(error) => {
+                *reached = false;
+                away(&error)
+            }
+        }
+    }
+
+    async fn try_look(&mut self, reached: &mut bool) -> Result<Sighting, HostError> {
+        let visitor = self.visitor.borrow_and_update().clone();
+        self.host.connect().await?;
+        let before = now().0;
+        let sight = tend::look(self.host.as_ref(), &self.workdir, &visitor).await?;
+        match sight.claimed.clone() {
+            Some(Claimed::Held(by, seconds)) => return Ok(Sighting::Held { by, seconds }),
+            Some(Claimed::Outranked(by)) => return Ok(Sighting::Outranked { by }),
+            Some(Claimed::Ours) | None => {}
+        }
+        let jobs = self.reins.jobs.load(Ordering::Relaxed);
+        let circumstances = Circumstances { before, after: now().0, cores: self.cores, jobs };
+        if let Some(reason) = sight.trouble(&circumstances) {
+            return Ok(Sighting::Away { trouble: Trouble::Unwell, reason });
+        }
+        let mut jobs = Vec::new();
+        let compared = !*reached;
+        if compared {
+            if let Some(plan) = &self.plan
+                && let Err((trouble, reason)) = muster::check(self.host.as_ref(), plan).await?
+            {
+                return Ok(Sighting::Away { trouble, reason });
+            }
+            jobs = found::jobs(self.host.as_ref(), &self.workdir).await?;
+            *reached = true;
+        }
+        Ok(Sighting::Ready { address: self.host.address(), compared, jobs })
+    }
+}
+
+fn away(error: &HostError) -> Sighting {
+    let trouble = match error.kind {
+        HostErrorKind::Refused | HostErrorKind::Authentication => Trouble::Refused,
+        HostErrorKind::Unreachable | HostErrorKind::Lost | HostErrorKind::Local => Trouble::Unreachable,
+        HostErrorKind::Failed => Trouble::Unwell,
+    };
+    Sighting::Away { trouble, reason: error.message.clone() }
+}

@@ -1,0 +1,79 @@
+//! What the tasks beside the loop tell it: those of jobs, and the drones' keepers.
+
+use tokio::sync::oneshot;
+
+use super::error::ControlError;
+use crate::core::event::{JobOutcome, ReceivedFile, Trouble};
+use crate::core::names::{HostName, JobName};
+use crate::core::plan::PackageIndex;
+use crate::drone::found::FoundJob;
+use crate::drone::tend::Claimant;
+
+/// Something that the loop has to know.
+#[derive(Debug)]
+pub enum Report {
+    /// A verified package is in staging. The drone's copy goes once this is answered.
+    Received {
+        /// The job.
+        job: JobName,
+        /// Which package.
+        package: PackageIndex,
+        /// The file.
+        file: ReceivedFile,
+        /// Answered when it is in the journal.
+        taken: oneshot::Sender<()>,
+    },
+    /// The job has been found on its drone, running or ended, after the drone had been away.
+    Back(JobName),
+    /// It is over.
+    Ended {
+        /// The job.
+        job: JobName,
+        /// How.
+        outcome: JobOutcome,
+    },
+    /// A keeper has looked at its drone.
+    Drone {
+        /// The drone.
+        drone: HostName,
+        /// What it saw.
+        sighting: Sighting,
+    },
+    /// Something on this side keeps it from going on; jobs stay where they are.
+    Stopped(ControlError),
+    /// A word for the operator.
+    Note(String),
+}
+
+/// How a keeper finds its drone.
+#[derive(Debug)]
+pub enum Sighting {
+    /// It can take work.
+    Ready {
+        /// The address in use.
+        address: Option<String>,
+        /// Whether it has just been compared with the plan.
+        compared: bool,
+        /// What lies in its directory of jobs; looked at only when the drone comes into reach.
+        jobs: Vec<FoundJob>,
+    },
+    /// It takes no work.
+    Away {
+        /// What keeps it out.
+        trouble: Trouble,
+        /// In words.
+        reason: String,
+    },
+    /// Another controller holds it, for so many seconds more.
+    Held {
+        /// Who.
+        by: Claimant,
+        /// How long.
+        seconds: u64,
+    },
+    /// Another controller held it under an epoch that is not below ours; it can be had with a higher one.
+    Outranked {
+        /// Who.
+        by: Claimant,
+    },
+}

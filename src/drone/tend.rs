@@ -1,0 +1,237 @@
+//! A controller's regular look at a drone: it claims or renews its epoch there, and sees whether the drone is well.
+//!
+//! The epoch file `WORKDIR/epoch` holds the highest epoch that was seen, who claimed it, and until when that claim is
+//! meant to hold, by the drone's own clock, so that no two clocks are compared. A claim is refused while another
+//! controller's lease lives; once it is over, a claim above its epoch is good.
+
+use std::time::Duration;
+
+use super::{EPOCH, MARK, failed, run};
+use crate::core::names::{ControllerName, Epoch};
+use crate::ssh::{Host, HostError, Script};
+
+/// A claim that is not renewed holds for so long.
+pub const LEASE: Duration = Duration::from_secs(60);
+/// With less free space (KiB) than this no build can end well.
+const LEAST_SPACE_KIB: u64 = 512 << 10;
+/// With less memory to be had (KiB) than this every compiler is in danger.
+const LEAST_MEMORY_KIB: u64 = 256 << 10;
+/// Clocks so far apart (seconds) make timestamps of sources and objects lie.
+const MOST_CLOCK_SKEW: u64 = 120;
+/// More runnable processes for each core than this, while nothing of ours runs, are somebody else's work.
+const MOST_FOREIGN_LOAD: f64 = 3.0;
+
+/// Whoever claims a drone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimant {
+    /// Under this epoch.
+    pub epoch: Epoch,
+    /// The controller, as far as it left a name.
+    pub controller: Option<ControllerName>,
+}
+
+impl Claimant {
+    /// Reads what one of our scripts found. What makes no sense counts as the highest epoch: it must not be overruled.
+    pub(super) fn read(epoch: &str, controller: Option<&str>) -> Self {
+        let epoch = Epoch(epoch.parse().unwrap_or(u64::MAX));
+        Self { epoch, controller: controller.and_then(|name| name.parse().ok()) }
+    }
+}
+
+/// What came of the claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// The drone is ours.
+    Ours,
+    /// A lease of another controller lives, for so many seconds more.
+    Held(Claimant, u64),
+    /// Another controller has claimed an epoch that is not below ours, and its lease is over.
+    Outranked(Claimant),
+}
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sight {
+    /// What came of the claim; none where the drone's file system takes no writes.
+    pub claimed: Option<Claimed>,
+    /// Its clock, in seconds since 1970.
+    clock: Option<i64>,
+    load: Option<f64>,
+    memory_kib: Option<u64>,
+    space_kib: Option<u64>,
+    read_only: bool,
+    foreign_emerge: Option<u32>,
+}
+
+/// Who looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visitor {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Its name.
+    pub controller: ControllerName,
+    /// Whether it overrules a lease that lives.
+    pub take_over: bool,
+}
+
+/// Looks at a drone.
+///
+/// # Errors
+/// When it is lost, or its epoch file cannot be used.
+pub async fn look(host: &dyn Host, workdir: &str, visitor: &Visitor) -> Result<Sight, HostError> {
+    let script = Script::new(format!("{EPOCH}{}", include_str!("tend.sh")))
+        .set("mark", MARK)
+        .set("workdir", workdir)
+        .set("epoch", &visitor.epoch.to_string())
+        .set("controller", visitor.controller.as_str())
+        .set("lease_seconds", &LEASE.as_secs().to_string())
+        .set("take_over", if visitor.take_over { "yes" } else { "no" });
+    let doing = format!("looking at {workdir}");
+    let sight = read(&run(host, &script, &doing).await?);
+    if sight.claimed.is_none() && !sight.read_only {
+        return Err(failed(host, &doing, b"the answer makes no sense"));
+    }
+    Ok(sight)
+}
+
+fn read(lines: &[Vec<String>]) -> Sight {
+    let mut sight = Sight {
+        claimed: None,
+        clock: None,
+        load: None,
+        memory_kib: None,
+        space_kib: None,
+        read_only: false,
+        foreign_emerge: None,
+    };
+    for line in lines {
+        match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["clock", value] => sight.clock = value.parse().ok(),
+            ["load", value] => sight.load = value.parse().ok(),
+            ["memory", value] => sight.memory_kib = value.parse().ok(),
+            ["space", value] => sight.space_kib = value.parse().ok(),
+            ["readonly"] => sight.read_only = true,
+            ["emerge", pid] => sight.foreign_emerge = pid.parse().ok(),
+            ["ours"] => sight.claimed = Some(Claimed::Ours),
+            ["held", epoch, controller, seconds] => {
+                let claimant = Claimant::read(epoch, Some(controller));
+                sight.claimed = Some(Claimed::Held(claimant, seconds.parse().unwrap_or(LEASE.as_secs())));
+            }
+            ["outranked", epoch, controller @ ..] => {
+                let claimant = Claimant::read(epoch, controller.first().copied());
+                sight.claimed = Some(Claimed::Outranked(claimant));
+            }
+            _ => {}
+        }
+    }
+    sight
+}
+
+/// What is needed to judge what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circumstances {
+    /// This side's clock right before the look, in seconds since 1970.
+    pub before: i64,
+    /// And right after it.
+    pub after: i64,
+    /// The drone's cores.
+    pub cores: u32,
+    /// How many jobs of ours run there.
+    pub jobs: usize,
+}
+
+impl Sight {
+    /// What keeps the drone from taking work; none where it is well.
+    pub fn trouble(&self, circumstances: &Circumstances) -> Option<String> {
+        if self.read_only {
+            return Some("its work directory takes no writes: is the file system read-only?".to_owned());
+        }
+        if let Some(free) = self.space_kib.filter(|free| *free < LEAST_SPACE_KIB) {
+            return Some(format!(
+                "only {} MiB are free in its work directory, {} are wanted",
+                free >> 10,
+                LEAST_SPACE_KIB >> 10
+            ));
+        }
+        if let Some(free) = self.memory_kib.filter(|free| *free < LEAST_MEMORY_KIB) {
+            return Some(format!(
+                "only {} MiB of memory are to be had, {} are wanted",
+                free >> 10,
+                LEAST_MEMORY_KIB >> 10
+            ));
+        }
+        if let Some(skew) = self.clock.map(|clock| skew(clock, circumstances)).filter(|skew| *skew > MOST_CLOCK_SKEW) {
+            return Some(format!("its clock is off by {skew} s: set it, best by NTP"));
+        }
+        if let Some(pid) = self.foreign_emerge {
+            return Some(format!("somebody else's emerge (process {pid}) is at work there"));
+        }
+        let most = MOST_FOREIGN_LOAD * f64::from(circumstances.cores);
+        if let Some(load) = self.load.filter(|load| circumstances.jobs == 0 && *load > most) {
+            return Some(format!("its load is {load} and nothing of it is ours"));
+        }
+        None
+    }
+}
+
+/// The least distance of a clock from an interval, in seconds.
+fn skew(clock: i64, circumstances: &Circumstances) -> u64 {
+    if clock < circumstances.before {
+        clock.abs_diff(circumstances.before)
+    } else if clock > circumstances.after {
+        clock.abs_diff(circumstances.after)
+    } else {
+        0
+    }
+}
+
+/// Ends our lease, so that another controller need not wait for it.
+///
+/// # Errors
+/// When the drone is lost.
+pub async fn leave(host: &dyn Host, workdir: &str, visitor: &Visitor) -> Result<(), HostError> {
+    let script = Script::new(format!("{EPOCH}{}", include_str!("leave.sh")))
+        .set("workdir", workdir)
+        .set("epoch", &visitor.epoch.to_string())
+        .set("controller", visitor.controller.as_str());
+    run(host, &script, "ending the lease").await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<Vec<String>> {
+        text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+    }
+
+    #[test]
+    fn a_drone_is_unwell_by_the_first_thing_that_an_operator_would_mend() {
+        let cases = [
+            ("clock 1000\nload 2.0\nmemory 4000000\nspace 9000000\nours", None),
+            ("readonly", Some("read-only")),
+            ("space 1000\nours", Some("free in its work directory")),
+            ("memory 1000\nours", Some("memory")),
+            ("clock 1300\nours", Some("clock is off by 290 s")),
+            ("clock 700\nours", Some("clock is off by 300 s")),
+            ("emerge 77\nours", Some("process 77")),
+            ("load 99.5\nours", Some("load is 99.5")),
+            ("nonsense\nload x\nclock\nours", None),
+        ];
+        let circumstances = Circumstances { before: 1000, after: 1010, cores: 8, jobs: 0 };
+        for (text, expected) in cases {
+            let trouble = read(&lines(text)).trouble(&circumstances);
+            match expected {
+                None => assert_eq!(trouble, None, "{text}"),
+                Some(words) => assert!(trouble.clone().is_some_and(|said| said.contains(words)), "{text}: {trouble:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_claim_that_makes_no_sense_is_not_overruled() {
+        let sight = read(&lines("outranked many someone"));
+        let Some(Claimed::Outranked(claimant)) = sight.claimed else { panic!("{sight:?}") };
+        assert_eq!(claimant.epoch, Epoch(u64::MAX));
+    }
+}

@@ -1,0 +1,31 @@
+# Looked at now and then by the controller that works with this drone: $workdir, $epoch, $controller, $lease_seconds,
+# $take_over. Claims or renews the epoch and says how the drone is. Marked lines.
+LC_ALL=C
+export LC_ALL
+now=$(date +%s)
+echo "$mark clock $now"
+read -r one _ </proc/loadavg && echo "$mark load $one"
+echo "$mark memory $(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo)"
+mkdir -p "$workdir" 2>/dev/null
+echo "$mark space $(df -Pk "$workdir" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')"
+if ! { : >"$workdir/.writable"; } 2>/dev/null; then
+	echo "$mark readonly"
+	exit 0
+fi
+rm -f "$workdir/.writable"
+# An emerge that is not ours belongs to somebody who works here.
+if command -v pgrep >/dev/null 2>&1; then
+	for pid in $(pgrep -f '/emerge( |$)'); do
+		[ -e "/proc/$pid/environ" ] && ! tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -q '^SWARM_' &&
+			[ -e "/proc/$pid" ] && echo "$mark emerge $pid"
+	done
+fi
+epoch_lock
+if [ -n "$holder" ] && [ "$holder" != "$controller" ] && [ "$lease" -gt "$now" ] && [ "$take_over" != yes ]; then
+	echo "$mark held $found $holder $((lease - now))"
+elif epoch_outranked; then
+	echo "$mark outranked $found $holder"
+else
+	epoch_write "$((now + lease_seconds))"
+	echo "$mark ours"
+fi
