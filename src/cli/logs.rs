@@ -33,7 +33,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
         let journal = Journal::open_to_read(&inventory.swarm.state)?.context("nothing has been built yet")?;
         let state = journal.replay()?;
         let build = state.latest_build().context("nothing has been built yet")?;
-        let package = find(build, &arguments.package)?;
+        let package = build.find(&arguments.package)?;
         let running = matches!(build.packages[package.index()].phase, Phase::Delegated(_));
         match log(&state, build, package, inventory) {
             Some(path) if path.exists() => printed = print(&path, printed)?,
@@ -53,25 +53,6 @@ fn place(build: &Build, package: PackageIndex) -> &'static str {
         Phase::Delegated(_) => "it is being prepared on its drone",
         Phase::Received(_) => "it came with another package, or from an earlier build",
         Phase::Failed => "it failed before its build began; `swarm status` says why",
-    }
-}
-
-fn find(build: &Build, wanted: &str) -> anyhow::Result<PackageIndex> {
-    let all = || (0..build.packages.len()).map(PackageIndex::at);
-    let exact: Vec<_> = all()
-        .filter(|package| {
-            let cpv = &build.identity(*package).cpv;
-            [build.label(*package), cpv.as_str(), cpv.pf(), cpv.package(), cpv.name()].contains(&wanted)
-        })
-        .collect();
-    let found = if exact.is_empty() { all().filter(|it| build.label(*it).contains(wanted)).collect() } else { exact };
-    match found.as_slice() {
-        [one] => Ok(*one),
-        [] => bail!("build {} has no package {wanted:?}; `swarm status` lists them", build.name),
-        several => {
-            let names: Vec<_> = several.iter().map(|package| build.label(*package)).collect();
-            bail!("{wanted:?} fits several packages: {}", names.join(", "))
-        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The command line: one file a verb, with its options and its `run`; no logic.
 
+mod ask;
 mod exec;
 mod exit;
+mod explain;
 mod finalize;
 mod hosts;
 mod init_from_list;
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::controller::verb::Verb as Wish;
 use crate::inventory::Inventory;
 use exit::Exit;
 
@@ -48,6 +51,18 @@ enum Verb {
     InitFromList(init_from_list::Arguments),
     /// Show needed, delegated, received and failed packages, drones, release, and the next thing to do
     Status(status::Arguments),
+    /// Say why a package is where it is, what was tried, and what can be done
+    Explain(explain::Arguments),
+    /// Spread the waiting work anew
+    Balance,
+    /// Try failed packages, and what they block, again
+    Unblock(ask::Unblock),
+    /// Forget the open build and end its jobs
+    Reset(ask::Reset),
+    /// Give drones no new work
+    Drain(ask::Drain),
+    /// Let drained drones work again
+    Undrain(ask::Drain),
     /// Show a package's build log
     Logs(logs::Arguments),
     /// Release what was received: staging to production, all or nothing
@@ -96,6 +111,18 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Plan(arguments) => plan::run(arguments, &inventory).await,
         Verb::InitFromList(arguments) => init_from_list::run(arguments, inventory).await,
         Verb::Status(arguments) => status::run(&arguments, &inventory),
+        Verb::Explain(arguments) => explain::run(&arguments, &inventory),
+        Verb::Balance => ask::ask(Wish::Balance, inventory).await,
+        Verb::Unblock(arguments) => ask::unblock(&arguments, inventory).await,
+        Verb::Reset(arguments) => ask::reset(&arguments, inventory).await,
+        Verb::Drain(arguments) => {
+            let drones = arguments.drones(&inventory)?;
+            ask::ask(Wish::Drain { drones }, inventory).await
+        }
+        Verb::Undrain(arguments) => {
+            let drones = arguments.drones(&inventory)?;
+            ask::ask(Wish::Undrain { drones }, inventory).await
+        }
         Verb::Logs(arguments) => logs::run(&arguments, &inventory).await,
         Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,

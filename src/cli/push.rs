@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 use clap::Args;
+use tokio::sync::mpsc;
 
 use super::exit::Exit;
-use super::interrupt::interrupt;
+use super::interrupt;
 use super::plan;
 use super::select::Selected;
-use crate::controller::run::{self, Finish, Orders};
+use crate::controller::run::{self, Finish, Orders, Outside};
+use crate::controller::socket::Socket;
 use crate::controller::{Session, finalize, install, now, planning};
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
@@ -53,22 +55,27 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         plan::show(&planned, drones.len(), arguments.json)?;
         return Ok(Exit::Done);
     }
+    let halts = interrupt::listen()?;
     let mut session = Session::open(inventory, ui::progress::observer(arguments.json)).await?;
-    if !open(&mut session, selection, arguments.replace).await? {
+    let (asked, asks) = mpsc::channel(16);
+    let _socket = Socket::open(session.directory(), asked, session.events())?;
+    let mut outside = Outside { halts, asked: asks };
+    let opened = tokio::select! {
+        opened = open(&mut session, selection, arguments.replace) => opened?,
+        _ = outside.halts.recv() => {
+            eprintln!("interrupted: nothing was started");
+            return Ok(Exit::Interrupted);
+        }
+    };
+    if !opened {
         return Ok(Exit::Done);
     }
     if arguments.retry_failed {
         session.record(&Event::RetryAsked { packages: BTreeSet::new(), at: now() })?;
     }
     let orders = Orders { drones, take_over: arguments.take_over };
-    let end = match run::run(&mut session, &orders, interrupt()).await? {
-        Finish::Interrupted => {
-            let running = session.state().jobs.len();
-            session.note(&format!(
-                "interrupted: {running} builds go on at the drones; the next `swarm push` takes them up"
-            ));
-            return Ok(Exit::Interrupted);
-        }
+    let end = match run::run(&mut session, &orders, &mut outside).await? {
+        Finish::Interrupted | Finish::Stopped => return Ok(Exit::Interrupted),
         Finish::Ended(end) => end,
     };
     for line in ui::progress::summary(session.state(), end) {

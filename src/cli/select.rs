@@ -53,12 +53,17 @@ impl Selected {
 
     /// The drones to use.
     pub fn drones(&self, inventory: &Inventory) -> anyhow::Result<Vec<HostName>> {
-        let is_drone = |host: &inventory::Host| matches!(host.role, Role::Drone(_));
-        let Some(selection) = &self.on else {
-            return Ok(inventory.drones().map(|(host, _)| host.name.clone()).collect());
-        };
-        Ok(selection.select(inventory, is_drone)?.into_iter().map(|host| host.name.clone()).collect())
+        drones(self.on.as_ref(), inventory)
     }
+}
+
+/// The drones that are meant; all of them where nothing is selected.
+pub fn drones(selection: Option<&inventory::Selection>, inventory: &Inventory) -> anyhow::Result<Vec<HostName>> {
+    let is_drone = |host: &inventory::Host| matches!(host.role, Role::Drone(_));
+    let Some(selection) = selection else {
+        return Ok(inventory.drones().map(|(host, _)| host.name.clone()).collect());
+    };
+    Ok(selection.select(inventory, is_drone)?.into_iter().map(|host| host.name.clone()).collect())
 }
 
 /// The packages of a list file.

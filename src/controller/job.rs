@@ -14,7 +14,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::error::ControlError;
 use super::kept_log::KeptLog;
@@ -28,6 +28,7 @@ use crate::core::names::{BuildId, Timestamp};
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::PackageIndex;
 use crate::drone::job::{self, JobDirectory, Need, Progress, Started, Task};
+use crate::drone::tend::Visitor;
 use crate::drone::verdict;
 use crate::drone::watch::Watch;
 use crate::portage::index::Stanza;
@@ -64,6 +65,8 @@ pub struct Work {
     pub logs: PathBuf,
     /// The keyring for signed packages.
     pub keyring: Option<PathBuf>,
+    /// Under which epoch it is started.
+    pub visitor: watch::Receiver<Visitor>,
     /// Whether its drone was away for so long that the package may have been given to another.
     pub given_up: bool,
     /// Makes the drone's keeper look.
@@ -157,9 +160,21 @@ impl Work {
         self.compare(&resolution).await?;
         let atoms: Vec<Cpv> = needs.iter().map(|need| need.cpv.clone()).collect();
         self.persist(|| job::prepare(host, directory, &atoms)).await?;
-        match self.persist(|| job::start(host, directory, &self.task.manifest)).await? {
-            Started::Running => Ok(()),
-            Started::Outranked(by) => Err(Stop::Local(ControlError::Outranked { drone: host.name().clone(), by })),
+        let mut visitor = self.visitor.clone();
+        loop {
+            let current = visitor.borrow_and_update().clone();
+            match self.persist(|| job::start(host, directory, &current)).await? {
+                Started::Running => return Ok(()),
+                // Our own claim has risen meanwhile.
+                Started::Outranked(by) if by.controller.as_ref() == Some(&current.controller) => {
+                    if visitor.changed().await.is_err() {
+                        return Err(Stop::Local(ControlError::Outranked { drone: host.name().clone(), by }));
+                    }
+                }
+                Started::Outranked(by) => {
+                    return Err(Stop::Local(ControlError::Outranked { drone: host.name().clone(), by }));
+                }
+            }
         }
     }
 

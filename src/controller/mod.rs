@@ -17,6 +17,8 @@ pub mod planning;
 pub mod report;
 pub mod run;
 pub mod session;
+pub mod socket;
+pub mod verb;
 pub mod work;
 
 pub use error::ControlError;

@@ -4,7 +4,6 @@
 //! find; it alone writes to the journal, and starts or ends tasks as the state then says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,7 +17,8 @@ use super::job::{self, Work};
 use super::keeper::{Keeper, Reins};
 use super::report::{Report, Sighting};
 use super::session::{Session, now};
-use super::work;
+use super::socket::Asked;
+use super::{verb, work};
 use crate::core::decide::{End, Start, decide};
 use crate::core::event::{Event, JobOutcome, ReceivedFile, Trouble};
 use crate::core::failure::FailureClass;
@@ -26,6 +26,7 @@ use crate::core::names::{BuildId, Epoch, HostName, JobName};
 use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
 use crate::core::state::{Condition, Job, Standing};
+use crate::core::status::Status;
 use crate::drone::found::FoundJob;
 use crate::drone::job::JobDirectory;
 use crate::drone::tend::{self, Claimant, Visitor};
@@ -38,13 +39,29 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// So long the end of a run may take to tell the drones that their leases are over.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// A second Ctrl-C within this time means that the builds are to be ended, too.
+const SECOND_THOUGHT: Duration = Duration::from_secs(3);
+/// So long it may take to end the jobs on all drones that can be reached.
+const ENDING: Duration = Duration::from_secs(40);
+
+/// How the operator, or the system, asks for the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halt {
+    /// By Ctrl-C: what runs on the drones goes on. A second one ends that, too.
+    ByKey,
+    /// By a signal from the system: what runs on the drones goes on.
+    BySystem,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
     /// By itself.
     Ended(End),
-    /// The operator stopped it; what runs on the drones goes on.
+    /// It was interrupted; what runs on the drones goes on.
     Interrupted,
+    /// It was interrupted twice, and what ran on the drones was ended.
+    Stopped,
 }
 
 /// What a run is to do.
@@ -72,16 +89,21 @@ struct Run<'a> {
     looked: Option<Instant>,
 }
 
-/// Works off the open build on these drones until nothing more can be done or `interrupt` is ready.
+/// What may come in from outside while it runs.
+#[derive(Debug)]
+pub struct Outside {
+    /// Who wants it to end.
+    pub halts: mpsc::Receiver<Halt>,
+    /// What the control socket is asked.
+    pub asked: mpsc::Receiver<Asked>,
+}
+
+/// Works off the open build on these drones until nothing more can be done or somebody stops it.
 ///
 /// # Errors
 /// When something on this side keeps it from going on, or another controller is at work on the drones; what runs there
 /// goes on.
-pub async fn run(
-    session: &mut Session,
-    orders: &Orders,
-    interrupt: impl Future<Output = ()>,
-) -> Result<Finish, ControlError> {
+pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) -> Result<Finish, ControlError> {
     let planned = match session.state().open_build() {
         Some(build) => build.plan.packages.iter().enumerate(),
         None if !session.state().jobs.is_empty() => [].iter().enumerate(),
@@ -108,7 +130,7 @@ pub async fn run(
     };
     run.keep(&orders.drones);
     run.take_up()?;
-    let finish = run.work_off(&mut reported, interrupt).await;
+    let finish = run.work_off(&mut reported, outside).await;
     // Nothing may be written down any more: what jobs find from here on is found again by the next controller.
     run.tasks.abort_all();
     if !matches!(finish, Err(ControlError::Held { .. } | ControlError::Outranked { .. })) {
@@ -145,9 +167,8 @@ impl Run<'_> {
     async fn work_off(
         &mut self,
         reported: &mut mpsc::Receiver<Report>,
-        interrupt: impl Future<Output = ()>,
+        outside: &mut Outside,
     ) -> Result<Finish, ControlError> {
-        tokio::pin!(interrupt);
         loop {
             let wake = match self.first_look() {
                 Some(rest) => rest,
@@ -158,10 +179,74 @@ impl Run<'_> {
             };
             tokio::select! {
                 report = reported.recv() => if let Some(report) = report { self.hear(report)? },
-                () = &mut interrupt => return Ok(Finish::Interrupted),
+                Some(halt) = outside.halts.recv() => return self.halt(halt, reported, outside).await,
+                Some(asked) = outside.asked.recv() => self.answer(asked),
                 () = tokio::time::sleep(wake) => {}
             }
         }
+    }
+
+    fn answer(&mut self, asked: Asked) {
+        // Whoever asked may have gone away.
+        match asked {
+            Asked::Verb(verb, answer) => {
+                let _gone = answer.send(verb::carry_out(self.session, &verb).map_err(|error| error.to_string()));
+            }
+            Asked::Status(answer) => {
+                let _gone = answer.send(Status::of(self.session.state(), None, now()));
+            }
+        }
+    }
+
+    /// Nothing is started any more; whether what runs goes on depends on a second Ctrl-C.
+    async fn halt(
+        &mut self,
+        halt: Halt,
+        reported: &mut mpsc::Receiver<Report>,
+        outside: &mut Outside,
+    ) -> Result<Finish, ControlError> {
+        let running = self.session.state().jobs.len();
+        let next = "the next `swarm push` takes them up";
+        if halt == Halt::BySystem || running == 0 {
+            self.session.note(&format!("interrupted: {running} builds go on at the drones; {next}"));
+            return Ok(Finish::Interrupted);
+        }
+        let again = SECOND_THOUGHT.as_secs();
+        self.session.note(&format!(
+            "interrupted: {running} builds go on at the drones; {next}. Ctrl-C again within {again} s ends them"
+        ));
+        let until = Instant::now() + SECOND_THOUGHT;
+        loop {
+            tokio::select! {
+                // What comes in meanwhile is not lost.
+                report = reported.recv() => if let Some(report) = report { self.hear(report)? },
+                Some(halt) = outside.halts.recv() => if halt == Halt::ByKey { break },
+                () = tokio::time::sleep_until(until) => return Ok(Finish::Interrupted),
+            }
+        }
+        self.end_all(reported).await
+    }
+
+    /// Ends every job on every drone that can be reached.
+    async fn end_all(&mut self, reported: &mut mpsc::Receiver<Report>) -> Result<Finish, ControlError> {
+        self.session.note("the builds on the drones are being ended");
+        let jobs: Vec<_> =
+            self.session.state().jobs.iter().map(|(name, job)| (name.clone(), job.drone.clone())).collect();
+        for (name, drone) in jobs {
+            self.discard(name, &drone);
+        }
+        let until = Instant::now() + ENDING;
+        while !self.session.state().jobs.is_empty() {
+            tokio::select! {
+                report = reported.recv() => if let Some(report) = report { self.hear(report)? },
+                () = tokio::time::sleep_until(until) => {
+                    let left: Vec<String> = self.session.state().jobs.iter().map(|(name, job)| format!("{name} on {}", job.drone)).collect();
+                    self.session.note(&format!("not ended, their drones do not answer: {}", left.join(", ")));
+                    break;
+                }
+            }
+        }
+        Ok(Finish::Stopped)
     }
 
     /// Nothing starts before it is known whether another controller is at work; how long that may still take.
@@ -260,6 +345,7 @@ impl Run<'_> {
             staging: Arc::clone(&self.session.staging),
             logs: self.session.logs(),
             keyring: self.session.inventory.swarm.verify_keyring.clone(),
+            visitor: self.visitor.subscribe(),
             given_up: job.standing == Standing::GivenUp,
             doubt: self.reins.get(&job.drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default(),
             reports: self.reports.clone(),
@@ -292,16 +378,23 @@ impl Run<'_> {
             .map(|(name, job)| (name.clone(), job.drone.clone()))
             .collect();
         for (name, drone) in unwanted {
-            if let Some(work) = self.works.remove(&name) {
-                work.abort();
-            }
-            self.discarding.insert(name.clone());
-            let Some(host) = self.session.hosts.get(&drone).map(Arc::clone) else { continue };
-            let directory = JobDirectory { workdir: self.session.workdir(&drone), job: name };
-            let doubt = self.reins.get(&drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default();
-            let staging = Arc::clone(&self.session.staging);
-            self.tasks.spawn(job::discard(host, directory, staging, doubt, self.reports.clone()));
+            self.discard(name, &drone);
         }
+    }
+
+    /// Ends a job and removes it from its drone, once.
+    fn discard(&mut self, name: JobName, drone: &HostName) {
+        if let Some(work) = self.works.remove(&name) {
+            work.abort();
+        }
+        if !self.discarding.insert(name.clone()) {
+            return;
+        }
+        let Some(host) = self.session.hosts.get(drone).map(Arc::clone) else { return };
+        let directory = JobDirectory { workdir: self.session.workdir(drone), job: name };
+        let doubt = self.reins.get(drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default();
+        let staging = Arc::clone(&self.session.staging);
+        self.tasks.spawn(job::discard(host, directory, staging, doubt, self.reports.clone()));
     }
 
     fn hear(&mut self, report: Report) -> Result<(), ControlError> {
@@ -421,7 +514,8 @@ impl Run<'_> {
             }
             let ours = self.session.state().controller.as_ref() == Some(&manifest.controller);
             if ours {
-                self.remove_leftover(drone, manifest.job);
+                // The journal knows that it is over; only the drone does not.
+                self.discard(manifest.job, drone);
                 continue;
             }
             let wanted = self.session.state().open_build().and_then(|build| build.needs_job_for(&manifest.identity));
@@ -438,18 +532,6 @@ impl Run<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The journal knows that the job is over; only the drone does not.
-    fn remove_leftover(&mut self, drone: &HostName, name: JobName) {
-        if !self.discarding.insert(name.clone()) {
-            return;
-        }
-        let Some(host) = self.session.hosts.get(drone).map(Arc::clone) else { return };
-        let directory = JobDirectory { workdir: self.session.workdir(drone), job: name };
-        let (staging, reports) = (Arc::clone(&self.session.staging), self.reports.clone());
-        let doubt = self.reins.get(drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default();
-        self.tasks.spawn(job::discard(host, directory, staging, doubt, reports));
     }
 
     /// Ends our leases, so that whoever comes next need not wait for them.

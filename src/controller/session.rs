@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::broadcast;
+
 use super::error::ControlError;
 use super::muster::Hosts;
 use crate::core::event::{DroneSpec, Event};
@@ -20,6 +22,16 @@ pub trait Observer: Send {
     fn saw(&mut self, event: &Event, state: &State, at: Timestamp);
     /// A word for the operator that is no event.
     fn note(&mut self, text: &str);
+}
+
+/// How many events a listener may be behind before it misses some.
+const EVENTS_HELD: usize = 1024;
+
+/// An event as listeners get it.
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    at: Timestamp,
+    event: &'a Event,
 }
 
 /// This machine's clock, the only place where the controller reads it.
@@ -40,6 +52,7 @@ pub struct Session {
     state: State,
     journal: Journal,
     observer: Box<dyn Observer>,
+    events: broadcast::Sender<String>,
     _lock: Lock,
 }
 
@@ -71,8 +84,17 @@ impl Session {
         let staging = Staging::open(&settings.staging)?;
         releases.refuse_staging(&staging)?;
         let inventory = Arc::new(inventory);
-        let mut session =
-            Self { inventory, hosts, staging: Arc::new(staging), releases, state, journal, observer, _lock: lock };
+        let mut session = Self {
+            inventory,
+            hosts,
+            staging: Arc::new(staging),
+            releases,
+            state,
+            journal,
+            observer,
+            events: broadcast::Sender::new(EVENTS_HELD),
+            _lock: lock,
+        };
         session.declare()?;
         Ok(session)
     }
@@ -136,7 +158,18 @@ impl Session {
         self.state.apply(event)?;
         self.journal.append(&self.state, event, at)?;
         self.observer.saw(event, &self.state, at);
+        if self.events.receiver_count() > 0
+            && let Ok(text) = serde_json::to_string(&Told { at, event })
+        {
+            // Whoever listened may just have gone.
+            let _gone = self.events.send(text);
+        }
         Ok(())
+    }
+
+    /// The events from here on, as JSON, for whoever subscribes.
+    pub fn events(&self) -> broadcast::Sender<String> {
+        self.events.clone()
     }
 
     /// Tells the operator something that is no event.

@@ -7,6 +7,7 @@
 pub mod build;
 pub mod decide;
 pub mod event;
+pub mod explain;
 pub mod failure;
 pub mod names;
 pub mod package;

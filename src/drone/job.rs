@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::tend::Claimant;
+use super::tend::{Claimant, Visitor};
 use super::{ALIVE, EPOCH, MARK, failed, job_script, run};
 use crate::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, Timestamp};
 use crate::core::package::{Cpv, Identity};
@@ -272,11 +272,11 @@ pub async fn prepare(host: &dyn Host, directory: &JobDirectory, atoms: &[Cpv]) -
 ///
 /// # Errors
 /// When the drone is lost or the wrapper does not come up.
-pub async fn start(host: &dyn Host, directory: &JobDirectory, manifest: &Manifest) -> Result<Started, HostError> {
+pub async fn start(host: &dyn Host, directory: &JobDirectory, visitor: &Visitor) -> Result<Started, HostError> {
     let script = directory
         .script(&format!("{EPOCH}{}", include_str!("start.sh")))
-        .set("epoch", &manifest.epoch.to_string())
-        .set("controller", manifest.controller.as_str());
+        .set("epoch", &visitor.epoch.to_string())
+        .set("controller", visitor.controller.as_str());
     let lines = run(host, &script, "starting the build").await?;
     for line in &lines {
         match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {

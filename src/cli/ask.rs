@@ -1,0 +1,99 @@
+//! `swarm balance`, `unblock`, `reset`, `drain` and `undrain`: told to the controller that is at work, else done here.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::bail;
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::exit::Exit;
+use super::{interrupt, select};
+use crate::controller::run::{self, Finish, Orders, Outside};
+use crate::controller::verb::Verb;
+use crate::controller::{Session, socket, verb};
+use crate::core::names::HostName;
+use crate::inventory::{Inventory, Selection};
+use crate::ui;
+
+#[derive(Debug, Args)]
+pub struct Unblock {
+    /// Packages that failed or are blocked; all where none is named
+    packages: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Drain {
+    /// Drones: names, globs, @tags, %networks, ! excludes
+    #[arg(required = true, value_name = "HOSTS")]
+    hosts: Vec<Selection>,
+}
+
+impl Drain {
+    /// The drones that were named.
+    pub fn drones(&self, inventory: &Inventory) -> anyhow::Result<Vec<HostName>> {
+        select::drones(Selection::joined(&self.hosts).as_ref(), inventory)
+    }
+}
+
+pub async fn unblock(arguments: &Unblock, inventory: Inventory) -> anyhow::Result<Exit> {
+    ask(Verb::Unblock { packages: arguments.packages.clone() }, inventory).await
+}
+
+pub async fn reset(arguments: &Reset, inventory: Inventory) -> anyhow::Result<Exit> {
+    if !arguments.yes && !confirmed()? {
+        bail!("nothing was reset");
+    }
+    ask(Verb::Reset, inventory).await
+}
+
+/// Without a terminal nobody can answer.
+fn confirmed() -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("`swarm reset` forgets the open build and what it has received: say --yes");
+    }
+    eprint!("Forget the open build, and all that it has received and is not live? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}
+
+/// Tells the controller, or takes its place for a moment.
+pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
+    if let Some(answer) = socket::tell(&inventory.swarm.state, &wish).await? {
+        print(&answer.lines);
+        return Ok(Exit::Done);
+    }
+    let drones = inventory.drones().map(|(host, _)| host.name.clone()).collect();
+    let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
+    print(&verb::carry_out(&mut session, &wish)?);
+    if wish == Verb::Reset && !session.state().jobs.is_empty() {
+        return end_jobs(&mut session, drones).await;
+    }
+    Ok(Exit::Done)
+}
+
+/// What ran for a build that is forgotten is ended on the drones that can be reached.
+async fn end_jobs(session: &mut Session, drones: Vec<HostName>) -> anyhow::Result<Exit> {
+    let (_nobody, asked) = mpsc::channel(1);
+    let mut outside = Outside { halts: interrupt::listen()?, asked };
+    let finish = run::run(session, &Orders { drones, take_over: false }, &mut outside).await?;
+    let left = session.state().jobs.len();
+    if left > 0 {
+        eprintln!("{left} jobs are on drones that do not answer; they are ended by the next push that reaches them");
+    }
+    Ok(if finish == Finish::Interrupted { Exit::Interrupted } else { Exit::Done })
+}
+
+fn print(lines: &[String]) {
+    for line in lines {
+        println!("{}", ui::table::escaped(line));
+    }
+}

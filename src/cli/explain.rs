@@ -1,0 +1,28 @@
+//! `swarm explain`: why a package is where it is.
+
+use anyhow::Context;
+use clap::Args;
+
+use super::exit::Exit;
+use crate::controller::now;
+use crate::core::explain::explain;
+use crate::inventory::Inventory;
+use crate::store::Journal;
+use crate::ui;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// A package: name-version, category/name, or a part of it that fits one only
+    package: String,
+}
+
+pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    let journal = Journal::open_to_read(&inventory.swarm.state)?.context("nothing has been asked for yet")?;
+    let state = journal.replay()?;
+    let build = state.latest_build().context("nothing has been asked for yet: `swarm push ATOM` begins")?;
+    let package = build.find(&arguments.package)?;
+    for line in explain(&state, build, package, now()) {
+        println!("{}", ui::table::escaped(&line));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,180 @@
+//! The controller's ear: `control.sock` in the state directory, HTTP over a Unix socket.
+//!
+//! `POST /verb` takes a [`Verb`] as JSON and answers with the lines for the operator; `GET /status` is the status of
+//! section 5 of the design; `GET /events` follows the events, one JSON a server-sent event. Who may open the socket is
+//! whoever may open the state directory; there is no other permission.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::extract::State as Shared;
+use axum::http::{Method, Request, StatusCode};
+use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures::{Stream, StreamExt};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::error::ControlError;
+use super::verb::Verb;
+use crate::core::status::Status;
+
+/// The socket's name in the state directory.
+const NAME: &str = "control.sock";
+/// So long an answer may take: a verb is carried out between two events.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A longer answer (bytes) than this is none of ours.
+const ANSWER_LIMIT: usize = 64 << 20;
+
+/// What is asked of the loop.
+#[derive(Debug)]
+pub enum Asked {
+    /// A wish, answered with what the operator is told.
+    Verb(Verb, oneshot::Sender<Result<Vec<String>, String>>),
+    /// How things stand.
+    Status(oneshot::Sender<Status>),
+}
+
+/// The answer to a verb.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What the operator is told, a line each.
+    pub lines: Vec<String>,
+}
+
+/// The socket, served until it is dropped.
+#[derive(Debug)]
+pub struct Socket {
+    path: PathBuf,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.served.abort();
+        // Where it is gone already nobody misses it.
+        let _gone = fs_err::remove_file(&self.path);
+    }
+}
+
+#[derive(Clone)]
+struct Ear {
+    asked: mpsc::Sender<Asked>,
+    events: broadcast::Sender<String>,
+}
+
+impl Socket {
+    /// Listens in a state directory; whoever calls holds its lock, so that a socket that is there is a dead one's.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn open(
+        directory: &Path,
+        asked: mpsc::Sender<Asked>,
+        events: broadcast::Sender<String>,
+    ) -> Result<Self, ControlError> {
+        let path = directory.join(NAME);
+        let local = |source| ControlError::Local { doing: format!("listen at {}", path.display()), source };
+        match fs_err::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(local(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path).map_err(local)?;
+        let router = Router::new()
+            .route("/verb", post(verb))
+            .route("/status", get(status))
+            .route("/events", get(events_as_they_come))
+            .with_state(Ear { asked, events });
+        let served = tokio::spawn(async move {
+            // It ends with the task.
+            let _ended = axum::serve(listener, router).await;
+        });
+        Ok(Self { path, served })
+    }
+}
+
+async fn verb(Shared(ear): Shared<Ear>, Json(verb): Json<Verb>) -> Result<Json<Answer>, (StatusCode, String)> {
+    let (answer, answered) = oneshot::channel();
+    ask(&ear, Asked::Verb(verb, answer)).await?;
+    match answered.await {
+        Ok(Ok(lines)) => Ok(Json(Answer { lines })),
+        Ok(Err(refusal)) => Err((StatusCode::CONFLICT, refusal)),
+        Err(_) => Err(ending()),
+    }
+}
+
+async fn status(Shared(ear): Shared<Ear>) -> Result<Json<Status>, (StatusCode, String)> {
+    let (answer, answered) = oneshot::channel();
+    ask(&ear, Asked::Status(answer)).await?;
+    answered.await.map(Json).map_err(|_| ending())
+}
+
+async fn ask(ear: &Ear, asked: Asked) -> Result<(), (StatusCode, String)> {
+    ear.asked.send(asked).await.map_err(|_| ending())
+}
+
+fn ending() -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, "the controller is just ending; try again".to_owned())
+}
+
+async fn events_as_they_come(
+    Shared(ear): Shared<Ear>,
+) -> Sse<impl Stream<Item = Result<Sent, std::convert::Infallible>>> {
+    let events = futures::stream::unfold(ear.events.subscribe(), |mut events| async move {
+        loop {
+            match events.recv().await {
+                Ok(event) => return Some((Ok(Sent::default().data(event)), events)),
+                // Whoever reads too slowly misses some, and is told so by their numbers.
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    });
+    Sse::new(events.boxed()).keep_alive(KeepAlive::default())
+}
+
+/// Tells the controller that is at work on this state directory; none where nobody listens.
+///
+/// # Errors
+/// When it refuses, or does not answer.
+pub async fn tell(directory: &Path, verb: &Verb) -> Result<Option<Answer>, ControlError> {
+    let path = directory.join(NAME);
+    let refused = |text: String| ControlError::Refused(text);
+    let stream = match UnixStream::connect(&path).await {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
+        Err(source) => return Err(ControlError::Local { doing: format!("speak to {}", path.display()), source }),
+    };
+    let body = serde_json::to_vec(verb).map_err(|error| refused(error.to_string()))?;
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("/verb")
+        .header("host", "control")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|error| refused(error.to_string()))?;
+    let exchange = async {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await?;
+        let (status, body) = (response.status(), response.into_body());
+        Ok::<_, hyper::Error>((status, Limited::new(body, ANSWER_LIMIT).collect().await.map(|body| body.to_bytes())))
+    };
+    let silent = |what: String| refused(format!("the controller at {} does not answer: {what}", path.display()));
+    let (status, body) = tokio::time::timeout(PATIENCE, exchange)
+        .await
+        .map_err(|_| silent(format!("nothing within {} s", PATIENCE.as_secs())))?
+        .map_err(|error| silent(error.to_string()))?;
+    let body = body.map_err(|error| silent(error.to_string()))?;
+    if status != StatusCode::OK {
+        return Err(refused(String::from_utf8_lossy(&body).into_owned()));
+    }
+    serde_json::from_slice(&body).map(Some).map_err(|error| silent(error.to_string()))
+}

@@ -1,0 +1,137 @@
+//! What an operator can ask of a build while it goes on, or between two pushes: the same whether a controller is at
+//! work and told through its socket, or the verb itself takes the lock.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ControlError;
+use super::session::{Session, now};
+use crate::core::build::Phase;
+use crate::core::decide::decide;
+use crate::core::event::Event;
+use crate::core::names::HostName;
+use crate::core::plan::PackageIndex;
+use crate::core::state::Condition;
+use crate::portage::index::PackagePath;
+
+/// A wish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Verb {
+    /// Spread the waiting work anew.
+    Balance,
+    /// Try failed packages, and what they block, again; all where none is named. Grounded drones may work again.
+    Unblock {
+        /// Packages as people name them.
+        packages: Vec<String>,
+    },
+    /// Forget the open build; its jobs are ended.
+    Reset,
+    /// Give these drones no new work.
+    Drain {
+        /// The drones.
+        drones: Vec<HostName>,
+    },
+    /// Let these drones work again.
+    Undrain {
+        /// The drones.
+        drones: Vec<HostName>,
+    },
+}
+
+/// Carries a wish out, as far as the books go; gives what the operator is told.
+///
+/// # Errors
+/// When it does not fit what is there.
+pub fn carry_out(session: &mut Session, verb: &Verb) -> Result<Vec<String>, ControlError> {
+    match verb {
+        Verb::Balance => Ok(balance(session)),
+        Verb::Unblock { packages } => unblock(session, packages),
+        Verb::Reset => reset(session),
+        Verb::Drain { drones } => drain(session, drones, true),
+        Verb::Undrain { drones } => drain(session, drones, false),
+    }
+}
+
+fn no_build() -> ControlError {
+    ControlError::Nothing("no build is open: `swarm push ATOM` begins one".to_owned())
+}
+
+/// Work waits in no drone's queue: each package is given away when a drone has room for it, by cores. So nothing has
+/// to be taken from anybody; what would be given away now is told.
+fn balance(session: &Session) -> Vec<String> {
+    let state = session.state();
+    let Some(build) = state.open_build() else { return vec!["no build is open, so nothing waits".to_owned()] };
+    let waiting = build.packages.iter().filter(|package| matches!(package.phase, Phase::Needed)).count();
+    let mut lines = vec![format!("{waiting} packages wait, {} of them can start", build.ready().count())];
+    for start in decide(state, now()).starts {
+        lines.push(format!("  {} goes to {}", build.label(start.package), start.drone));
+    }
+    for (name, drone) in &state.drones {
+        let (busy, jobs) = (state.jobs_on(name).count(), drone.spec.jobs);
+        let ready = matches!(drone.condition, Condition::Ready { .. });
+        let note = if ready { "" } else { ", and cannot take work now: `swarm status` says why" };
+        lines.push(format!("  {name}: {busy} of {jobs} jobs on {} cores{note}", drone.spec.cores));
+    }
+    lines
+}
+
+fn unblock(session: &mut Session, names: &[String]) -> Result<Vec<String>, ControlError> {
+    let build = session.state().open_build().ok_or_else(no_build)?;
+    let mut packages = BTreeSet::new();
+    for name in names {
+        let package = build.find(name).map_err(|error| ControlError::Refused(error.to_string()))?;
+        match &build.packages[package.index()].phase {
+            Phase::Failed => packages.extend([package]),
+            Phase::Needed if build.is_blocked(package) => packages.extend(build.blocked_by(package)),
+            Phase::Needed | Phase::Delegated(_) | Phase::Received(_) => {
+                let label = build.label(package);
+                return Err(ControlError::Refused(format!(
+                    "{label} has neither failed nor is it blocked: `swarm explain {label}` says what it waits for"
+                )));
+            }
+        }
+    }
+    let failed = |package: &PackageIndex| matches!(build.packages[package.index()].phase, Phase::Failed);
+    let retried = (0..build.packages.len()).map(PackageIndex::at).filter(failed);
+    let retried: Vec<String> = retried
+        .filter(|package| packages.is_empty() || packages.contains(package))
+        .map(|package| build.label(package).to_owned())
+        .collect();
+    session.record(&Event::RetryAsked { packages, at: now() })?;
+    if retried.is_empty() {
+        return Ok(vec!["no package has failed; grounded drones may work again".to_owned()]);
+    }
+    Ok(vec![format!("needed again: {}", retried.join(", "))])
+}
+
+fn reset(session: &mut Session) -> Result<Vec<String>, ControlError> {
+    let build = session.state().open_build().ok_or_else(no_build)?;
+    let name = build.name.clone();
+    let files: Vec<String> = build.received().map(|(_, file)| file.path.clone()).collect();
+    session.record(&Event::BuildForgotten { build: name.clone(), at: now() })?;
+    for path in files.iter().filter_map(|path| path.parse::<PackagePath>().ok()) {
+        session.staging.remove(&path)?;
+    }
+    Ok(vec![format!("build {name} is forgotten, with {} received packages; what is live stays as it is", files.len())])
+}
+
+fn drain(session: &mut Session, drones: &[HostName], drain: bool) -> Result<Vec<String>, ControlError> {
+    let mut lines = Vec::new();
+    for drone in drones {
+        let Some(known) = session.state().drones.get(drone) else {
+            return Err(ControlError::Refused(format!("{drone} is no drone of the inventory")));
+        };
+        if known.draining != drain {
+            session.record(&Event::DrainAsked { drone: drone.clone(), drain, at: now() })?;
+        }
+        let running = session.state().jobs_on(drone).count();
+        lines.push(match (drain, running) {
+            (true, 0) => format!("{drone} gets no new work and has none"),
+            (true, running) => format!("{drone} gets no new work; {running} of its jobs go on to their end"),
+            (false, _) => format!("{drone} may work again"),
+        });
+    }
+    Ok(lines)
+}

@@ -1,0 +1,152 @@
+//! Why a package is where it is: a definite answer, down to what each drone has against it, and what can be done.
+
+use super::build::{Build, Phase};
+use super::event::Trouble;
+use super::names::{HostName, Timestamp};
+use super::plan::PackageIndex;
+use super::state::{Condition, Drone, Job, State};
+use super::status::Moment;
+
+/// So many of a kind are named; the rest is counted.
+const NAMED: usize = 10;
+
+/// The answer, a line each, the most important one first; the last one says what the operator can do.
+pub fn explain(state: &State, build: &Build, package: PackageIndex, now: Timestamp) -> Vec<String> {
+    let label = build.label(package);
+    let mut lines = match &build.packages[package.index()].phase {
+        Phase::Received(file) => received(build, label, &file.path),
+        Phase::Delegated(name) => match state.jobs.get(name) {
+            Some(job) => delegated(state, label, job, now),
+            None => vec![format!("{label} is delegated to job {name}")],
+        },
+        Phase::Failed => vec![format!("{label} failed and is not tried again by itself")],
+        Phase::Needed if build.is_blocked(package) => blocked(build, package),
+        Phase::Needed => needed(state, build, package, now),
+    };
+    let attempts = &build.packages[package.index()].attempts;
+    let at = if lines.len() > 1 { lines.len() - 1 } else { lines.len() };
+    let told = attempts.iter().map(|attempt| {
+        let log = attempt.log.as_ref().map_or_else(String::new, |log| format!(" ({log})"));
+        format!("  tried on {} until {}: {}{log}", attempt.drone, Moment(attempt.at), attempt.failure)
+    });
+    lines.splice(at..at, told);
+    if matches!(build.packages[package.index()].phase, Phase::Failed) {
+        lines.push(format!("mend the cause, then `swarm unblock {label}` tries it again"));
+    }
+    lines
+}
+
+fn received(build: &Build, label: &str, path: &str) -> Vec<String> {
+    match &build.released {
+        Some(release) => vec![format!("{label} is received, as {path}; it went live with release {release}")],
+        None if build.is_complete() => {
+            vec![format!("{label} is received, as {path}"), "`swarm finalize` makes it live".to_owned()]
+        }
+        None => vec![
+            format!("{label} is received, as {path}"),
+            "it goes live with its whole build; `swarm status` says what that still waits for".to_owned(),
+        ],
+    }
+}
+
+fn delegated(state: &State, label: &str, job: &Job, now: Timestamp) -> Vec<String> {
+    let lasted = now.seconds_since(job.since);
+    let mut lines = vec![format!("{label} is delegated to {} since {} ({lasted} s)", job.drone, Moment(job.since))];
+    if let Some(Condition::Away { reason, since, .. }) = state.drones.get(&job.drone).map(|drone| &drone.condition) {
+        let until = since.0.saturating_add(i64::try_from(state.patience(job, *since)).unwrap_or(i64::MAX));
+        lines.push(format!("  {} is away since {}: {reason}", job.drone, Moment(*since)));
+        lines.push(format!("another drone gets it where that one is not back by {}", Moment(Timestamp(until))));
+    } else {
+        lines.push(format!("nothing is to be done; `swarm logs -f {label}` shows how it goes"));
+    }
+    lines
+}
+
+fn blocked(build: &Build, package: PackageIndex) -> Vec<String> {
+    let by: Vec<&str> = build.blocked_by(package).into_iter().map(|by| build.label(by)).collect();
+    vec![
+        format!("{} is blocked: it needs {}, which failed", build.label(package), by.join(", ")),
+        format!("`swarm explain {}` says why, `swarm unblock` tries it again", by.first().copied().unwrap_or("PKG")),
+    ]
+}
+
+fn needed(state: &State, build: &Build, package: PackageIndex, now: Timestamp) -> Vec<String> {
+    let label = build.label(package);
+    let missing: Vec<PackageIndex> =
+        build.needs[package.index()].iter().copied().filter(|need| build.received_path(*need).is_none()).collect();
+    if !missing.is_empty() {
+        return waiting(state, build, label, &missing);
+    }
+    let mut lines = vec![format!("{label} has all that it needs and waits for a drone")];
+    let mut able = false;
+    for (name, drone) in &state.drones {
+        let against = objection(state, build, package, name, drone, now);
+        able |= against.is_none();
+        lines.push(format!("  {name}: {}", against.unwrap_or_else(|| "could take it now".to_owned())));
+    }
+    lines.push(match (state.drones.is_empty(), able) {
+        (true, _) => "no drone is in the inventory: add one".to_owned(),
+        (false, true) => "`swarm push` gives it away, where none is at work".to_owned(),
+        (false, false) => {
+            "it is given away by itself once a drone can take it; `swarm hosts check` looks at them".to_owned()
+        }
+    });
+    lines
+}
+
+fn waiting(state: &State, build: &Build, label: &str, missing: &[PackageIndex]) -> Vec<String> {
+    let mut lines = vec![format!("{label} waits for {} of what it needs", missing.len())];
+    lines.extend(missing.iter().take(NAMED).map(|need| {
+        let stands = match &build.packages[need.index()].phase {
+            Phase::Delegated(job) => {
+                let drone = state.jobs.get(job).map_or_else(String::new, |job| format!(" to {}", job.drone));
+                format!("delegated{drone}")
+            }
+            Phase::Needed | Phase::Failed | Phase::Received(_) => "needed".to_owned(),
+        };
+        format!("  {} is {stands}", build.label(*need))
+    }));
+    if missing.len() > NAMED {
+        lines.push(format!("  and {} more", missing.len() - NAMED));
+    }
+    let first = missing.first().map_or("", |need| build.label(*need));
+    lines.push(format!("nothing is to be done for it; `swarm explain {first}` says what that waits for"));
+    lines
+}
+
+/// What keeps this drone from taking the package now.
+fn objection(
+    state: &State,
+    build: &Build,
+    package: PackageIndex,
+    name: &HostName,
+    drone: &Drone,
+    now: Timestamp,
+) -> Option<String> {
+    match &drone.condition {
+        Condition::Unknown => return Some("has not been reached yet".to_owned()),
+        Condition::Away { trouble, reason, .. } => {
+            let word = match trouble {
+                Trouble::Unreachable => "cannot be reached",
+                Trouble::Refused => "is refused",
+                Trouble::Differs => "would build something otherwise than planned",
+                Trouble::Unwell => "is not well",
+                Trouble::LeftOut => "is left out",
+            };
+            return Some(format!("{word}: {reason}"));
+        }
+        Condition::Ready { .. } => {}
+    }
+    if drone.draining {
+        return Some("is drained: `swarm undrain` lets it work".to_owned());
+    }
+    if let Some(until) = drone.rest_until.filter(|until| *until > now) {
+        return Some(format!("is grounded until {} after {} failures of its own", Moment(until), drone.failures));
+    }
+    let busy = state.jobs_on(name).count();
+    if busy >= drone.spec.jobs as usize {
+        return Some(format!("has no room: {busy} of {} jobs", drone.spec.jobs));
+    }
+    let tried = build.packages[package.index()].attempts.iter().any(|attempt| attempt.drone == *name);
+    tried.then(|| "has failed at it; another drone is tried first where one is left".to_owned())
+}
