@@ -8,6 +8,7 @@ pub mod cli;
 pub mod controller;
 pub mod core;
 pub mod drone;
+pub mod failpoint;
 pub mod inventory;
 pub mod portage;
 pub mod release;

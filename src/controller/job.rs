@@ -31,6 +31,7 @@ use crate::drone::job::{self, JobDirectory, Need, Progress, Started, Task};
 use crate::drone::tend::Visitor;
 use crate::drone::verdict;
 use crate::drone::watch::Watch;
+use crate::failpoint::Failpoint;
 use crate::portage::index::Stanza;
 use crate::portage::probe::{Offer, Resolution};
 use crate::release::accept::{self, Rejection};
@@ -51,7 +52,7 @@ pub struct Work {
     pub directory: JobDirectory,
     /// What to build.
     pub task: Task,
-    /// The packages that it may bring, its own first, with what each has to be and its build id.
+    /// The packages that it may still bring, its own first, with what each has to be and its build id.
     pub wanted: Vec<(PackageIndex, Identity, BuildId)>,
     /// All planned packages, by name: what a drone may not build by itself.
     pub planned: Arc<BTreeMap<Cpv, PackageIndex>>,
@@ -67,6 +68,8 @@ pub struct Work {
     pub keyring: Option<PathBuf>,
     /// Under which epoch it is started.
     pub visitor: watch::Receiver<Visitor>,
+    /// Whether its own package is in staging already, so that at most packages of its cycle are still to come.
+    pub delivered: bool,
     /// Whether its drone was away for so long that the package may have been given to another.
     pub given_up: bool,
     /// Makes the drone's keeper look.
@@ -125,6 +128,8 @@ impl Work {
         let host = self.host.as_ref();
         let claim = self.persist(|| job::claim(host, &self.directory, &self.needs)).await?;
         let worked = match claim.progress {
+            // All that it could bring has come, and its directory is gone.
+            Progress::New | Progress::Lost if self.delivered => Ok(()),
             // Nothing of it is left there, and it is not to begin again.
             Progress::New if self.given_up => Err(failure(FailureClass::Lost, VANISHED)),
             Progress::New => {
@@ -163,8 +168,12 @@ impl Work {
         let mut visitor = self.visitor.clone();
         loop {
             let current = visitor.borrow_and_update().clone();
+            Failpoint::BeforeStart.pass();
             match self.persist(|| job::start(host, directory, &current)).await? {
-                Started::Running => return Ok(()),
+                Started::Running => {
+                    Failpoint::AfterStart.pass();
+                    return Ok(());
+                }
                 // Our own claim has risen meanwhile.
                 Started::Outranked(by) if by.controller.as_ref() == Some(&current.controller) => {
                     if visitor.changed().await.is_err() {
@@ -265,7 +274,7 @@ impl Work {
                 .find(|stanza| *stanza.cpv() == identity.cpv && stanza.build_id() == Some(*build_id));
             if let Some(stanza) = stanza {
                 self.take(*package, identity, *build_id, stanza).await?;
-            } else if *package == self.wanted[0].0 {
+            } else if *identity == self.task.manifest.identity {
                 return Err(self.missing(identity, &index.rejected));
             }
         }
@@ -337,7 +346,10 @@ impl Work {
         if let Err(error) = self.staging.discard(&self.directory.job) {
             let _gone = self.reports.send(Report::Note(error.to_string())).await;
         }
-        if let Err(error) = job::remove(self.host.as_ref(), &self.directory).await {
+        Failpoint::BeforeRemove.pass();
+        let removed = job::remove(self.host.as_ref(), &self.directory).await;
+        Failpoint::AfterRemove.pass();
+        if let Err(error) = removed {
             let note = format!("job {} stays on its drone: {error}", self.directory.job);
             let _gone = self.reports.send(Report::Note(note)).await;
         }

@@ -346,6 +346,7 @@ impl Run<'_> {
             logs: self.session.logs(),
             keyring: self.session.inventory.swarm.verify_keyring.clone(),
             visitor: self.visitor.subscribe(),
+            delivered: build.received_path(job.package).is_some(),
             given_up: job.standing == Standing::GivenUp,
             doubt: self.reins.get(&job.drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default(),
             reports: self.reports.clone(),

@@ -37,12 +37,13 @@ pub fn task(session: &Session, build: &Build, name: &JobName, job: &Job) -> Task
     Task { manifest, mates, width, limits }
 }
 
-/// The packages that it may bring, its own first, with what each has to be and its build id.
+/// The packages that it may still bring, its own first, with what each has to be and its build id.
 pub fn wanted(build: &Build, job: &Job) -> Vec<(PackageIndex, crate::core::package::Identity, BuildId)> {
     let entry = |package: PackageIndex, build_id: BuildId| (package, build.identity(package).clone(), build_id);
     let own = job.build_ids.iter().filter(|(package, _)| **package == job.package);
     let mates = job.build_ids.iter().filter(|(package, _)| **package != job.package);
-    own.chain(mates).map(|(package, build_id)| entry(*package, *build_id)).collect()
+    let missing = |(package, _): &(&PackageIndex, &BuildId)| build.received_path(**package).is_none();
+    own.chain(mates).filter(missing).map(|(package, build_id)| entry(*package, *build_id)).collect()
 }
 
 /// What its package needs, from staging, in the order in which it is merged.

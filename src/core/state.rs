@@ -414,13 +414,12 @@ impl State {
         let job = self.jobs.get(name).cloned();
         let job = job.ok_or_else(|| inconsistent(format!("that job {name}, which nobody started, delivered")))?;
         let build = self.build_mut(&job.build)?;
-        let rival = match build.packages.get(package.index()).map(|package| &package.phase) {
+        match build.packages.get(package.index()).map(|package| &package.phase) {
             None => return Err(inconsistent(format!("that job {name} delivered a package outside its plan"))),
             // The first is taken; a second one does no harm.
             Some(Phase::Received(_)) => return Ok(()),
-            Some(Phase::Delegated(other)) if other != name => Some(other.clone()),
-            Some(Phase::Needed | Phase::Delegated(_) | Phase::Failed) => None,
-        };
+            Some(Phase::Needed | Phase::Delegated(_) | Phase::Failed) => {}
+        }
         build.set_phase(package, Phase::Received(file.clone()));
         build.mark_blocked();
         let took = at.seconds_since(job.since);
@@ -432,8 +431,9 @@ impl State {
                 known.pop_front();
             }
         }
-        if let Some(rival) = rival.and_then(|rival| self.jobs.get_mut(&rival)).filter(|rival| rival.package == package)
-        {
+        // Whoever else builds it does so for nobody.
+        let rivals = self.jobs.iter_mut().filter(|(other, _)| *other != name).map(|(_, rival)| rival);
+        for rival in rivals.filter(|rival| rival.build == job.build && rival.package == package) {
             rival.standing = Standing::Unwanted;
         }
         Ok(())

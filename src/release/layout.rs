@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use super::directory::Directory;
 use super::error::ReleaseError;
 use crate::core::names::ReleaseName;
+use crate::failpoint::Failpoint;
 
 /// Before the id of a release that is being made.
 const NEW: &str = ".new-";
@@ -158,7 +159,9 @@ impl Layout {
     /// Points production to a directory of the releases, in one step: clients see what was there before or this.
     pub(super) fn point_to(&self, directory: &Path) -> Result<(), ReleaseError> {
         let next = self.make_next(directory)?;
+        Failpoint::BeforeSwap.pass();
         std::fs::rename(&next, self.production()).map_err(ReleaseError::doing("rename", &next))?;
+        Failpoint::AfterSwap.pass();
         self.sync_parent()
     }
 

@@ -16,6 +16,7 @@ use super::staging::Staging;
 use super::{adopt, guard, tree};
 use crate::core::names::{BuildId, Epoch, ReleaseName, Timestamp};
 use crate::core::package::Cpv;
+use crate::failpoint::Failpoint;
 use crate::portage::index::{Index, Limits, PackagePath};
 
 /// How much of an index is read in search of its TIMESTAMP: headers have about a kilobyte.
@@ -211,7 +212,9 @@ impl Releases {
         let root = self.layout.release(name);
         // A release of that name was never live: the name is later than the live one's.
         remove(&root)?;
+        Failpoint::BeforeRelease.pass();
         std::fs::rename(half_made, &root).map_err(ReleaseError::doing("rename", half_made))?;
+        Failpoint::AfterRelease.pass();
         sync_directory(&self.layout.releases())?;
         self.layout.point_to(&root)
     }

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use super::directory::{Directory, FILE_MODE};
 use crate::core::names::{BuildId, JobName};
 use crate::core::package::Cpv;
+use crate::failpoint::Failpoint;
 use crate::portage::index::PackagePath;
 
 /// Where downloads lie below the root; no category has that name.
@@ -171,7 +172,10 @@ impl Staging {
         let (to, final_name) = self.place(path)?;
         let final_name = final_name.as_str();
         let target = to.path.join(final_name);
-        match move_without_replacing(&from, name, &to, final_name) {
+        Failpoint::BeforeAdmit.pass();
+        let moved = move_without_replacing(&from, name, &to, final_name);
+        Failpoint::AfterAdmit.pass();
+        match moved {
             Ok(()) => {
                 to.sync().map_err(|source| StagingError::io("write", &to.path, source))?;
                 from.sync().map_err(|source| StagingError::io("write", &from.path, source))?;

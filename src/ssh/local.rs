@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use crate::core::names::HostName;
+use crate::failpoint::Failpoint;
 use crate::ssh::chance;
 use crate::ssh::destination::Destination;
 use crate::ssh::exec;
@@ -259,7 +260,10 @@ fn replace(path: &Path, content: &mut dyn Read, mode: u32) -> std::io::Result<()
         // The mode given at the opening was cut by our umask.
         rustix::fs::fchmod(file.file(), Mode::from_raw_mode(mode))?;
         file.sync_all()?;
-        fs_err::rename(&temporary, path)
+        Failpoint::BeforeRename.pass();
+        fs_err::rename(&temporary, path)?;
+        Failpoint::AfterRename.pass();
+        Ok(())
     })();
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);

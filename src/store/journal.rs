@@ -6,17 +6,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::core::event::{Event, SCHEMA};
 use crate::core::names::Timestamp;
 use crate::core::state::{Inconsistent, State};
+use crate::failpoint::Failpoint;
 
 /// The journal of a state directory.
 #[derive(Debug)]
 pub struct Journal {
     connection: Connection,
     path: PathBuf,
+    /// Events since the last snapshot, as far as this process wrote them.
+    behind: u32,
 }
 
 /// What can be wrong with a journal.
@@ -70,6 +73,11 @@ pub enum StoreError {
     },
 }
 
+/// So many events come between two snapshots: replaying them takes some hundredths of a second.
+const SNAPSHOT_EVERY: u32 = 5000;
+/// The version of the snapshots' form; another one is not read.
+const SNAPSHOT_SCHEMA: u32 = 1;
+
 impl Journal {
     /// Opens the journal of a state directory for writing; the caller holds the directory's lock.
     ///
@@ -91,6 +99,11 @@ impl Journal {
                      at       INTEGER NOT NULL,
                      schema   INTEGER NOT NULL,
                      body     TEXT NOT NULL
+                 );
+                 CREATE TABLE IF NOT EXISTS snapshots (
+                     sequence INTEGER PRIMARY KEY,
+                     schema   INTEGER NOT NULL,
+                     body     BLOB NOT NULL
                  );",
             )
             .map_err(|source| journal.fault("prepare", source))?;
@@ -122,7 +135,7 @@ impl Journal {
         let connection = Connection::open_with_flags(&path, flags).map_err(fault)?;
         // A reader and the writer meet for moments only.
         connection.busy_timeout(Duration::from_secs(10)).map_err(fault)?;
-        Ok(Self { connection, path })
+        Ok(Self { connection, path, behind: 0 })
     }
 
     /// Writes an event; when this returns it will survive.
@@ -135,12 +148,65 @@ impl Journal {
             path: self.path.clone(),
             source,
         })?;
+        Failpoint::BeforeJournal.pass();
         let epoch = i64::try_from(state.epoch.0).unwrap_or(i64::MAX);
         self.connection
             .prepare_cached("INSERT INTO events (epoch, at, schema, body) VALUES (?1, ?2, ?3, ?4)")
             .and_then(|mut statement| statement.execute(params![epoch, at.0, SCHEMA, body]))
             .map_err(|source| self.fault("write to", source))?;
+        Failpoint::AfterJournal.pass();
+        self.behind += 1;
+        if self.behind >= SNAPSHOT_EVERY {
+            self.snapshot(state)?;
+        }
         Ok(())
+    }
+
+    /// Writes down what all events up to the last one come to, so that the next replay need not read them.
+    fn snapshot(&mut self, state: &State) -> Result<(), StoreError> {
+        let unreadable = |source| StoreError::Unreadable { sequence: -1, path: self.path.clone(), source };
+        let body = serde_json::to_vec(state).map_err(unreadable)?;
+        let body = zstd::bulk::compress(&body, 1)
+            .map_err(|source| StoreError::Directory { path: self.path.clone(), source })?;
+        let sequence = self.connection.last_insert_rowid();
+        let write = || -> rusqlite::Result<()> {
+            let transaction = self.connection.unchecked_transaction()?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO snapshots (sequence, schema, body) VALUES (?1, ?2, ?3)",
+                params![sequence, SNAPSHOT_SCHEMA, body],
+            )?;
+            transaction.execute("DELETE FROM snapshots WHERE sequence < ?1", params![sequence])?;
+            transaction.commit()
+        };
+        write().map_err(|source| self.fault("write a snapshot to", source))?;
+        self.behind = 0;
+        Ok(())
+    }
+
+    /// The latest snapshot and the event that it reaches to. One of another version, or one that does not read, is
+    /// passed over: the events say it all.
+    fn latest_snapshot(&self) -> Result<Option<(i64, State)>, StoreError> {
+        let read = |source| self.fault("read", source);
+        let tables: i64 = self
+            .connection
+            .query_row("SELECT count(*) FROM sqlite_master WHERE name = 'snapshots'", [], |row| row.get(0))
+            .map_err(read)?;
+        if tables == 0 {
+            return Ok(None);
+        }
+        let found: Option<(i64, Vec<u8>)> = self
+            .connection
+            .query_row(
+                "SELECT sequence, body FROM snapshots WHERE schema = ?1 ORDER BY sequence DESC LIMIT 1",
+                params![SNAPSHOT_SCHEMA],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+            .map_err(read)?;
+        Ok(found.and_then(|(sequence, body)| {
+            let body = zstd::stream::decode_all(body.as_slice()).ok()?;
+            Some((sequence, serde_json::from_slice(&body).ok()?))
+        }))
     }
 
     /// The state that the journal says.
@@ -148,12 +214,12 @@ impl Journal {
     /// # Errors
     /// When an event cannot be read or does not fit those before it.
     pub fn replay(&self) -> Result<State, StoreError> {
-        let mut state = State::default();
+        let (from, mut state) = self.latest_snapshot()?.unwrap_or_default();
         let mut statement = self
             .connection
-            .prepare("SELECT sequence, schema, body FROM events ORDER BY sequence")
+            .prepare("SELECT sequence, schema, body FROM events WHERE sequence > ?1 ORDER BY sequence")
             .map_err(|source| self.fault("read", source))?;
-        let mut rows = statement.query([]).map_err(|source| self.fault("read", source))?;
+        let mut rows = statement.query([from]).map_err(|source| self.fault("read", source))?;
         while let Some(row) = rows.next().map_err(|source| self.fault("read", source))? {
             let read = |source| self.fault("read", source);
             let sequence: i64 = row.get(0).map_err(read)?;

@@ -11,6 +11,7 @@ use russh_sftp::protocol::{FileAttributes, OpenFlags, Packet, StatusCode};
 use tokio::sync::mpsc;
 
 use super::{IN_FLIGHT, POSIX_RENAME, SMALL_PIECE, Sftp, directory};
+use crate::failpoint::Failpoint;
 use crate::ssh::chance;
 use crate::ssh::error::printable;
 use crate::ssh::host::{HostError, HostErrorKind};
@@ -43,7 +44,12 @@ impl Sftp {
     async fn store(&self, path: &str, pieces: Pieces<'_>, mode: u32) -> Result<(), HostError> {
         let temporary = temporary_name(path);
         let stored = match self.store_as(&temporary, path, pieces, mode).await {
-            Ok(()) => self.rename(&temporary, path).await,
+            Ok(()) => {
+                Failpoint::BeforeRename.pass();
+                let renamed = self.rename(&temporary, path).await;
+                Failpoint::AfterRename.pass();
+                renamed
+            }
             Err(error) => Err(error),
         };
         if stored.is_err() && self.usable() {
