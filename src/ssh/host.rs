@@ -101,6 +101,13 @@ pub struct HostError {
     pub message: String,
 }
 
+impl HostError {
+    /// Trouble of this kind with this host.
+    pub fn new(host: &HostName, kind: HostErrorKind, message: impl Into<String>) -> Self {
+        Self { host: host.clone(), kind, message: message.into() }
+    }
+}
+
 impl fmt::Display for HostError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.host, self.message)

@@ -12,9 +12,9 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::core::names::HostName;
+use crate::core::text::printable;
 use crate::ssh::destination::Destination;
 use crate::ssh::dial::{Dialer, Lane, Tcp};
-use crate::ssh::error::printable;
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::Jump;
 use crate::ssh::pool::{Opener, Place, Pool};

@@ -18,8 +18,8 @@ use russh_sftp::protocol::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::core::names::HostName;
+use crate::core::text::printable;
 use crate::ssh::destination::Destination;
-use crate::ssh::error::printable;
 use crate::ssh::host::{HostError, HostErrorKind};
 use crate::ssh::pool::Place;
 

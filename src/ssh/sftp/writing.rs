@@ -11,8 +11,8 @@ use russh_sftp::protocol::{FileAttributes, OpenFlags, Packet, StatusCode};
 use tokio::sync::mpsc;
 
 use super::{IN_FLIGHT, POSIX_RENAME, SMALL_PIECE, Sftp, directory};
+use crate::core::text::printable;
 use crate::ssh::chance;
-use crate::ssh::error::printable;
 use crate::ssh::host::{HostError, HostErrorKind};
 
 /// Pieces read from the local disk ahead of the line.
