@@ -36,9 +36,11 @@ async fn check(host: &dyn Host, plan: &Plan) -> Result<(), (Trouble, String)> {
     host.connect().await.map_err(|error| {
         let trouble = match error.kind {
             HostErrorKind::Refused | HostErrorKind::Authentication => Trouble::Refused,
-            HostErrorKind::Unreachable | HostErrorKind::Lost | HostErrorKind::Failed | HostErrorKind::Local => {
-                Trouble::Unreachable
-            }
+            HostErrorKind::Unreachable
+            | HostErrorKind::Lost
+            | HostErrorKind::Failed
+            | HostErrorKind::NoSpace
+            | HostErrorKind::Local => Trouble::Unreachable,
         };
         (trouble, error.message)
     })?;

@@ -84,8 +84,10 @@ pub enum HostErrorKind {
     Authentication,
     /// The connection was there and is gone, or stalls.
     Lost,
-    /// The host answered that it cannot do it (a missing file, no space, no SFTP).
+    /// The host answered that it cannot do it (a missing file, no SFTP).
     Failed,
+    /// The host has no space left where something was to be written.
+    NoSpace,
     /// Something on this side failed (a local file).
     Local,
 }

@@ -104,6 +104,6 @@ fn state_of(kind: HostErrorKind) -> &'static str {
         HostErrorKind::Refused => "refused",
         HostErrorKind::Authentication => "no login",
         HostErrorKind::Lost => "lost",
-        HostErrorKind::Failed | HostErrorKind::Local => "unwell",
+        HostErrorKind::Failed | HostErrorKind::NoSpace | HostErrorKind::Local => "unwell",
     }
 }
