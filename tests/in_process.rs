@@ -252,13 +252,53 @@ async fn a_full_disk_there_is_named_with_the_path_and_the_cure() {
         host.upload(&local, "/cache/package", 0o644).await.unwrap_err(),
         host.write("/cache/package", &content(400_000), 0o644).await.unwrap_err(),
     ] {
-        assert_eq!(error.kind, HostErrorKind::Failed);
+        assert_eq!(error.kind, HostErrorKind::NoSpace);
         assert_eq!(error.message, "cannot write /cache/package: no space left there; free some in /cache");
     }
     assert_eq!(fs::read_dir(fake.root().join("cache")).unwrap().count(), 0, "the half-written file is taken away");
     fake.heal();
     host.upload(&local, "/cache/package", 0o644).await.unwrap();
     assert!(fs::read(fake.root().join("cache/package")).unwrap() == content(2_000_000));
+}
+
+/// Waits for a half-written file in a directory.
+async fn part_in(directory: &std::path::Path) {
+    let is_there = || {
+        let entries = fs::read_dir(directory).unwrap();
+        entries.flatten().any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0))
+    };
+    while !is_there() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_broken_upload_left_is_taken_away_by_the_next_one() {
+    let fake = FakeHost::new("tarn");
+    let directory = tempfile::tempdir().unwrap();
+    let local = directory.path().join("package");
+    fs::write(&local, content(40_000_000)).unwrap();
+    let cache = fake.root().join("cache");
+    fs::create_dir(&cache).unwrap();
+    let host = fake.host();
+    let cut = async {
+        part_in(&cache).await;
+        fake.cut();
+    };
+    let (uploaded, ()) = tokio::join!(host.upload(&local, "/cache/package", 0o644), cut);
+    assert_eq!(uploaded.unwrap_err().kind, HostErrorKind::Lost);
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 1);
+    // A small file goes another way and takes it away as well.
+    host.write("/small", b"small", 0o644).await.unwrap();
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 0);
+    // One that is given up without a word is no different.
+    tokio::select! {
+        result = host.upload(&local, "/cache/package", 0o644) => panic!("{result:?}"),
+        () = part_in(&cache) => {}
+    }
+    host.upload(&local, "/cache/package", 0o644).await.unwrap();
+    assert!(fs::read(cache.join("package")).unwrap() == content(40_000_000));
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 1);
 }
 
 #[tokio::test]

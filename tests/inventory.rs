@@ -230,7 +230,11 @@ fn a_host_without_sftp_is_told_so() {
         "ForceCommand case $SSH_ORIGINAL_COMMAND in *sftp*) exit 1;; *) exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\";; esac"
             .to_owned()
     });
-    fleet(&sshd).swarm(&["hosts", "check", "tarn"]).with(4, &["files cannot be carried there", "Subsystem sftp"], &[]);
+    fleet(&sshd).swarm(&["hosts", "check", "tarn"]).with(
+        4,
+        &["files cannot be carried there: cannot start SFTP: ", "Subsystem sftp"],
+        &[],
+    );
 }
 
 #[test]

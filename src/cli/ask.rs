@@ -12,6 +12,7 @@ use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::verb::Verb;
 use crate::controller::{Session, socket, verb};
 use crate::core::names::HostName;
+use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::ui;
 
@@ -94,6 +95,6 @@ async fn end_jobs(session: &mut Session, drones: Vec<HostName>) -> anyhow::Resul
 
 fn print(lines: &[String]) {
     for line in lines {
-        println!("{}", ui::table::escaped(line));
+        println!("{}", escaped(line));
     }
 }

@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 
 use super::exit::Exit;
 use crate::core::names::HostName;
+use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::ssh::{self, Chunk, Destination, HostError, Script};
-use crate::ui::table::{escaped, write_out};
+use crate::ui::table::write_out;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Arguments arrive as they are; for a pipe or a variable: -- sh -c 'COMMAND | COMMAND'. \

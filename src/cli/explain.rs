@@ -6,9 +6,9 @@ use clap::Args;
 use super::exit::Exit;
 use crate::controller::now;
 use crate::core::explain::explain;
+use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::store::Journal;
-use crate::ui;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -22,7 +22,7 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
     let build = state.latest_build().context("nothing has been asked for yet: `swarm push ATOM` begins")?;
     let package = build.find(&arguments.package)?;
     for line in explain(&state, build, package, now()) {
-        println!("{}", ui::table::escaped(&line));
+        println!("{}", escaped(&line));
     }
     Ok(Exit::Done)
 }

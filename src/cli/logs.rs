@@ -11,9 +11,9 @@ use crate::controller::kept_log::KeptLog;
 use crate::core::build::{Build, Phase};
 use crate::core::plan::PackageIndex;
 use crate::core::state::State;
+use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::store::Journal;
-use crate::ui;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -72,7 +72,7 @@ fn print(path: &std::path::Path, from: u64) -> anyhow::Result<u64> {
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let text = ui::table::escaped(&String::from_utf8_lossy(&bytes));
+    let text = escaped(&String::from_utf8_lossy(&bytes));
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(from + bytes.len() as u64)
 }

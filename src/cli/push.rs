@@ -16,6 +16,7 @@ use crate::controller::{Session, finalize, install, now, planning};
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
 use crate::core::names::BuildName;
+use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::ui;
 
@@ -87,7 +88,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
             session.note(&line);
         }
         if arguments.install {
-            eprint!("{}", ui::table::escaped(&install::install(&session, &released.contents).await?));
+            eprint!("{}", escaped(&install::install(&session, &released.contents).await?));
         }
     }
     Ok(end.into())

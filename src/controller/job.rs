@@ -100,9 +100,9 @@ fn settled(error: HostError) -> Stop {
     match error.kind {
         HostErrorKind::Local => Stop::Local(ControlError::Refused(error.to_string())),
         HostErrorKind::Lost | HostErrorKind::Unreachable => failure(FailureClass::Lost, error.message),
+        HostErrorKind::NoSpace => failure(FailureClass::Resource, error.message),
         HostErrorKind::Refused | HostErrorKind::Authentication | HostErrorKind::Failed => {
-            let full = error.message.contains("No space left") || error.message.contains("no space");
-            failure(if full { FailureClass::Resource } else { FailureClass::Transfer }, error.message)
+            failure(FailureClass::Transfer, error.message)
         }
     }
 }

@@ -132,7 +132,7 @@ fn away(error: &HostError) -> Sighting {
     let trouble = match error.kind {
         HostErrorKind::Refused | HostErrorKind::Authentication => Trouble::Refused,
         HostErrorKind::Unreachable | HostErrorKind::Lost | HostErrorKind::Local => Trouble::Unreachable,
-        HostErrorKind::Failed => Trouble::Unwell,
+        HostErrorKind::Failed | HostErrorKind::NoSpace => Trouble::Unwell,
     };
     Sighting::Away { trouble, reason: error.message.clone() }
 }

@@ -21,7 +21,7 @@ pub fn may_pass(kind: HostErrorKind) -> bool {
         HostErrorKind::Lost | HostErrorKind::Unreachable | HostErrorKind::Refused | HostErrorKind::Authentication => {
             true
         }
-        HostErrorKind::Failed | HostErrorKind::Local => false,
+        HostErrorKind::Failed | HostErrorKind::NoSpace | HostErrorKind::Local => false,
     }
 }
 

@@ -32,7 +32,10 @@ fn marked(stdout: &[u8]) -> Vec<Vec<String>> {
 
 fn failed(host: &dyn Host, doing: &str, said: &[u8]) -> HostError {
     let said: String = String::from_utf8_lossy(said).chars().take(2000).collect();
-    HostError { host: host.name().clone(), kind: HostErrorKind::Failed, message: format!("{doing}: {}", said.trim()) }
+    // A shell's programs tell a full disk in these words alone; our scripts set LC_ALL.
+    let full = said.contains("No space left on device") || said.contains("Disk quota exceeded");
+    let kind = if full { HostErrorKind::NoSpace } else { HostErrorKind::Failed };
+    HostError::new(host.name(), kind, format!("{doing}: {}", said.trim()))
 }
 
 /// Runs a script that must end well, and gives its marked lines.

@@ -10,7 +10,7 @@
 //! [nomerge …] [uninstall …] [blocks b …] [blocks B …]             nothing to merge; B is not solved
 //! ```
 //!
-//! The marks in the bracket stand in fixed columns ([`MARKS`]). Every other line is passed over, and so is whatever a
+//! The marks in the bracket stand in fixed columns (`MARKS`). Every other line is passed over, and so is whatever a
 //! terminal or a log put before such a line. A line that has the beginning of a merge and not the rest is an error:
 //! leaving it out would leave out a package. Cost: linear in the text.
 

@@ -1,8 +1,8 @@
 //! The probe: a small Python program that is sent to a host and asks the Portage there, in Portage's own words.
 //!
 //! Text from `emerge --pretend` has no dependency edges; the resolver has. [`script`] makes the shell script that runs
-//! a [`Request`] there, [`read`] reads its output. Arguments that decide the answer are given in full
-//! ([`plan_arguments`]), so that the operator's `EMERGE_DEFAULT_OPTS` cannot change it.
+//! a [`Request`] there, [`read_resolution`] and [`read_identities`] read its output. Arguments that decide the answer
+//! are given in full ([`plan_arguments`]), so that the operator's `EMERGE_DEFAULT_OPTS` cannot change it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! From a package that came back to a release that clients see: staging, composition, the atomic swap.
 //!
 //! A received package lies in [`staging`] under the path that it will have at the binhost. A release is composed of
-//! what is live and of what is staged ([`compose`]), made as a tree of hard links beside the others, and becomes live
+//! what is live and of what is staged ([`mod@compose`]), made as a tree of hard links beside the others, and becomes live
 //! by one rename of a symlink ([`releases`]). Nothing that a client reads is ever changed in place.
 
 pub mod accept;

@@ -84,8 +84,10 @@ pub enum HostErrorKind {
     Authentication,
     /// The connection was there and is gone, or stalls.
     Lost,
-    /// The host answered that it cannot do it (a missing file, no space, no SFTP).
+    /// The host answered that it cannot do it (a missing file, no SFTP).
     Failed,
+    /// The host has no space left where something was to be written.
+    NoSpace,
     /// Something on this side failed (a local file).
     Local,
 }
@@ -99,6 +101,13 @@ pub struct HostError {
     pub kind: HostErrorKind,
     /// What was being done, what went wrong, and what the operator can do; one or more lines.
     pub message: String,
+}
+
+impl HostError {
+    /// Trouble of this kind with this host.
+    pub fn new(host: &HostName, kind: HostErrorKind, message: impl Into<String>) -> Self {
+        Self { host: host.clone(), kind, message: message.into() }
+    }
 }
 
 impl fmt::Display for HostError {

@@ -10,10 +10,10 @@ use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
 use russh::{Preferred, cipher};
 use tokio::time::{sleep, timeout};
 
+use crate::core::text::printable;
 use crate::ssh::chance;
 use crate::ssh::destination::Destination;
 use crate::ssh::dial::{Dialer, Lane, Stream, first_success};
-use crate::ssh::error::printable;
 use crate::ssh::host::{HostError, HostErrorKind};
 use crate::ssh::login;
 use crate::ssh::trust::{Guard, GuardError, Trust};

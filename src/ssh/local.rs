@@ -20,7 +20,7 @@ use crate::ssh::chance;
 use crate::ssh::destination::Destination;
 use crate::ssh::exec;
 use crate::ssh::host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script};
-use crate::ssh::sftp::{self, Sftp};
+use crate::ssh::sftp::{self, Leftovers, Sftp};
 use crate::ssh::shell;
 
 /// The word that stands for this machine among a host's addresses.
@@ -36,12 +36,13 @@ const PIECE: usize = 64 << 10;
 #[derive(Debug, Clone)]
 pub struct LocalHost {
     destination: Destination,
+    leftovers: Leftovers,
 }
 
 impl LocalHost {
     /// This machine under the destination's name.
     pub fn new(destination: &Destination) -> Self {
-        Self { destination: destination.clone() }
+        Self { destination: destination.clone(), leftovers: Leftovers::default() }
     }
 
     fn error(&self, kind: HostErrorKind, message: impl Into<String>) -> HostError {
@@ -54,7 +55,7 @@ impl LocalHost {
         work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, HostError> {
         match tokio::task::spawn_blocking(work).await {
-            Ok(result) => result.map_err(|error| self.error(HostErrorKind::Failed, words(&error))),
+            Ok(result) => result.map_err(|error| self.error(kind(&error), words(&error))),
             Err(error) => Err(self.error(HostErrorKind::Local, format!("file work was broken off: {error}"))),
         }
     }
@@ -72,7 +73,8 @@ impl LocalHost {
             .map_err(|error| self.error(HostErrorKind::Local, format!("cannot start {command}: {error}")))?;
         match (child.stdout.take(), child.stdin.take()) {
             (Some(stdout), Some(stdin)) => {
-                Sftp::over(&self.destination, tokio::io::join(stdout, stdin), Box::new(child)).await.map(Some)
+                let stream = tokio::io::join(stdout, stdin);
+                Sftp::over(&self.destination, stream, Box::new(child), self.leftovers.clone()).await.map(Some)
             }
             _ => Err(self.error(HostErrorKind::Local, format!("{command} has no input and output"))),
         }
@@ -269,6 +271,14 @@ fn replace(path: &Path, content: &mut dyn Read, mode: u32) -> std::io::Result<()
         let _ = std::fs::remove_file(&temporary);
     }
     written
+}
+
+/// What kind of trouble this machine has as a host.
+fn kind(error: &std::io::Error) -> HostErrorKind {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => HostErrorKind::NoSpace,
+        _ => HostErrorKind::Failed,
+    }
 }
 
 fn words(error: &std::io::Error) -> String {

@@ -19,8 +19,8 @@ use russh::keys::{
 };
 use tokio::net::UnixStream;
 
+use crate::core::text::printable;
 use crate::ssh::destination::Destination;
-use crate::ssh::error::printable;
 use crate::ssh::host::{HostError, HostErrorKind};
 use crate::ssh::known_hosts::fingerprint;
 use crate::ssh::trust::Guard;

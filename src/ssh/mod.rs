@@ -14,7 +14,6 @@ use russh::keys::PublicKey;
 mod chance;
 pub mod destination;
 pub mod dial;
-mod error;
 mod exec;
 pub mod host;
 mod jump;
@@ -29,7 +28,6 @@ mod shell;
 mod trust;
 
 pub use destination::{Become, Destination};
-pub use error::printable;
 pub use host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script, quoted};
 pub use local::{LOCAL, LocalHost};
 pub use remote::RemoteHost;

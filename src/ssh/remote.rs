@@ -12,13 +12,13 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::core::names::HostName;
+use crate::core::text::printable;
 use crate::ssh::destination::Destination;
 use crate::ssh::dial::{Dialer, Lane, Tcp};
-use crate::ssh::error::printable;
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::Jump;
 use crate::ssh::pool::{Opener, Place, Pool};
-use crate::ssh::sftp::{self, Sftp};
+use crate::ssh::sftp::{self, Leftovers, Sftp};
 use crate::ssh::{exec, shell};
 
 /// An open connection has this long to answer when it is asked whether it is still there.
@@ -39,6 +39,7 @@ pub struct RemoteHost {
     files: tokio::sync::Mutex<Option<Arc<Sftp>>>,
     /// What starts the SFTP server, where it must be started through sudo or doas.
     sftp_command: OnceCell<String>,
+    leftovers: Leftovers,
 }
 
 impl fmt::Debug for RemoteHost {
@@ -92,6 +93,7 @@ impl RemoteHost {
             bulk: Arc::new(Pool::new(opener, Lane::Bulk)),
             files: tokio::sync::Mutex::new(None),
             sftp_command: OnceCell::new(),
+            leftovers: Leftovers::default(),
         }
     }
 
@@ -185,7 +187,7 @@ impl RemoteHost {
             }
         };
         let (place, channel) = self.session(lane).await?;
-        Sftp::open(&self.destination, place, channel, command).await
+        Sftp::open(&self.destination, place, channel, command, self.leftovers.clone()).await
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn become_fault(become_root: Option<Become>, status: u32, stdout: &[u
     let shell_lacks_it = status == 127 && said.contains(program);
     let refused = status == 1 && stdout.is_empty() && said.starts_with(&format!("{program}: "));
     (shell_lacks_it || refused).then(|| {
-        let said = crate::ssh::error::printable(&said);
+        let said = crate::core::text::printable(&said);
         if shell_lacks_it { format!("{said}\n  install {program} there") } else { format!("{said}\n  {cure}") }
     })
 }

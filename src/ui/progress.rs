@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::table::escaped;
 use super::text::line;
 use crate::controller::Observer;
 use crate::core::build::Phase;
@@ -15,6 +14,7 @@ use crate::core::event::{Event, JobOutcome, Trouble};
 use crate::core::names::{HostName, Timestamp};
 use crate::core::state::State;
 use crate::core::status::Moment;
+use crate::core::text::escaped;
 
 /// The observer for this process's standard streams.
 pub fn observer(json: bool) -> Box<dyn Observer> {

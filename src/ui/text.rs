@@ -1,6 +1,7 @@
 //! Text that is safe on a terminal, and the plain tables made of it.
 
-use super::table::{Cell, Table, escaped};
+use super::table::{Cell, Table};
+use crate::core::text::escaped;
 
 /// A table of texts with these headings.
 pub fn table(headings: &[&'static str], rows: Vec<Vec<String>>) -> String {

@@ -2,10 +2,11 @@
 
 use super::{Asked, Named, ask, roles};
 use crate::cli::exit::Exit;
+use crate::core::text::escaped;
 use crate::drone::facts::{Duty, Finding, Severity, check};
 use crate::inventory::{Host, Inventory, Role};
 use crate::ssh::HostErrorKind;
-use crate::ui::table::{Cell, Table, Tone, escaped, write_out};
+use crate::ui::table::{Cell, Table, Tone, write_out};
 
 pub async fn run(named: &Named, inventory: &Inventory) -> anyhow::Result<Exit> {
     let hosts = named.select(inventory)?;
@@ -103,6 +104,6 @@ fn state_of(kind: HostErrorKind) -> &'static str {
         HostErrorKind::Refused => "refused",
         HostErrorKind::Authentication => "no login",
         HostErrorKind::Lost => "lost",
-        HostErrorKind::Failed | HostErrorKind::Local => "unwell",
+        HostErrorKind::Failed | HostErrorKind::NoSpace | HostErrorKind::Local => "unwell",
     }
 }

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::{Asked, Named, ask};
 use crate::cli::exit::Exit;
+use crate::core::text::escaped;
 use crate::drone::facts::Facts;
 use crate::inventory::Inventory;
-use crate::ui::table::{Cell, Table, escaped, write_out};
+use crate::ui::table::{Cell, Table, write_out};
 
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -11,10 +11,10 @@ use clap::Args;
 use futures::future::join_all;
 
 use crate::cli::exit::Exit;
+use crate::core::text::escaped;
 use crate::inventory::{Host, Inventory, Selection};
 use crate::ssh::known_hosts::{KnownHosts, Pin, Verdict, fingerprint, host_name, record};
 use crate::ssh::{self, Destination, LOCAL, OfferedKey};
-use crate::ui::table::escaped;
 
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -18,16 +18,18 @@ use russh_sftp::protocol::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::core::names::HostName;
+use crate::core::text::printable;
 use crate::ssh::destination::Destination;
-use crate::ssh::error::printable;
 use crate::ssh::host::{HostError, HostErrorKind};
 use crate::ssh::pool::Place;
 
+mod leftovers;
 mod reading;
 mod server;
 mod watch;
 mod writing;
 
+pub(crate) use leftovers::Leftovers;
 pub(crate) use server::privileged_command;
 use watch::{Activity, Keeper, Watched};
 
@@ -50,6 +52,7 @@ pub(crate) struct Sftp {
     activity: Arc<Activity>,
     stall_timeout: Duration,
     features: Features,
+    leftovers: Leftovers,
 }
 
 /// What the server can do beyond the protocol.
@@ -79,6 +82,7 @@ impl Sftp {
         place: Place,
         mut channel: Channel<Msg>,
         command: Option<String>,
+        leftovers: Leftovers,
     ) -> Result<Self, HostError> {
         let host = &destination.name;
         let asked = match command {
@@ -98,7 +102,7 @@ impl Sftp {
                 ),
                 watch::NotStarted::Closed => lost("the channel was closed".to_owned()),
             })?;
-        Self::over(destination, channel.into_stream(), Box::new(place)).await
+        Self::over(destination, channel.into_stream(), Box::new(place), leftovers).await
     }
 
     /// Agrees with the server at the other end of a stream on what it can do. The keeper lives as long as the session.
@@ -106,6 +110,7 @@ impl Sftp {
         destination: &Destination,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         keeper: Keeper,
+        leftovers: Leftovers,
     ) -> Result<Self, HostError> {
         let activity = Arc::new(Activity::new());
         let config = Config { request_timeout_secs: NO_LIMIT, ..Config::default() };
@@ -122,6 +127,7 @@ impl Sftp {
                 read_piece: SMALL_PIECE,
                 write_piece: SMALL_PIECE,
             },
+            leftovers,
         };
         sftp.agree().await?;
         Ok(sftp)
@@ -168,7 +174,7 @@ impl Sftp {
             answer = answer => Ok(answer),
             () = self.activity.stalled(self.stall_timeout) => {
                 self.activity.end();
-                let text = format!("cannot {doing} {path}: no byte came for {:?}", self.stall_timeout);
+                let text = format!("{}: no byte came for {:?}", cannot(doing, path), self.stall_timeout);
                 Err(HostError::new(&self.host, HostErrorKind::Lost, text))
             }
         }
@@ -183,7 +189,7 @@ impl Sftp {
                 (HostErrorKind::Lost, format!("the SFTP session was lost: {}", printable(&error.to_string())))
             }
         };
-        HostError::new(&self.host, kind, format!("cannot {doing} {path}: {text}"))
+        HostError::new(&self.host, kind, format!("{}: {text}", cannot(doing, path)))
     }
 
     /// What the file system of a path says of itself, where the server can tell.
@@ -193,6 +199,11 @@ impl Sftp {
         }
         self.moving("ask for the space at", path, self.raw.statvfs(path)).await.ok()?.ok()
     }
+}
+
+/// What could not be done, to a path or to none.
+fn cannot(doing: &str, path: &str) -> String {
+    format!("cannot {doing} {path}").trim_end().to_owned()
 }
 
 /// Renames over an existing file, which SFTP's own rename refuses to do.

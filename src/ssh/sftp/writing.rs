@@ -10,10 +10,11 @@ use russh_sftp::client::rawsession::SftpResult;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, Packet, StatusCode};
 use tokio::sync::mpsc;
 
+use super::leftovers::Unfinished;
 use super::{IN_FLIGHT, POSIX_RENAME, SMALL_PIECE, Sftp, directory};
+use crate::core::text::printable;
 use crate::failpoint::Failpoint;
 use crate::ssh::chance;
-use crate::ssh::error::printable;
 use crate::ssh::host::{HostError, HostErrorKind};
 
 /// Pieces read from the local disk ahead of the line.
@@ -42,20 +43,37 @@ impl Sftp {
     }
 
     async fn store(&self, path: &str, pieces: Pieces<'_>, mode: u32) -> Result<(), HostError> {
-        let temporary = temporary_name(path);
-        let stored = match self.store_as(&temporary, path, pieces, mode).await {
+        for leftover in self.leftovers.take() {
+            self.remove(leftover).await;
+        }
+        let temporary = self.leftovers.begin(&temporary_name(path));
+        let stored = match self.store_as(&temporary.path, path, pieces, mode).await {
             Ok(()) => {
                 Failpoint::BeforeRename.pass();
-                let renamed = self.rename(&temporary, path).await;
+                let renamed = self.rename(&temporary.path, path).await;
                 Failpoint::AfterRename.pass();
                 renamed
             }
             Err(error) => Err(error),
         };
-        if stored.is_err() && self.usable() {
-            let _ = self.moving("remove", &temporary, self.raw.remove(temporary.as_str())).await;
+        match stored {
+            Ok(()) => temporary.settled(),
+            Err(_) => self.remove(temporary).await,
         }
         stored
+    }
+
+    /// Removes a temporary file; without an answer it stays a leftover. A refusal says that it is not there, or that
+    /// we may do nothing about it.
+    async fn remove(&self, temporary: Unfinished) {
+        if !self.usable() {
+            return;
+        }
+        if let Ok(Ok(_) | Err(Error::Status(_))) =
+            self.moving("remove", &temporary.path, self.raw.remove(temporary.path.as_str())).await
+        {
+            temporary.settled();
+        }
     }
 
     /// Writes the pieces to a new file. Errors name the path that is meant in the end.
@@ -144,7 +162,7 @@ impl Sftp {
             };
         if full || said_so {
             let text = format!("cannot write {path}: no space left there; free some in {}", directory(path));
-            return HostError::new(&self.host, HostErrorKind::Failed, text);
+            return HostError::new(&self.host, HostErrorKind::NoSpace, text);
         }
         self.fault("write", path, error)
     }

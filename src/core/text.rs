@@ -1,0 +1,63 @@
+//! Text from elsewhere, made safe to show: what a host, a package or a log says must not command a terminal.
+
+/// More of a stranger's words than this many characters is too much for a message of ours.
+const WORDS_LIMIT: usize = 600;
+
+/// A text with every character escaped that could do something to a terminal; line ends stay.
+pub fn escaped(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut safe, character| {
+        match character {
+            '\n' => safe.push('\n'),
+            '\t' => safe.push(' '),
+            character if character.is_control() || acts_unseen(character) => safe.extend(character.escape_default()),
+            character => safe.push(character),
+        }
+        safe
+    })
+}
+
+/// Characters without a shape that change how others are shown or in which direction they are read (Unicode, UAX 9
+/// and the format characters of general punctuation).
+fn acts_unseen(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A stranger's words for a message of ours: escaped, ends trimmed, length bounded.
+pub fn printable(text: &str) -> String {
+    let mut characters = text.trim().chars();
+    let kept: String = characters.by_ref().take(WORDS_LIMIT).collect();
+    let cut = if characters.next().is_some() { "…" } else { "" };
+    escaped(&kept) + cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_host_says_reaches_the_terminal_as_a_command() {
+        for (text, shown) in [
+            ("plain text, ümläute", "plain text, ümläute"),
+            ("\u{1b}[2Jgone", "\\u{1b}[2Jgone"),
+            ("over\rwritten", "over\\rwritten"),
+            ("a\u{202e}b\u{200b}c", "a\\u{202e}b\\u{200b}c"),
+            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
+            ("two\nlines\tand a tab", "two\nlines and a tab"),
+        ] {
+            assert_eq!(escaped(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_bounded_and_trimmed() {
+        assert_eq!(printable(" \u{1b}[2Jno\tspace\n"), "\\u{1b}[2Jno space");
+        assert_eq!(printable(&"x".repeat(5000)).chars().count(), WORDS_LIMIT + 1);
+    }
+
+    #[test]
+    fn what_is_safe_already_stays_as_it_is() {
+        let once = escaped("\u{1b}[2J\u{202e}\\ ü");
+        assert_eq!(escaped(&once), once);
+    }
+}
