@@ -243,7 +243,8 @@ impl Work {
     async fn collect(&self) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let index = self.persist(|| job::packages(host, directory)).await?;
-        for (package, identity, build_id) in &self.wanted {
+        // The job's own package comes last: once it is there, its mates in a cycle could start elsewhere.
+        for (package, identity, build_id) in self.wanted.iter().rev() {
             let stanza = index
                 .stanzas
                 .iter()
