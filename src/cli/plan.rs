@@ -30,9 +30,9 @@ pub async fn run(arguments: Arguments, inventory: &Inventory) -> anyhow::Result<
 pub fn show(planned: &Planned, drones: usize, json: bool) -> anyhow::Result<()> {
     if json {
         println!("{}", serde_json::to_string(&planned.plan)?);
-        return Ok(());
+    } else {
+        print!("{}", ui::plan::table(&planned.plan));
     }
-    print!("{}", ui::plan::table(&planned.plan));
     for note in ui::plan::notes(planned) {
         eprintln!("{note}");
     }

@@ -18,6 +18,8 @@ use crate::core::event::{Event, Selection};
 use crate::core::names::BuildName;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
+use crate::portage::index::Stanza;
+use crate::release::Contents;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -36,6 +38,9 @@ pub struct Arguments {
     /// Put another selection in the place of the open build; what both want is kept
     #[arg(long)]
     replace: bool,
+    /// Build also what is released already, just as it is wanted
+    #[arg(long)]
+    rebuild: bool,
     /// Try the failed packages of the open build again
     #[arg(long)]
     retry_failed: bool,
@@ -62,14 +67,21 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     let _socket = Socket::open(session.directory(), asked, session.events())?;
     let mut outside = Outside { halts, asked: asks };
     let opened = tokio::select! {
-        opened = open(&mut session, selection, arguments.replace) => opened?,
+        opened = open(&mut session, selection, &arguments) => opened?,
         _ = outside.halts.recv() => {
             eprintln!("interrupted: nothing was started");
             return Ok(Exit::Interrupted);
         }
     };
-    if !opened {
-        return Ok(Exit::Done);
+    match opened {
+        Opened::Build => {}
+        Opened::Nothing => return Ok(Exit::Done),
+        Opened::Released(packages) => {
+            if arguments.install {
+                install(&session, packages).await?;
+            }
+            return Ok(Exit::Done);
+        }
     }
     if arguments.retry_failed {
         session.record(&Event::RetryAsked { packages: BTreeSet::new(), at: now() })?;
@@ -88,18 +100,36 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
             session.note(&line);
         }
         if arguments.install {
-            eprint!("{}", escaped(&install::install(&session, &released.contents).await?));
+            let Contents { index, added, .. } = released.contents;
+            let packages = index.stanzas.into_iter().filter(|stanza| added.contains(stanza.path())).collect();
+            install(&session, packages).await?;
         }
     }
     Ok(end.into())
 }
 
-/// Makes sure that the build that was asked for is open; false where there is nothing to build.
-async fn open(session: &mut Session, selection: Option<Selection>, replace: bool) -> anyhow::Result<bool> {
+async fn install(session: &Session, packages: Vec<Stanza>) -> anyhow::Result<()> {
+    eprint!("{}", escaped(&install::install(session, packages).await?));
+    Ok(())
+}
+
+/// What a selection came to.
+enum Opened {
+    /// A build that is to be worked off.
+    Build,
+    /// The driver has all of it.
+    Nothing,
+    /// All of it is in the live release.
+    Released(Vec<Stanza>),
+}
+
+/// Makes sure that the build that was asked for is open, where there is something to build.
+async fn open(session: &mut Session, selection: Option<Selection>, arguments: &Arguments) -> anyhow::Result<Opened> {
+    let replace = arguments.replace;
     let open = session.state().open_build().map(|build| (build.name.clone(), build.selection.clone()));
     let selection = match (open, selection) {
-        (Some(_), None) => return Ok(true),
-        (Some((_, same)), Some(selection)) if same.is_resumed_by(&selection) && !replace => return Ok(true),
+        (Some(_), None) => return Ok(Opened::Build),
+        (Some((_, same)), Some(selection)) if same.is_resumed_by(&selection) && !replace => return Ok(Opened::Build),
         (Some((name, other)), Some(selection)) if !replace => bail!(
             "build {name} of {other} is open, so {selection} was not begun: `swarm push` goes on with it, \
              `swarm finalize` releases it, `--replace` puts the new selection in its place"
@@ -107,7 +137,17 @@ async fn open(session: &mut Session, selection: Option<Selection>, replace: bool
         (_, selection) => selection.unwrap_or(Selection::World),
     };
     let planned = planning::plan(&session.inventory, &selection).await?;
-    begin(session, selection, planned)
+    if !arguments.rebuild
+        && !planned.plan.packages.is_empty()
+        && let Some(packages) = install::released(session, &planned.plan)?
+    {
+        let release = session.state().release.as_ref().map(ToString::to_string).unwrap_or_default();
+        let count = packages.len();
+        session.note(&format!("nothing is to be built: release {release} has the {count} packages just as wanted"));
+        session.note("`--install` installs them on the driver, `--rebuild` builds them anew");
+        return Ok(Opened::Released(packages));
+    }
+    Ok(if begin(session, selection, planned)? { Opened::Build } else { Opened::Nothing })
 }
 
 /// Opens a build of this plan.

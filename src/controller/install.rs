@@ -3,14 +3,23 @@
 //! Until orchestrators serve binhosts, the packages go to the driver as a job's needs go to a drone: by SFTP into a
 //! PKGDIR of their own with an index, removed afterwards.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::error::ControlError;
 use super::planning;
 use super::session::{Session, now};
-use crate::portage::index::Index;
-use crate::release::Contents;
-use crate::ssh::{HostError, Script};
+use crate::core::package::{Cpv, Identity};
+use crate::core::plan::Plan;
+use crate::portage::index::{Index, Stanza};
+use crate::ssh::{Host, HostError, HostErrorKind, Script};
 
-const SCRIPT: &str = r#"
+/// An empty PKGDIR with these directories.
+const PREPARE: &str = r#"
+rm -rf "$pkgdir" && mkdir -p "$pkgdir" && cd "$pkgdir" || exit 73
+printf '%s\n' "$parents" | while IFS= read -r parent; do mkdir -p "$parent" || exit 73; done
+"#;
+
+const INSTALL: &str = r#"
 cd / || exit 1
 export PKGDIR="$pkgdir" NOCOLOR=true EMERGE_DEFAULT_OPTS= PORTAGE_BINHOST=
 emerge --ignore-default-opts --ask=n --color=n --update --deep --newuse --usepkg --getbinpkg=n \
@@ -20,26 +29,38 @@ rm -rf "$pkgdir"
 exit "$status"
 "#;
 
-/// Carries the added packages to the driver and runs its world update there; gives emerge's output.
+/// The entries of the live release that are just what a plan wants, each for each; none where one of them is missing.
+///
+/// # Errors
+/// The live release cannot be read.
+pub fn released(session: &Session, plan: &Plan) -> Result<Option<Vec<Stanza>>, ControlError> {
+    let live = session.releases.base()?.index.stanzas;
+    let live: BTreeMap<String, Stanza> = live.into_iter().map(|stanza| (stanza.path().to_string(), stanza)).collect();
+    let builds = session.state().builds.values().filter(|build| build.released.is_some());
+    let mut known: BTreeMap<&Cpv, Vec<(&Identity, &Stanza)>> = BTreeMap::new();
+    for (identity, file) in builds.flat_map(|build| build.received().map(|(at, file)| (build.identity(at), file))) {
+        if let Some(stanza) = live.get(&file.path) {
+            known.entry(&identity.cpv).or_default().push((identity, stanza));
+        }
+    }
+    let find = |wanted: &Identity| {
+        let found = known.get(&wanted.cpv)?.iter().find(|(identity, _)| *identity == wanted);
+        found.map(|(_, stanza)| (*stanza).clone())
+    };
+    Ok(plan.packages.iter().map(|package| find(&package.identity)).collect())
+}
+
+/// Carries packages of the live release to the driver and runs its world update there; gives emerge's output.
 ///
 /// # Errors
 /// When the driver cannot be reached, or its emerge fails: with its last words.
-pub async fn install(session: &Session, contents: &Contents) -> Result<String, ControlError> {
+pub async fn install(session: &Session, packages: Vec<Stanza>) -> Result<String, ControlError> {
     let host = planning::driver(&session.inventory)?;
-    let fault = |error: HostError| ControlError::Refused(format!("cannot install on the driver: {error}"));
     let workdir =
         session.inventory.host(session.inventory.driver()).map(|host| host.access.workdir.as_str().to_owned());
     let pkgdir = format!("{}/install", workdir.unwrap_or_else(|| "/var/lib/swarm".to_owned()));
-    let live = session.inventory.swarm.production.clone();
-    for path in &contents.added {
-        host.upload(&live.join(path.to_string()), &format!("{pkgdir}/{path}"), 0o644).await.map_err(fault)?;
-    }
-    let added = contents.index.stanzas.iter().filter(|stanza| contents.added.contains(stanza.path()));
-    let stanzas = added.cloned().collect();
-    let index = Index { header: contents.index.header.clone(), stanzas, ..Index::default() };
-    let text = index.to_text(now());
-    host.write(&format!("{pkgdir}/Packages"), text.as_bytes(), 0o644).await.map_err(fault)?;
-    let output = host.run(&Script::new(SCRIPT).set("pkgdir", &pkgdir)).await.map_err(fault)?;
+    carry(session, host.as_ref(), &pkgdir, packages).await.map_err(fault)?;
+    let output = host.run(&Script::new(INSTALL).set("pkgdir", &pkgdir)).await.map_err(fault)?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status == 0 {
         return Ok(said);
@@ -50,4 +71,25 @@ pub async fn install(session: &Session, contents: &Contents) -> Result<String, C
         output.status,
         words.trim()
     )))
+}
+
+fn fault(error: HostError) -> ControlError {
+    ControlError::Refused(format!("cannot install on the driver: {error}"))
+}
+
+async fn carry(session: &Session, host: &dyn Host, pkgdir: &str, packages: Vec<Stanza>) -> Result<(), HostError> {
+    let parents: BTreeSet<&str> = packages.iter().map(|stanza| stanza.cpv().package()).collect();
+    let parents = parents.into_iter().collect::<Vec<_>>().join("\n");
+    let output = host.run(&Script::new(PREPARE).set("pkgdir", pkgdir).set("parents", &parents)).await?;
+    if output.status != 0 {
+        let message = format!("making {pkgdir}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        return Err(HostError { host: host.name().clone(), kind: HostErrorKind::Failed, message });
+    }
+    let live = &session.inventory.swarm.production;
+    for stanza in &packages {
+        host.upload(&live.join(stanza.path().to_string()), &format!("{pkgdir}/{}", stanza.path()), 0o644).await?;
+    }
+    let header = session.releases.base().map(|base| base.index.header).unwrap_or_default();
+    let text = Index { header, stanzas: packages, ..Index::default() }.to_text(now());
+    host.write(&format!("{pkgdir}/Packages"), text.as_bytes(), 0o644).await
 }

@@ -267,7 +267,8 @@ impl Work {
     async fn collect(&self) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let index = self.persist(|| job::packages(host, directory)).await?;
-        for (package, identity, build_id) in &self.wanted {
+        // The job's own package comes last: once it is there, its mates in a cycle could start elsewhere.
+        for (package, identity, build_id) in self.wanted.iter().rev() {
             let stanza = index
                 .stanzas
                 .iter()
@@ -301,10 +302,19 @@ impl Work {
         let mut fetches = 0;
         let accepted = loop {
             fetches += 1;
-            self.persist(|| job::collect(self.host.as_ref(), &self.directory, stanza, &incoming)).await?;
+            let fetched = self.persist(|| job::collect(self.host.as_ref(), &self.directory, stanza, &incoming)).await;
+            if let Err(Stop::Local(error)) = fetched {
+                // Where the write failed nobody knows what it was for.
+                self.staging.require_room(&self.directory.job)?;
+                return Err(Stop::Local(error));
+            }
+            fetched?;
             match self.accept(&incoming, identity, build_id, stanza).await? {
                 Ok(accepted) => break accepted,
-                Err(Rejection::Corrupt { .. }) if fetches < FETCHES => {
+                Err(error @ Rejection::Corrupt { .. }) if fetches < FETCHES => {
+                    let (cpv, drone) = (&identity.cpv, self.host.name());
+                    let note = format!("{cpv} came damaged from {drone} and is fetched again: {error}");
+                    let _gone = self.reports.send(Report::Note(note)).await;
                     fs_err::remove_file(&incoming).map_err(local("remove a damaged copy"))?;
                 }
                 Err(error @ Rejection::Unlike(_)) => return Err(failure(FailureClass::Parity, error.to_string())),

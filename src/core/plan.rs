@@ -124,9 +124,14 @@ impl Plan {
         let mut direct = vec![Vec::new(); self.packages.len()];
         for edge in &self.edges {
             let component = components[edge.from.index()];
-            if component != components[edge.to.index()] {
-                for member in members.get(&component).into_iter().flatten() {
-                    direct[*member].push(edge.to);
+            let target = components[edge.to.index()];
+            if component != target {
+                // Who needs one of a cycle needs all of it: none of them is complete without the others.
+                let targets = members.get(&target).into_iter().flatten();
+                for target in targets.map(|target| PackageIndex::at(*target)) {
+                    for member in members.get(&component).into_iter().flatten() {
+                        direct[*member].push(target);
+                    }
                 }
             }
         }

@@ -273,6 +273,12 @@ fn a_job_may_bring_its_cycle_mates_and_they_wait_for_it() {
     assert_eq!(decide(&state, Timestamp(2)).end, Some(End::Complete));
 }
 
+#[test]
+fn who_needs_one_of_a_cycle_waits_for_all_of_it() {
+    let needs = plan(3, &[(0, 1), (1, 0), (2, 1)]).needs();
+    assert_eq!(needs.direct, [vec![], vec![PackageIndex(0)], vec![PackageIndex(0), PackageIndex(1)]]);
+}
+
 proptest! {
     #[test]
     fn a_plans_order_puts_everything_behind_what_it_needs(

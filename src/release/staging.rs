@@ -23,6 +23,11 @@ use crate::portage::index::PackagePath;
 /// Where downloads lie below the root; no category has that name.
 const INCOMING: &str = ".incoming";
 
+/// A file that is written to see whether there is room; no package has that name.
+const ROOM: &str = ".room";
+/// Its size in bytes: less would fit into the last block of a file system that a larger piece did not fit into.
+const ROOM_SIZE: usize = 1 << 20;
+
 /// What went wrong in staging.
 #[derive(Debug, thiserror::Error)]
 pub enum StagingError {
@@ -152,6 +157,17 @@ impl Staging {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StagingError::io("remove", path, source)),
             _ => Ok(()),
         }
+    }
+
+    /// Makes sure that there is room for downloads: for whoever knows only that writing one has failed.
+    ///
+    /// # Errors
+    /// [`StagingError::Full`] where there is none; another error where a file cannot be written for another reason.
+    pub fn require_room(&self, job: &JobName) -> Result<(), StagingError> {
+        let path = self.incoming(job)?.join(ROOM);
+        let written = std::fs::write(&path, vec![0; ROOM_SIZE]);
+        let removed = std::fs::remove_file(&path);
+        written.and(removed).map_err(|source| StagingError::io("write", path, source))
     }
 
     /// Moves a verified download to its place. It is on the disk, name and all, when this returns.

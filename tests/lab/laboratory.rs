@@ -1,5 +1,6 @@
 //! A lab of its own for each test, and `swarm` run in it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -60,19 +61,44 @@ impl Laboratory {
 
     /// `swarm` where the controller is.
     pub fn swarm(&self, arguments: &[&str]) -> Ran {
-        Ran::of(&self.command().args(["run", env!("CARGO_BIN_EXE_swarm")]).args(arguments).output().unwrap())
+        self.run(&[&[env!("CARGO_BIN_EXE_swarm")], arguments].concat())
+    }
+
+    /// `swarm` with this on its standard input; standard output apart from standard error.
+    pub fn swarm_fed(&self, arguments: &[&str], input: &str) -> (Ran, String) {
+        let file = self.directory.join("input");
+        std::fs::write(&file, input).unwrap();
+        let mut command = self.command();
+        command.args(["run", env!("CARGO_BIN_EXE_swarm")]).args(arguments).stdin(std::fs::File::open(file).unwrap());
+        let output = command.output().unwrap();
+        (Ran::of(&output), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// `swarm` beside the test.
     pub fn swarm_beside(&self, arguments: &[&str]) -> Child {
+        self.run_beside(&[&[env!("CARGO_BIN_EXE_swarm")], arguments].concat())
+    }
+
+    /// Any other command where the controller is.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command().arg("run").args(arguments).output().unwrap())
+    }
+
+    /// A command where the controller is, beside the test; it ends with the lab at the latest.
+    pub fn run_beside(&self, arguments: &[&str]) -> Child {
         let mut command = self.command();
-        command.args(["run", env!("CARGO_BIN_EXE_swarm")]).args(arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command.arg("run").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// A shell command on a host, as root.
     pub fn on(&self, host: &str, command: &str) -> Ran {
         self.lab(&["exec", host, "sh", "-c", command])
+    }
+
+    /// A command on a host beside the test, as root.
+    pub fn on_beside(&self, host: &str, command: &[&str]) -> Child {
+        let arguments = [&["exec", host], command].concat();
+        self.command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// `swarm status --json`.
@@ -88,6 +114,38 @@ impl Laboratory {
             assert!(begun.elapsed() < Duration::from_secs(120), "never: {what}\n{}", self.status());
             std::thread::yield_now();
         }
+    }
+
+    /// Waits for something else; the limit is there for a test that would never end.
+    pub fn wait(&self, what: &str, mut wanted: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !wanted() {
+            assert!(begun.elapsed() < Duration::from_secs(120), "never: {what}\n{}", self.status());
+            std::thread::yield_now();
+        }
+    }
+
+    /// What the ebuilds themselves counted: the hosts on which each package was compiled, once for each time.
+    pub fn compiled(&self) -> BTreeMap<String, Vec<String>> {
+        let said = self.lab(&["compiled"]).said;
+        said.lines()
+            .map(|line| {
+                let mut words = line.split_whitespace().map(str::to_owned);
+                (words.next().unwrap(), words.skip(1).collect())
+            })
+            .collect()
+    }
+
+    /// Checks that just these packages were compiled, and each of them once.
+    pub fn compiled_once(&self, packages: &[&str]) {
+        let compiled = self.compiled();
+        assert!(compiled.values().all(|hosts| hosts.len() == 1), "{compiled:?}");
+        assert_eq!(compiled.keys().map(String::as_str).collect::<Vec<_>>(), packages);
+    }
+
+    /// The directory of the lab.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 
     /// A file below the controller's directory.

@@ -1,6 +1,11 @@
 //! The main job on real hosts: real sshd, real Portage, the binary as an operator runs it. Needs root.
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod access;
 mod bad_input;
+mod damage;
 mod laboratory;
 mod main_job;
+mod parity;
+mod refused;
+mod selection;

@@ -1,30 +1,16 @@
 //! Plan, build, collect, verify, release, install.
 
-use std::collections::BTreeMap;
-
 use swarm::portage::index::{Index, Limits};
 
 use super::laboratory::Laboratory;
-
-/// What the ebuilds themselves counted: how often each was compiled.
-fn compiled(lab: &Laboratory) -> BTreeMap<String, u32> {
-    let said = lab.lab(&["compiled"]).said;
-    let mut counts = BTreeMap::new();
-    for line in said.lines() {
-        let mut words = line.split_whitespace();
-        let (cpv, times) = (words.next().unwrap(), words.next().unwrap());
-        *counts.entry(cpv.to_owned()).or_insert(0) += times.parse::<u32>().unwrap();
-    }
-    counts
-}
 
 #[test]
 fn a_world_of_fifteen_packages_is_compiled_once_and_its_index_is_what_emaint_writes() {
     let lab = Laboratory::up("world");
     lab.swarm(&["push", "--world", "--finalize"]).gives(0, &["15 received, 0 failed", "is live"]);
-    let counts = compiled(&lab);
+    let counts = lab.compiled();
     assert_eq!(counts.len(), 15, "{counts:?}");
-    assert!(counts.values().all(|times| *times == 1), "{counts:?}");
+    assert!(counts.values().all(|hosts| hosts.len() == 1), "{counts:?}");
 
     let production = std::fs::canonicalize(lab.controller("production")).unwrap();
     let ours = Index::parse(&std::fs::read(production.join("Packages")).unwrap(), Limits::default()).unwrap();
@@ -54,7 +40,7 @@ fn an_older_library_on_a_drone_is_replaced_before_what_needs_the_newer_one_is_bu
     }
     lab.lab(&["forget"]);
     lab.swarm(&["push", "app-lab/consumer"]).gives(0, &["5 received, 0 failed"]);
-    assert!(compiled(&lab).values().all(|times| *times == 1), "{:?}", compiled(&lab));
+    assert!(lab.compiled().values().all(|hosts| hosts.len() == 1), "{:?}", lab.compiled());
 }
 
 #[test]
@@ -63,7 +49,7 @@ fn an_interrupted_push_leaves_its_builds_and_the_next_one_takes_them_up() {
     std::fs::create_dir_all(lab.shared("hold")).unwrap();
     std::fs::write(lab.shared("hold/sleeper"), "").unwrap();
     let push = lab.swarm_beside(&["push", "app-lab/sleeper"]);
-    lab.wait_for("the build runs", |_| compiled(&lab).contains_key("app-lab/sleeper-1.0"));
+    lab.wait_for("the build runs", |_| lab.compiled().contains_key("app-lab/sleeper-1.0"));
 
     lab.swarm(&["push", "app-lab/sleeper"]).gives(6, &["another controller is at work"]);
     lab.swarm(&["finalize"]).gives(6, &[]);
@@ -73,7 +59,7 @@ fn an_interrupted_push_leaves_its_builds_and_the_next_one_takes_them_up() {
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     std::fs::remove_file(lab.shared("hold/sleeper")).unwrap();
     lab.swarm(&["push"]).gives(0, &["taken up again", "1 received"]);
-    assert_eq!(compiled(&lab).get("app-lab/sleeper-1.0"), Some(&1));
+    lab.compiled_once(&["app-lab/sleeper-1.0"]);
     for drone in ["drone-izar", "drone-tarn", "drone-vega"] {
         lab.on(drone, "test -z \"$(ls /var/lib/swarm/jobs 2>/dev/null)\"").gives(0, &[]);
     }

@@ -176,3 +176,19 @@ fn a_disk_that_is_full_when_the_package_gets_its_place_is_told_and_loses_nothing
         },
     );
 }
+
+#[test]
+fn whether_there_is_room_is_told_and_leaves_nothing_behind() {
+    in_private_mounts(
+        "release::staging::tests::whether_there_is_room_is_told_and_leaves_nothing_behind",
+        "mkdir staging; mount -t tmpfs -o size=2m staging staging",
+        |root| {
+            let (staging, file) = with_download(root, "package");
+            staging.require_room(&job()).unwrap();
+            write(&file, &"x".repeat(3 << 19));
+            let error = staging.require_room(&job()).unwrap_err();
+            assert!(matches!(error, StagingError::Full { .. }), "{error}");
+            assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+        },
+    );
+}
