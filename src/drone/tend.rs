@@ -18,8 +18,10 @@ const LEAST_SPACE_KIB: u64 = 512 << 10;
 const LEAST_MEMORY_KIB: u64 = 256 << 10;
 /// Clocks so far apart (seconds) make timestamps of sources and objects lie.
 const MOST_CLOCK_SKEW: u64 = 120;
-/// More runnable processes for each core than this, while nothing of ours runs, are somebody else's work.
+/// More runnable processes than so many for each core and these besides, while nothing of ours runs, are somebody
+/// else's work. Both the mean of the last minute and this moment count: the mean still knows what we did ourselves.
 const MOST_FOREIGN_LOAD: f64 = 3.0;
+const SOME_FOREIGN_LOAD: f64 = 4.0;
 
 /// Whoever claims a drone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +109,7 @@ fn read(lines: &[Vec<String>]) -> Sight {
     for line in lines {
         match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["clock", value] => sight.clock = value.parse().ok(),
-            ["load", value] => sight.load = value.parse().ok(),
+            ["load", mean, now] => sight.load = lower(mean, now),
             ["memory", value] => sight.memory_kib = value.parse().ok(),
             ["space", value] => sight.space_kib = value.parse().ok(),
             ["readonly"] => sight.read_only = true,
@@ -125,6 +127,10 @@ fn read(lines: &[Vec<String>]) -> Sight {
         }
     }
     sight
+}
+
+fn lower(mean: &str, now: &str) -> Option<f64> {
+    Some(mean.parse::<f64>().ok()?.min(now.parse().ok()?))
 }
 
 /// What is needed to judge what was seen.
@@ -166,7 +172,7 @@ impl Sight {
         if let Some(pid) = self.foreign_emerge {
             return Some(format!("somebody else's emerge (process {pid}) is at work there"));
         }
-        let most = MOST_FOREIGN_LOAD * f64::from(circumstances.cores);
+        let most = MOST_FOREIGN_LOAD.mul_add(f64::from(circumstances.cores), SOME_FOREIGN_LOAD);
         if let Some(load) = self.load.filter(|load| circumstances.jobs == 0 && *load > most) {
             return Some(format!("its load is {load} and nothing of it is ours"));
         }
@@ -208,14 +214,14 @@ mod tests {
     #[test]
     fn a_drone_is_unwell_by_the_first_thing_that_an_operator_would_mend() {
         let cases = [
-            ("clock 1000\nload 2.0\nmemory 4000000\nspace 9000000\nours", None),
+            ("clock 1000\nload 99.0 2\nmemory 4000000\nspace 9000000\nours", None),
             ("readonly", Some("read-only")),
             ("space 1000\nours", Some("free in its work directory")),
             ("memory 1000\nours", Some("memory")),
             ("clock 1300\nours", Some("clock is off by 290 s")),
             ("clock 700\nours", Some("clock is off by 300 s")),
             ("emerge 77\nours", Some("process 77")),
-            ("load 99.5\nours", Some("load is 99.5")),
+            ("load 99.5 120\nours", Some("load is 99.5")),
             ("nonsense\nload x\nclock\nours", None),
         ];
         let circumstances = Circumstances { before: 1000, after: 1010, cores: 8, jobs: 0 };
