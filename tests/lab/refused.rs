@@ -53,7 +53,7 @@ fn production_may_not_be_where_portage_keeps_its_own_packages_but_a_binhost_is_t
         0,
         &[
             "was there already: it is now release 000000-000001",
-            "release 000000-000002 is live: 3 packages, 2 new, 1 gone",
+            "release 000001-000002 is live: 3 packages, 2 new, 1 gone",
         ],
     );
     assert!(production.is_symlink());
