@@ -383,3 +383,43 @@ async fn this_machine_as_root() {
     assert_eq!(host.read(&file, 7).await.unwrap().unwrap(), b"content");
     assert_eq!(host.download(&file, &copy).await.unwrap(), 7);
 }
+
+/// A file system of its own, taken away at the end.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// One of 1 MiB; none where this user may not mount.
+    fn mount(path: &Path) -> Option<Self> {
+        fs::create_dir(path).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(path).output().unwrap();
+        mounted.status.success().then(|| Self(path.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_known_as_such_there_and_here() {
+    let sshd = Sshd::start();
+    let Some(_disk) = SmallDisk::mount(&sshd.path("small")) else {
+        return eprintln!("left out: to mount a small file system takes root");
+    };
+    let here = swarm::ssh::host(&Destination { addresses: vec!["local".to_owned()], ..sshd.destination() });
+    let there = RemoteHost::new(&sshd.destination());
+    let remote = sshd.text_path("small/file");
+    fs::write(sshd.path("large"), vec![1; 4 << 20]).unwrap();
+    for host in [&there as &dyn Host, here.as_ref()] {
+        for error in [
+            host.upload(&sshd.path("large"), &remote, 0o644).await.unwrap_err(),
+            host.write(&remote, &vec![1; 4 << 20], 0o644).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind, HostErrorKind::NoSpace, "{error}");
+            assert!(error.message.contains(&sshd.text_path("small")), "{error}");
+        }
+        assert_eq!(fs::read_dir(sshd.path("small")).unwrap().count(), 0);
+    }
+}
