@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use swarm::ssh::Destination;
+use swarm::ssh::{Destination, Way};
 use tempfile::TempDir;
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -65,13 +65,12 @@ impl Sshd {
     pub fn destination(&self) -> Destination {
         Destination {
             name: "tarn".parse().unwrap(),
-            addresses: vec!["127.0.0.1".to_owned()],
+            ways: vec![Way::direct("127.0.0.1")],
             port: self.port,
             user: user(),
             become_root: None,
             identity: Some(self.identity()),
             known_hosts: self.known_hosts(),
-            jump: None,
             stall_timeout: Duration::from_secs(60),
         }
     }
