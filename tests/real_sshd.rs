@@ -422,9 +422,9 @@ struct SmallDisk(std::path::PathBuf);
 impl SmallDisk {
     /// One of 1 MiB; none where this user may not mount.
     fn mount(path: &Path) -> Option<Self> {
-        fs::create_dir(path).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(path).output().unwrap();
-        mounted.status.success().then(|| Self(path.to_owned()))
+        fs::create_dir(path).ok()?;
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(path).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self(path.to_owned()))
     }
 }
 

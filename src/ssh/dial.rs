@@ -148,7 +148,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_final_failure_lets_none_start_and_those_under_way_finish() {
-        let late = || Box::pin(async { Ok(sleep(NEXT_NUMBER_AFTER * 3).await) }) as BoxFuture<'_, Result<(), u8>>;
+        let late = || -> BoxFuture<'_, Result<(), u8>> {
+            Box::pin(async {
+                sleep(NEXT_NUMBER_AFTER * 3).await;
+                Ok(())
+            })
+        };
         let (fails, never) = (|| Box::pin(async { Err(9) }), || Box::pin(async { panic!("started") }));
         let race = |attempts| first_success(attempts, NEXT_NUMBER_AFTER, |error| *error == 9);
         assert_eq!(race(vec![fails(), never()]).await, Err(vec![9]));
