@@ -265,8 +265,8 @@ async fn a_full_disk_there_is_named_with_the_path_and_the_cure() {
 #[expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 async fn part_in(directory: &std::path::Path) {
     let is_there = || {
-        let entries = fs::read_dir(directory).unwrap();
-        entries.flatten().any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0))
+        let mut entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0))
     };
     while !is_there() {
         tokio::task::yield_now().await;

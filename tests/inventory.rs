@@ -1,6 +1,7 @@
 //! The inventory and the verbs about hosts, as an operator meets them: the real binary, a real sshd.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 #[cfg(test)]
@@ -273,16 +274,51 @@ fn a_command_is_done_only_where_every_host_says_so() {
     let place = fleet(&sshd);
     place.swarm(&["exec", "--on", "*,!gone", "--", "true"]).with(0, &[], &[]);
     place.swarm(&["exec", "--on", "tarn", "--", "sh", "-c", "exit 7"]).with(1, &[], &["tarn ended with status 7"]);
-    place.swarm(&["exec", "--on", "tarn", "--", "sh", "-c", "kill -9 $PPID"]).with(
-        1,
-        &[],
-        &["tarn did not run it to its end"],
-    );
+    // Its parent is one shell, the parent of that the one that would tell the status.
+    let murder = "kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)";
+    place.swarm(&["exec", "--on", "tarn", "--", "sh", "-c", murder]).with(1, &[], &["tarn did not run it to its end"]);
     place.swarm(&["exec", "--on", "*", "--", "echo", "here"]).with(
         1,
         &["tarn: here", "local: here"],
         &["gone did not run it"],
     );
+}
+
+#[test]
+fn a_command_ends_with_the_operator_who_started_it() {
+    let sshd = Sshd::start();
+    let place = fleet(&sshd);
+    // What it started holds the lock as long as it lives, whether it minds a polite signal or not.
+    let command = "exec 9>\"$1\"; flock 9; sh -c 'trap \"\" TERM; while :; do sleep 1; done' & echo here; wait";
+    let cases =
+        [("tarn", "INT", Some(130)), ("local", "TERM", Some(130)), ("tarn", "KILL", None), ("local", "KILL", None)];
+    std::thread::scope(|scope| {
+        for (host, signal, status) in cases {
+            let place = &place;
+            scope.spawn(move || {
+                let lock = place.path().join(format!("{host}-{signal}"));
+                let mut child = Command::new(env!("CARGO_BIN_EXE_swarm"))
+                    .args(["exec", "--on", host, "--", "sh", "-c", command, "0"])
+                    .arg(&lock)
+                    .current_dir(place.path())
+                    .env("HOME", place.path())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                let mut line = String::new();
+                BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+                assert_eq!(line, format!("{host}: here\n"));
+                assert!(Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap().success());
+                let output = child.wait_with_output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(output.status.code(), status, "{host} {signal}: {said}");
+                assert!(signal == "KILL" || said.contains(&format!("{host} ended with status 143")), "{said}");
+                let free = Command::new("flock").args(["-w", "30"]).arg(&lock).arg("true").status().unwrap();
+                assert!(free.success(), "{host} {signal}: something of the command still runs");
+            });
+        }
+    });
 }
 
 #[test]

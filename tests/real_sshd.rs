@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use swarm::ssh::known_hosts::{KnownHosts, Verdict, record};
-use swarm::ssh::{Become, Chunk, Destination, Host, HostErrorKind, RemoteHost, Script, host_keys};
+use swarm::ssh::{Become, Chunk, Destination, Host, HostErrorKind, RemoteHost, Script, Way, host_keys};
 
 #[cfg(test)]
 #[path = "support/sshd.rs"]
@@ -136,8 +136,8 @@ async fn a_key_pinned_for_one_of_a_hosts_addresses_is_good_for_all() {
     let sshd = Sshd::start();
     sshd.pin("10.255.0.1", sshd.port);
     assert_eq!(attempt(&sshd.destination()).await.unwrap_err().0, HostErrorKind::Refused);
-    let addresses = vec!["127.0.0.1".to_owned(), "10.255.0.1".to_owned()];
-    attempt(&Destination { addresses, ..sshd.destination() }).await.unwrap();
+    let ways = ["127.0.0.1", "10.255.0.1"].map(Way::direct).to_vec();
+    attempt(&Destination { ways, ..sshd.destination() }).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,13 +259,12 @@ async fn login_with_the_agent() {
     let (port, directory) = setting.split_once(' ').unwrap();
     let named = Destination {
         name: "tarn".parse().unwrap(),
-        addresses: vec!["127.0.0.1".to_owned()],
+        ways: vec![Way::direct("127.0.0.1")],
         port: port.parse().unwrap(),
         user: sshd::user(),
         become_root: None,
         identity: Some(Path::new(directory).join("identity")),
         known_hosts: Path::new(directory).join("known_hosts"),
-        jump: None,
         stall_timeout: std::time::Duration::from_secs(60),
     };
     attempt(&named).await.unwrap();
@@ -277,21 +276,55 @@ async fn login_with_the_agent() {
 async fn a_dead_address_is_passed_over() {
     let sshd = Sshd::start();
     // The first never answers (TEST-NET-1), the second refuses.
-    let addresses = ["192.0.2.1", "127.0.0.2", "127.0.0.1"].map(str::to_owned).to_vec();
-    let host = RemoteHost::new(&Destination { addresses, ..sshd.destination() });
+    let ways = ["192.0.2.1", "127.0.0.2", "127.0.0.1"].map(Way::direct).to_vec();
+    let host = RemoteHost::new(&Destination { ways, ..sshd.destination() });
     host.run(&Script::new(":")).await.unwrap();
     assert_eq!(host.address().as_deref(), Some("127.0.0.1"));
-    let addresses = vec!["127.0.0.2".to_owned()];
-    let (kind, message) = attempt(&Destination { addresses, ..sshd.destination() }).await.unwrap_err();
+    let ways = vec![Way::direct("127.0.0.2")];
+    let (kind, message) = attempt(&Destination { ways, ..sshd.destination() }).await.unwrap_err();
     assert_eq!(kind, HostErrorKind::Unreachable);
     assert!(message.contains("127.0.0.2: Connection refused"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_accepts_and_says_nothing_is_passed_over() {
+    let sshd = Sshd::start();
+    // The kernel accepts for a listener that never looks.
+    let silent = std::net::TcpListener::bind(("127.0.0.3", sshd.port)).unwrap();
+    let destination = Destination { ways: ["127.0.0.3", "127.0.0.1"].map(Way::direct).to_vec(), ..sshd.destination() };
+    let host = RemoteHost::new(&destination);
+    // Far less than the handshake's own time limit, far more than it takes.
+    let patience = std::time::Duration::from_secs(10);
+    tokio::time::timeout(patience, host.connect()).await.expect("the silent address holds us up").unwrap();
+    assert_eq!(host.address().as_deref(), Some("127.0.0.1"));
+    let keys = tokio::time::timeout(patience, host_keys(&destination)).await.expect("held up").unwrap();
+    assert!(keys.iter().all(|offered| offered.address == "127.0.0.1"), "{keys:?}");
+    drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_address_that_needs_a_jump_host_is_reached_through_it() {
+    let (gate, inner) = (Sshd::start(), Sshd::start());
+    let through = Way { address: "127.0.0.1".to_owned(), jump: Some(Box::new(gate.destination())) };
+    // The jump host lets nobody through: what is reached is reached without it.
+    fs::remove_file(gate.known_hosts()).unwrap();
+    let behind = Way { address: "127.0.0.2".to_owned(), ..through.clone() };
+    let ways = vec![behind, Way::direct("127.0.0.1")];
+    attempt(&Destination { ways, ..inner.destination() }).await.unwrap();
+    assert_eq!(
+        attempt(&Destination { ways: vec![through], ..inner.destination() }).await.unwrap_err().0,
+        HostErrorKind::Unreachable
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_behind_a_jump_host_is_reached_through_it() {
     let gate = Sshd::start();
     let inner = Sshd::start();
-    let through = |jump: Destination| Destination { jump: Some(Box::new(jump)), ..inner.destination() };
+    let through = |jump: Destination| {
+        let way = Way { address: "127.0.0.1".to_owned(), jump: Some(Box::new(jump)) };
+        Destination { ways: vec![way], ..inner.destination() }
+    };
     let host = RemoteHost::new(&through(gate.destination()));
     let output = host.run(&Script::new("echo \"$SSH_CONNECTION\"")).await.unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).trim().ends_with(&inner.port.to_string()));
@@ -368,13 +401,12 @@ async fn this_machine_as_root() {
     let Ok(directory) = std::env::var(WITHIN) else { return };
     let destination = Destination {
         name: "here".parse().unwrap(),
-        addresses: vec!["local".to_owned()],
+        ways: vec![Way::direct("local")],
         port: 22,
         user: sshd::user(),
         become_root: Some(Become::Sudo),
         identity: None,
         known_hosts: Path::new(&directory).join("known_hosts"),
-        jump: None,
         stall_timeout: std::time::Duration::from_secs(60),
     };
     let host = swarm::ssh::host(&destination);
@@ -382,4 +414,44 @@ async fn this_machine_as_root() {
     host.write(&file, b"content", 0o600).await.unwrap();
     assert_eq!(host.read(&file, 7).await.unwrap().unwrap(), b"content");
     assert_eq!(host.download(&file, &copy).await.unwrap(), 7);
+}
+
+/// A file system of its own, taken away at the end.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// One of 1 MiB; none where this user may not mount.
+    fn mount(path: &Path) -> Option<Self> {
+        fs::create_dir(path).ok()?;
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(path).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self(path.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_known_as_such_there_and_here() {
+    let sshd = Sshd::start();
+    let Some(_disk) = SmallDisk::mount(&sshd.path("small")) else {
+        return eprintln!("left out: to mount a small file system takes root");
+    };
+    let here = swarm::ssh::host(&Destination { ways: vec![Way::direct("local")], ..sshd.destination() });
+    let there = RemoteHost::new(&sshd.destination());
+    let remote = sshd.text_path("small/file");
+    fs::write(sshd.path("large"), vec![1; 4 << 20]).unwrap();
+    for host in [&there as &dyn Host, here.as_ref()] {
+        for error in [
+            host.upload(&sshd.path("large"), &remote, 0o644).await.unwrap_err(),
+            host.write(&remote, &vec![1; 4 << 20], 0o644).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind, HostErrorKind::NoSpace, "{error}");
+            assert!(error.message.contains(&sshd.text_path("small")), "{error}");
+        }
+        assert_eq!(fs::read_dir(sshd.path("small")).unwrap().count(), 0);
+    }
 }

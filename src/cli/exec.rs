@@ -3,25 +3,32 @@
 //! The command and its arguments are data: each arrives as the word that it was here. Lines come as they are written,
 //! each behind the name of its host. What a login shell says before the command begins is left out, unless the command
 //! never begins: then it may say why.
+//!
+//! A command ends with us: `exec.sh` holds on to its standard input and ends the command, and all that it started, when
+//! that ends, as it does on Ctrl-C, with a lost connection and with a killed `swarm`.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::exit::Exit;
+use super::interrupt::interrupt;
 use crate::core::names::HostName;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
-use crate::ssh::{self, Chunk, Destination, HostError, Script};
+use crate::ssh::{self, Chunk, Destination, HostError, HostErrorKind, Running, Script};
 use crate::ui::table::write_out;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Arguments arrive as they are; for a pipe or a variable: -- sh -c 'COMMAND | COMMAND'. \
-    Status 0 where all hosts end with 0, else 1. An interrupted command may go on there.")]
+    Status 0 where all hosts end with 0, else 1; 130 after Ctrl-C. The command is ended on a host when it is \
+    interrupted here or its connection is lost.")]
 pub struct Arguments {
     /// The hosts: names, globs, @tag, %network; `!` excludes
     #[arg(long, value_name = "HOSTS", required = true)]
@@ -39,25 +46,52 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     let hosts = selection.select(inventory, |_| true)?;
     let script = script(&arguments.command)?;
     let (sender, mut receiver) = mpsc::channel(WAITING);
+    let (stop, stopped) = watch::channel(false);
     for host in hosts {
         let (destination, script, sender) = (inventory.destination_of(host), script.clone(), sender.clone());
-        tokio::spawn(async move { attend(&destination, &script, &sender).await });
+        let mut stopped = stopped.clone();
+        tokio::spawn(async move { attend(&destination, &script, &sender, &mut stopped).await });
     }
     drop(sender);
     let mut ends = BTreeMap::new();
-    while let Some((host, said)) = receiver.recv().await {
-        show(&host, &said, arguments.json).context("cannot write the output")?;
-        match said {
-            Said::Line { .. } => {}
-            Said::Status(status) => drop(ends.insert(host, Ok(status))),
-            Said::Error(error) => drop(ends.insert(host, Err(error))),
+    let mut listen = async || -> anyhow::Result<()> {
+        while let Some((host, said)) = receiver.recv().await {
+            show(&host, &said, arguments.json).context("cannot write the output")?;
+            match said {
+                Said::Line { .. } => {}
+                Said::Status(status) => drop(ends.insert(host, Ok(status))),
+                Said::Error(error) => drop(ends.insert(host, Err(error))),
+            }
+        }
+        Ok(())
+    };
+    let interrupted = tokio::select! {
+        result = listen() => result.map(|()| false)?,
+        () = interrupt() => true,
+    };
+    if interrupted {
+        eprintln!("swarm: ending the commands on their hosts");
+        // Those who listen have the channel's other end as long as this function runs.
+        let _ = stop.send(true);
+        tokio::select! {
+            result = timeout(LAST_WORDS, listen()) => result.unwrap_or(Ok(()))?,
+            () = interrupt() => {}
         }
     }
     if !arguments.json {
         eprint!("{}", summary(&ends));
     }
-    Ok(if ends.values().all(|end| *end == Ok(0)) { Exit::Done } else { Exit::Impossible })
+    Ok(if interrupted {
+        Exit::Interrupted
+    } else if ends.values().all(|end| *end == Ok(0)) {
+        Exit::Done
+    } else {
+        Exit::Impossible
+    })
 }
+
+/// An interrupted command has this long to end: a little more than `exec.sh` gives it.
+const LAST_WORDS: Duration = Duration::from_secs(8);
 
 /// Pieces of output that wait for the terminal.
 const WAITING: usize = 64;
@@ -71,11 +105,11 @@ const BEGIN: &str = "swarm-exec-begins-here";
 /// So many lines before that may be a login shell's; more are shown.
 const NOISE_LIMIT: usize = 1000;
 
-/// The command as a script: each word quoted for the shell.
+/// The command in its script, each word quoted for the shell.
 fn script(command: &[String]) -> anyhow::Result<Script> {
     anyhow::ensure!(!command.iter().any(|word| word.contains('\0')), "an argument cannot hold a zero byte");
     let words: Vec<String> = command.iter().map(|word| ssh::quoted(word)).collect();
-    Ok(Script::new(format!("printf '%s\\n' {BEGIN}\nprintf '%s\\n' {BEGIN} >&2\n{}\n", words.join(" "))))
+    Ok(Script::new(include_str!("exec.sh")).set("begin", BEGIN).set("command", &words.join(" ")))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -99,8 +133,13 @@ enum Said {
 }
 
 /// Runs the script on one host and passes on what it says; the last is always its end.
-async fn attend(destination: &Destination, script: &Script, sender: &mpsc::Sender<(HostName, Said)>) {
-    let end = match pass_lines(destination, script, sender).await {
+async fn attend(
+    destination: &Destination,
+    script: &Script,
+    sender: &mpsc::Sender<(HostName, Said)>,
+    stopped: &mut watch::Receiver<bool>,
+) {
+    let end = match pass_lines(destination, script, sender, stopped).await {
         Ok(status) => Said::Status(status),
         Err(error) => Said::Error(error.message),
     };
@@ -112,16 +151,28 @@ async fn pass_lines(
     destination: &Destination,
     script: &Script,
     sender: &mpsc::Sender<(HostName, Said)>,
+    stopped: &mut watch::Receiver<bool>,
 ) -> Result<u32, HostError> {
     let host = ssh::host(destination);
-    let mut running = host.start(script).await?;
-    // Nothing more is to be read there.
-    let (closed, _) = mpsc::channel(1);
-    running.input = closed;
+    let fault = |kind, message: &str| HostError::new(&destination.name, kind, message);
+    let Running { mut output, input } = tokio::select! {
+        running = host.start(script) => running?,
+        _ = stopped.wait_for(|stopped| *stopped) => {
+            return Err(fault(HostErrorKind::Local, "interrupted before it began"));
+        }
+    };
+    let mut input = Some(input);
     let (mut stdout, mut stderr) = (Lines::default(), Lines::default());
     let mut end = None;
     while end.is_none() {
-        let (stream, lines) = match running.output.recv().await {
+        let chunk = tokio::select! {
+            chunk = output.recv() => chunk,
+            _ = stopped.wait_for(|stopped| *stopped), if input.is_some() => {
+                input = None;
+                continue;
+            }
+        };
+        let (stream, lines) = match chunk {
             Some(Chunk::Stdout(data)) => (Stream::Stdout, stdout.add(&data)),
             Some(Chunk::Stderr(data)) => (Stream::Stderr, stderr.add(&data)),
             Some(Chunk::Ended(status)) => {
@@ -138,10 +189,7 @@ async fn pass_lines(
     }
     pass(destination, Stream::Stdout, stdout.rest(), sender).await;
     pass(destination, Stream::Stderr, stderr.rest(), sender).await;
-    end.unwrap_or_else(|| {
-        let message = "the command's output ended without an exit status".to_owned();
-        Err(HostError { host: destination.name.clone(), kind: ssh::HostErrorKind::Lost, message })
-    })
+    end.unwrap_or_else(|| Err(fault(HostErrorKind::Lost, "the command's output ended without an exit status")))
 }
 
 async fn pass(destination: &Destination, stream: Stream, lines: Vec<String>, sender: &mpsc::Sender<(HostName, Said)>) {

@@ -1,11 +1,12 @@
 //! The way to a host: the network it is in, whether one has to go through another host, and what SSH needs to know.
 //!
 //! A host is in the network of its first address that lies in one; of several networks around an address the
-//! narrowest counts. One goes through a network's jump host when the host's *first* address is in that network and
-//! this machine is not. A jump host may need one itself; `check` has seen to it that this ends.
+//! narrowest counts. Each address has a way of its own: one goes through a network's jump host to the addresses in that
+//! network when this machine is not in it, and straight to all others. A jump host may need one itself; `check` has
+//! seen to it that this ends for the first addresses, and a way that would lead through a host on it already is none.
 
 use crate::core::names::{HostName, NetworkName};
-use crate::ssh::Destination;
+use crate::ssh::{Destination, Way};
 
 use super::values::Address;
 use super::{Host, Inventory, Network};
@@ -30,9 +31,15 @@ impl Inventory {
         self.surroundings.addresses.iter().any(|address| network.cidr.contains(address))
     }
 
-    /// The host that one goes through to reach this one from here.
+    /// The host that one goes through to reach this one from here in [its network](Self::network_of).
     pub fn jump_of(&self, host: &Host) -> Option<&Host> {
-        let (_, network) = network_of(host.addresses.first(), self.networks.iter())?;
+        let in_network = |address: &&Address| network_of(address, self.networks.iter()).is_some();
+        self.jump_to(host, host.addresses.iter().find(in_network)?)
+    }
+
+    /// The host that one goes through to reach this one from here at this address.
+    fn jump_to(&self, host: &Host, address: &Address) -> Option<&Host> {
+        let (_, network) = network_of(address, self.networks.iter())?;
         let jump = self.host(network.jump.as_ref()?)?;
         let needless = self.is_in(network) || jump.name == host.name || *jump.addresses.first() == Address::Local;
         (!needless).then_some(jump)
@@ -45,27 +52,40 @@ impl Inventory {
 
     /// How SSH reaches this host from here.
     pub fn destination_of(&self, host: &Host) -> Destination {
+        self.destination_behind(host, &[])
+    }
+
+    /// How SSH reaches a host that is gone through to others.
+    fn destination_behind<'a>(&'a self, host: &'a Host, others: &[&'a HostName]) -> Destination {
+        let on_the_way = [others, &[&host.name]].concat();
+        let ways = self.in_order(host).into_iter().filter_map(|address| {
+            let jump = match self.jump_to(host, address) {
+                Some(jump) if on_the_way.contains(&&jump.name) => return None,
+                Some(jump) => Some(Box::new(self.destination_behind(jump, &on_the_way))),
+                None => None,
+            };
+            Some(Way { address: address.to_string(), jump })
+        });
         Destination {
             name: host.name.clone(),
-            addresses: self.addresses_in_order(host),
+            ways: ways.filter(|way| way.jump.as_ref().is_none_or(|jump| !jump.ways.is_empty())).collect(),
             port: host.access.port,
             user: host.access.user.clone(),
             become_root: host.access.become_root,
             identity: host.access.identity.clone(),
             known_hosts: host.access.known_hosts.clone(),
-            jump: self.jump_of(host).map(|jump| Box::new(self.destination_of(jump))),
             stall_timeout: self.swarm.stall_timeout,
         }
     }
 
     /// The addresses as they are written. Only those of a jump host that lie in the network behind it go last: seen
     /// from elsewhere such a number may well be another machine's.
-    fn addresses_in_order(&self, host: &Host) -> Vec<String> {
+    fn in_order<'a>(&self, host: &'a Host) -> Vec<&'a Address> {
         let behind = |address: &&Address| {
             network_of(address, self.networks.iter())
                 .is_some_and(|(_, network)| network.jump.as_ref() == Some(&host.name) && !self.is_in(network))
         };
         let (last, first): (Vec<&Address>, Vec<&Address>) = host.addresses.iter().partition(behind);
-        first.iter().chain(&last).map(ToString::to_string).collect()
+        [first, last].concat()
     }
 }

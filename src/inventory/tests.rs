@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ssh::Become;
+use crate::ssh::{Become, Way};
 
 fn parse_files(files: &[(&str, &str)], addresses: &[&str]) -> Result<Inventory, Vec<String>> {
     let files: Vec<(PathBuf, String)> = files.iter().map(|(file, text)| (file.into(), (*text).to_owned())).collect();
@@ -87,8 +87,10 @@ fn a_jump_host_is_used_only_from_elsewhere() {
         (&[], "tarn", None),
     ] {
         let destination = argo_from(addresses).destination(&name(drone)).unwrap();
-        let through = destination.jump.map(|jump| jump.name.to_string());
-        assert_eq!(through.as_deref(), jump, "{drone} from {addresses:?}");
+        let through: Vec<_> =
+            destination.ways.iter().map(|way| way.jump.as_ref().map(|jump| jump.name.as_str())).collect();
+        // The second address is in the VPN, which is routed.
+        assert_eq!(through, [jump, None], "{drone} from {addresses:?}");
     }
 }
 
@@ -97,7 +99,8 @@ fn a_jump_host_is_reached_from_outside_before_its_inner_address_is_tried() {
     for (from, order) in
         [("10.42.0.100", ["100.64.0.16", "192.168.20.100"]), ("192.168.20.7", ["192.168.20.100", "100.64.0.16"])]
     {
-        assert_eq!(argo_from(&[from]).destination(&name("tarn")).unwrap().addresses, order, "from {from}");
+        let destination = argo_from(&[from]).destination(&name("tarn")).unwrap();
+        assert!(destination.addresses().eq(order), "{destination:?} from {from}");
     }
 }
 
@@ -112,9 +115,50 @@ fn jumps_follow_one_another() {
         drones.deep.address = "10.1.9.3"
     "#;
     let deep = parse(text).unwrap().destination(&name("deep")).unwrap();
-    let door = deep.jump.unwrap();
-    let edge = door.jump.clone().unwrap();
-    assert_eq!((door.name.as_str(), edge.name.as_str(), edge.jump), ("door", "edge", None));
+    let [Way { jump: Some(door), .. }] = deep.ways.as_slice() else { panic!("{deep:?}") };
+    let [Way { jump: Some(edge), .. }] = door.ways.as_slice() else { panic!("{door:?}") };
+    assert_eq!((door.name.as_str(), edge.name.as_str()), ("door", "edge"));
+    assert_eq!(edge.ways, [Way::direct("edge.example.net")]);
+    assert_eq!(deep.jumps(), 2);
+}
+
+#[test]
+fn every_address_has_its_own_way() {
+    let text = r#"
+        swarm.driver = "local"
+        networks.site = { cidr = "10.1.0.0/16", jump = "gate" }
+        networks.vpn = { cidr = "100.64.0.0/10", jump = "hub" }
+        hosts.gate.address = "gate.example.net"
+        hosts.hub.address = ["hub.example.net", "10.1.0.9"]
+        drones.deep.address = ["10.1.0.3", "100.64.0.3", "deep.example.net"]
+    "#;
+    for (from, jumps) in [
+        (&[][..], [Some("gate"), Some("hub"), None]),
+        (&["100.64.0.9"], [Some("gate"), None, None]),
+        (&["10.1.0.9"], [None, Some("hub"), None]),
+        (&["10.1.0.9", "100.64.0.9"], [None, None, None]),
+    ] {
+        let deep = parse_files(&[("x.toml", text)], from).unwrap().destination(&name("deep")).unwrap();
+        let through: Vec<_> = deep.ways.iter().map(|way| way.jump.as_ref().map(|jump| jump.name.as_str())).collect();
+        assert_eq!(through, jumps, "from {from:?}");
+    }
+}
+
+#[test]
+fn no_way_leads_through_a_host_that_is_on_it_already() {
+    let text = r#"
+        swarm.driver = "local"
+        networks.a = { cidr = "10.1.0.0/16", jump = "x" }
+        networks.b = { cidr = "10.2.0.0/16", jump = "y" }
+        hosts.x.address = ["x.example.net", "10.2.0.1"]
+        hosts.y.address = ["y.example.net", "10.1.0.1"]
+        drones.deep.address = ["10.1.0.3"]
+    "#;
+    let deep = parse(text).unwrap().destination(&name("deep")).unwrap();
+    let [Way { jump: Some(x), .. }] = deep.ways.as_slice() else { panic!("{deep:?}") };
+    let [first, Way { jump: Some(y), .. }] = x.ways.as_slice() else { panic!("{x:?}") };
+    assert_eq!(*first, Way::direct("x.example.net"));
+    assert_eq!(y.ways, [Way::direct("y.example.net")]);
 }
 
 #[test]
@@ -149,8 +193,8 @@ fn a_hosts_own_keys_lie_over_the_defaults() {
     assert_eq!((a.user.as_str(), a.become_root, a.port), ("builder", Some(Become::Doas), 22));
     assert_eq!((a.identity, a.known_hosts), (Some("/home/op/key".into()), "/etc/hosts.known".into()));
     assert_eq!(
-        (a.addresses, a.stall_timeout),
-        (vec!["10.0.0.1".into(), "a.example.net".into()], Duration::from_secs(5))
+        (a.ways, a.stall_timeout),
+        (["10.0.0.1", "a.example.net"].map(Way::direct).to_vec(), Duration::from_secs(5))
     );
     let b = inventory.host(&name("b")).unwrap();
     assert_eq!((b.access.become_root, b.access.port, b.access.workdir.as_str()), (None, 2222, "/srv/swarm"));
@@ -164,7 +208,7 @@ fn a_hosts_own_keys_lie_over_the_defaults() {
 fn a_driver_that_is_this_machine_needs_no_entry() {
     let inventory = parse("[swarm]\ndriver = 'local'").unwrap();
     let destination = inventory.destination(inventory.driver()).unwrap();
-    assert_eq!((destination.addresses, destination.jump), (vec!["local".to_owned()], None));
+    assert!(destination.is_local());
 }
 
 #[test]

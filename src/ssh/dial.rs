@@ -1,7 +1,8 @@
-//! How a stream of bytes to a host's sshd comes about, and which of its addresses is taken.
+//! How a stream of bytes to a host's sshd comes about.
 //!
-//! Addresses are tried as in RFC 8305 ("happy eyeballs"): the next starts when one has failed or has not answered for
-//! a while, and the first that answers is taken. So a dead address costs a third of a second, not a TCP timeout.
+//! Where there is a choice, ways are tried as in RFC 8305 ("happy eyeballs"): the next starts when one has failed or has
+//! not answered for a while, and the first that answers is taken ([`first_success`]). So a dead one costs a moment, not
+//! a TCP timeout.
 
 use std::fmt;
 use std::io;
@@ -17,9 +18,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::ssh::host::HostError;
 
-/// The next address is tried after this long without an answer (RFC 8305 recommends 250 ms; a VPN may need a little
-/// more for its first packet).
-const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(300);
+/// The next number of a name is tried after this long without an answer (RFC 8305 recommends 250 ms; a VPN may need a
+/// little more for its first packet).
+const NEXT_NUMBER_AFTER: Duration = Duration::from_millis(300);
 
 /// One address has this long to accept a TCP connection: three tries of a lost first packet (1, 2 and 4 seconds).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,7 +77,7 @@ impl Dialer for Tcp {
             .map_err(DialError::Io)?
             .collect();
         let attempts = found.into_iter().map(|socket| Box::pin(connect(socket)) as BoxFuture<'_, _>);
-        match first_success(attempts.collect()).await {
+        match first_success(attempts.collect(), NEXT_NUMBER_AFTER, |_| false).await {
             Ok(stream) => Ok(Box::new(stream)),
             Err(mut errors) => {
                 Err(DialError::Io(errors.pop().unwrap_or_else(|| io::Error::other("the name has no address"))))
@@ -95,8 +96,13 @@ async fn connect(socket: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// The first of the attempts that succeeds. They start one after another, each when the one before has failed or has
-/// gone without an answer for [`NEXT_ADDRESS_AFTER`]. All errors, in the attempts' order of failing, where none does.
-pub(crate) async fn first_success<T, E>(attempts: Vec<BoxFuture<'_, Result<T, E>>>) -> Result<T, Vec<E>> {
+/// gone without an answer for `patience`; after an error that is `final_one` no more are started. All errors, in the
+/// attempts' order of failing, where none succeeds.
+pub(crate) async fn first_success<T, E>(
+    attempts: Vec<BoxFuture<'_, Result<T, E>>>,
+    patience: Duration,
+    final_one: impl Fn(&E) -> bool,
+) -> Result<T, Vec<E>> {
     let mut waiting = attempts.into_iter();
     let mut running = FuturesUnordered::new();
     let mut errors = Vec::new();
@@ -107,11 +113,14 @@ pub(crate) async fn first_success<T, E>(attempts: Vec<BoxFuture<'_, Result<T, E>
             Some(result) = running.next() => match result {
                 Ok(success) => return Ok(success),
                 Err(error) => {
+                    if final_one(&error) {
+                        waiting = Vec::new().into_iter();
+                    }
                     errors.push(error);
                     running.extend(waiting.next());
                 }
             },
-            () = sleep(NEXT_ADDRESS_AFTER), if more => running.extend(waiting.next()),
+            () = sleep(patience), if more => running.extend(waiting.next()),
             else => return Err(errors),
         }
     }
@@ -126,14 +135,28 @@ mod tests {
         let begin = tokio::time::Instant::now();
         let attempts: Vec<BoxFuture<'_, Result<u8, ()>>> =
             vec![Box::pin(std::future::pending()), Box::pin(async { Err(()) }), Box::pin(async { Ok(3) })];
-        assert_eq!(first_success(attempts).await, Ok(3));
-        assert_eq!(begin.elapsed(), NEXT_ADDRESS_AFTER);
+        assert_eq!(first_success(attempts, NEXT_NUMBER_AFTER, |_| false).await, Ok(3));
+        assert_eq!(begin.elapsed(), NEXT_NUMBER_AFTER);
     }
 
     #[tokio::test(start_paused = true)]
     async fn every_failure_is_told() {
         let attempts: Vec<BoxFuture<'_, Result<(), u8>>> = vec![Box::pin(async { Err(1) }), Box::pin(async { Err(2) })];
-        assert_eq!(first_success(attempts).await, Err(vec![1, 2]));
-        assert_eq!(first_success::<(), u8>(vec![]).await, Err(vec![]));
+        assert_eq!(first_success(attempts, NEXT_NUMBER_AFTER, |_| false).await, Err(vec![1, 2]));
+        assert_eq!(first_success::<(), u8>(vec![], NEXT_NUMBER_AFTER, |_| false).await, Err(vec![]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_final_failure_lets_none_start_and_those_under_way_finish() {
+        let late = || -> BoxFuture<'_, Result<(), u8>> {
+            Box::pin(async {
+                sleep(NEXT_NUMBER_AFTER * 3).await;
+                Ok(())
+            })
+        };
+        let (fails, never) = (|| Box::pin(async { Err(9) }), || Box::pin(async { panic!("started") }));
+        let race = |attempts| first_success(attempts, NEXT_NUMBER_AFTER, |error| *error == 9);
+        assert_eq!(race(vec![fails(), never()]).await, Err(vec![9]));
+        assert_eq!(race(vec![late(), fails(), never()]).await, Ok(()));
     }
 }

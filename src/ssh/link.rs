@@ -34,6 +34,10 @@ const KEEPALIVE_MAX: usize = 3;
 /// builds has been seen to take several seconds.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The next address is tried when one has not exchanged keys after this long. That takes four round trips, so it is
+/// enough for any but the longest ways; where it is not, the first to come to its end still wins.
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_secs(1);
+
 /// The login may wait for the host's name lookup of our address (UseDNS) and for a token or a person at the agent.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -80,32 +84,33 @@ pub(crate) async fn open(
     }
 }
 
-/// Tries the addresses until one gives a checked, not yet authenticated connection. A refused host key ends it; an
-/// address that answers with something else than SSH counts as one that does not answer.
+/// A checked, not yet authenticated connection to the address that is the first to give one; an address that accepts
+/// a connection and then says nothing, or something else than SSH, holds nobody up. A host key that is refused ends it
+/// but for addresses whose turn came before: all of them should be one machine.
 async fn reach(
     destination: &Destination,
     dialer: &dyn Dialer,
     lane: Lane,
     best: Option<&str>,
-    guard: impl Fn(&str) -> (client::Config, Guard),
+    guard: impl Fn(&str) -> (client::Config, Guard) + Sync,
 ) -> Result<Link, HostError> {
-    let mut addresses: Vec<&str> = destination.addresses.iter().map(String::as_str).collect();
+    let mut addresses: Vec<&str> = destination.addresses().collect();
     addresses.sort_by_key(|address| Some(*address) != best);
-    let mut faults = Vec::new();
-    while !addresses.is_empty() {
-        let Answer { address, stream } = match dial(destination, dialer, lane, &addresses).await {
-            Ok(found) => found,
-            Err(mut errors) => {
-                faults.append(&mut errors);
-                break;
-            }
-        };
-        match handshake(destination, dialer, lane, address, stream, &guard).await {
-            Ok(link) => return Ok(link),
-            Err(GuardError::Refused(refusal)) => return Err(*refusal),
-            Err(GuardError::Ssh(error)) => faults.push(format!("{address}: {}", printable(&error.to_string()))),
+    let guard = &guard;
+    let attempts = addresses.into_iter().map(|address| -> BoxFuture<'_, Result<Link, Fault>> {
+        Box::pin(handshake(destination, dialer, lane, address, guard))
+    });
+    let refused = |fault: &Fault| matches!(fault, Fault::Refused(_));
+    let faults = match first_success(attempts.collect(), NEXT_ADDRESS_AFTER, refused).await {
+        Ok(link) => return Ok(link),
+        Err(faults) => faults,
+    };
+    let mut texts = Vec::new();
+    for fault in faults {
+        match fault {
+            Fault::Refused(refusal) => return Err(*refusal),
+            Fault::Other(text) => texts.push(text),
         }
-        addresses.retain(|other| *other != address);
     }
     Err(HostError::new(
         &destination.name,
@@ -113,63 +118,46 @@ async fn reach(
         format!(
             "no SSH at port {}:\n  {}\n  see that the host is up and its address in the inventory is right",
             destination.port,
-            faults.join("\n  ")
+            texts.join("\n  ")
         ),
     ))
 }
 
-/// A stream to one of the addresses.
-struct Answer<'a> {
-    address: &'a str,
-    stream: Box<dyn Stream>,
+/// Why an address gives no connection.
+enum Fault {
+    /// Its host key.
+    Refused(Box<HostError>),
+    /// Anything else, in words.
+    Other(String),
 }
 
-async fn dial<'a>(
-    destination: &Destination,
-    dialer: &dyn Dialer,
-    lane: Lane,
-    addresses: &[&'a str],
-) -> Result<Answer<'a>, Vec<String>> {
-    let attempt = |address: &'a str| -> BoxFuture<'_, Result<Answer<'a>, String>> {
-        Box::pin(async move {
-            match dialer.dial(address, destination.port, lane).await {
-                Ok(stream) => Ok(Answer { address, stream }),
-                Err(error) => Err(format!("{address}: {error}")),
-            }
-        })
-    };
-    first_success(addresses.iter().map(|address| attempt(address)).collect()).await
-}
-
+/// Connects to one address and exchanges keys there.
 async fn handshake(
     destination: &Destination,
     dialer: &dyn Dialer,
     lane: Lane,
     address: &str,
-    mut stream: Box<dyn Stream>,
-    guard: &impl Fn(&str) -> (client::Config, Guard),
-) -> Result<Link, GuardError> {
+    guard: &(impl Fn(&str) -> (client::Config, Guard) + Sync),
+) -> Result<Link, Fault> {
     let mut tries = 0;
     loop {
+        let dialled = dialer.dial(address, destination.port, lane).await;
+        let stream = dialled.map_err(|error| Fault::Other(format!("{address}: {error}")))?;
         let (config, handler) = guard(address);
         let exchange = client::connect_stream(Arc::new(config), stream, handler);
         let error = match timeout(HANDSHAKE_TIMEOUT, exchange).await {
             Ok(Ok(handle)) => return Ok(Link { handle, address: address.to_owned() }),
-            Ok(Err(error)) => error,
-            Err(elapsed) => GuardError::Ssh(elapsed.into()),
+            Ok(Err(GuardError::Refused(refusal))) => return Err(Fault::Refused(refusal)),
+            Ok(Err(GuardError::Ssh(error))) => error,
+            Err(elapsed) => elapsed.into(),
         };
         tries += 1;
-        let dropped =
-            matches!(&error, GuardError::Ssh(russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_)));
+        let dropped = matches!(error, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_));
         if tries == HANDSHAKE_TRIES || !dropped {
-            return Err(error);
+            return Err(Fault::Other(format!("{address}: {}", printable(&error.to_string()))));
         }
         tracing::debug!(host = %destination.name, address, ?error, "dropped during the key exchange; trying again");
         sleep(chance::pause(HANDSHAKE_PAUSE * tries)).await;
-        stream = match dialer.dial(address, destination.port, lane).await {
-            Ok(stream) => stream,
-            Err(_) => return Err(error),
-        };
     }
 }
 
@@ -198,44 +186,45 @@ fn config(preferred: Preferred) -> client::Config {
     }
 }
 
-/// The host keys of the machine that answers first, one of each type that it has.
+/// The host keys of the address that shows one first, one of each type that it has.
 pub(crate) async fn host_keys(
     destination: &Destination,
     dialer: &dyn Dialer,
 ) -> Result<Vec<(String, PublicKey)>, HostError> {
-    let addresses: Vec<&str> = destination.addresses.iter().map(String::as_str).collect();
-    let Answer { address, stream: first } =
-        dial(destination, dialer, Lane::Control, &addresses).await.map_err(|faults| {
-            let text = format!("no address answers at port {}:\n  {}", destination.port, faults.join("\n  "));
-            HostError::new(&destination.name, HostErrorKind::Unreachable, text)
-        })?;
-    let mut first = Some(first);
+    let attempts = destination.addresses().map(|address| -> BoxFuture<'_, Result<Vec<(String, PublicKey)>, String>> {
+        Box::pin(async move {
+            let keys =
+                keys_at(address, destination.port, dialer).await.map_err(|fault| format!("{address}: {fault}"))?;
+            Ok(keys.into_iter().map(|key| (address.to_owned(), key)).collect())
+        })
+    });
+    first_success(attempts.collect(), NEXT_ADDRESS_AFTER, |_| false).await.map_err(|faults| {
+        let text = format!("no host key at port {}:\n  {}", destination.port, faults.join("\n  "));
+        HostError::new(&destination.name, HostErrorKind::Unreachable, text)
+    })
+}
+
+/// The host keys of one address; why there is none.
+async fn keys_at(address: &str, port: u16, dialer: &dyn Dialer) -> Result<Vec<PublicKey>, String> {
     let mut keys = Vec::new();
     let mut fault = None;
     for algorithm in OFFERED_TYPES {
-        let stream = match first.take() {
-            Some(stream) => stream,
-            None => match dialer.dial(address, destination.port, Lane::Control).await {
-                Ok(stream) => stream,
-                Err(error) => {
-                    fault = Some(error.to_string());
-                    continue;
-                }
-            },
+        let taken = match dialer.dial(address, port, Lane::Control).await {
+            Ok(stream) => take_key(stream, algorithm).await,
+            // Where the first connection fails, two more would not do better.
+            Err(error) if keys.is_empty() => return Err(error.to_string()),
+            Err(_) => break,
         };
-        match take_key(stream, algorithm).await {
-            Ok(key) => keys.push((address.to_owned(), key)),
+        match taken {
+            Ok(key) => keys.push(key),
             Err(russh::Error::NoCommonAlgo { .. }) => {}
             Err(error) => fault = Some(printable(&error.to_string())),
         }
     }
-    match (keys.is_empty(), fault) {
-        (true, fault) => Err(HostError::new(
-            &destination.name,
-            HostErrorKind::Unreachable,
-            format!("{address} shows no host key: {}", fault.unwrap_or_else(|| "none of a usable type".to_owned())),
-        )),
-        (false, _) => Ok(keys),
+    if keys.is_empty() {
+        Err(fault.unwrap_or_else(|| "it has no host key of a usable type".to_owned()))
+    } else {
+        Ok(keys)
     }
 }
 

@@ -297,17 +297,17 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::ssh::Way;
 
     fn host() -> LocalHost {
         LocalHost::new(&Destination {
             name: "here".parse().unwrap(),
-            addresses: vec![LOCAL.to_owned()],
+            ways: vec![Way::direct(LOCAL)],
             port: 22,
             user: "root".to_owned(),
             become_root: None,
             identity: None,
             known_hosts: "/nonexistent".into(),
-            jump: None,
             stall_timeout: Duration::from_secs(60),
         })
     }

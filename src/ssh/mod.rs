@@ -27,18 +27,14 @@ mod sftp;
 mod shell;
 mod trust;
 
-pub use destination::{Become, Destination};
+pub use destination::{Become, Destination, Way};
 pub use host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script, quoted};
 pub use local::{LOCAL, LocalHost};
 pub use remote::RemoteHost;
 
 /// The host of a destination: this machine where its only address is [`LOCAL`]. Nothing is connected yet.
 pub fn host(destination: &Destination) -> Arc<dyn Host> {
-    if destination.addresses == [LOCAL] {
-        Arc::new(LocalHost::new(destination))
-    } else {
-        Arc::new(RemoteHost::new(destination))
-    }
+    if destination.is_local() { Arc::new(LocalHost::new(destination)) } else { Arc::new(RemoteHost::new(destination)) }
 }
 
 /// A host key as a host shows it, to be pinned once the operator has compared it.

@@ -1,5 +1,6 @@
 //! A host over SSH.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 use crate::core::names::HostName;
 use crate::core::text::printable;
 use crate::ssh::destination::Destination;
-use crate::ssh::dial::{Dialer, Lane, Tcp};
+use crate::ssh::dial::{DialError, Dialer, Lane, Stream, Tcp};
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::Jump;
 use crate::ssh::pool::{Opener, Place, Pool};
@@ -79,7 +80,7 @@ impl Purpose<'_> {
 }
 
 impl RemoteHost {
-    /// A host reached by TCP, or through its jump host. Nothing is connected yet.
+    /// A host reached by TCP, or through jump hosts. Nothing is connected yet.
     pub fn new(destination: &Destination) -> Self {
         Self::with_dialer(destination, dialer(destination))
     }
@@ -191,12 +192,29 @@ impl RemoteHost {
     }
 }
 
+/// Takes each of a host's addresses by its own way.
+#[derive(Debug)]
+struct Ways {
+    through: HashMap<String, Jump>,
+}
+
+#[async_trait]
+impl Dialer for Ways {
+    async fn dial(&self, address: &str, port: u16, lane: Lane) -> Result<Box<dyn Stream>, DialError> {
+        match self.through.get(address) {
+            Some(jump) => jump.dial(address, port, lane).await,
+            None => Tcp.dial(address, port, lane).await,
+        }
+    }
+}
+
 /// How streams to this destination are made.
 pub(crate) fn dialer(destination: &Destination) -> Arc<dyn Dialer> {
-    match &destination.jump {
-        None => Arc::new(Tcp),
-        Some(jump) => Arc::new(Jump::through(jump)),
-    }
+    let through = destination.ways.iter().filter_map(|way| {
+        let jump = Jump::through(way.jump.as_ref()?);
+        Some((way.address.clone(), jump))
+    });
+    Arc::new(Ways { through: through.collect() })
 }
 
 #[async_trait]

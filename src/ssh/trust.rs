@@ -103,7 +103,7 @@ impl Trust {
 
     /// The names under which this machine may be pinned, the address in use first.
     fn names<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a str> {
-        let others = self.destination.addresses.iter().map(String::as_str).filter(move |other| *other != address);
+        let others = self.destination.addresses().filter(move |other| *other != address);
         std::iter::once(address).chain(others).chain([self.destination.name.as_str()])
     }
 

@@ -22,7 +22,7 @@ use russh::keys::{Algorithm, PrivateKey, PublicKeyBase64};
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelMsg, ChannelWriteHalf};
 use swarm::ssh::dial::{DialError, Dialer, Lane, Stream};
-use swarm::ssh::{Destination, RemoteHost};
+use swarm::ssh::{Destination, RemoteHost, Way};
 use tempfile::TempDir;
 
 mod files;
@@ -191,13 +191,12 @@ impl FakeHost {
     pub fn destination(&self) -> Destination {
         Destination {
             name: self.name.parse().unwrap(),
-            addresses: vec![format!("{}.test", self.name)],
+            ways: vec![Way::direct(format!("{}.test", self.name))],
             port: 22,
             user: "root".to_owned(),
             become_root: None,
             identity: Some(self.directory.path().join("identity")),
             known_hosts: self.directory.path().join("known_hosts"),
-            jump: None,
             stall_timeout: self.stall_timeout,
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use swarm::ssh::Destination;
+use swarm::ssh::{Destination, Way};
 use tempfile::TempDir;
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -28,6 +28,33 @@ impl Sshd {
 
     /// The same, with more lines for its configuration, which `prepare` makes when the directory is there.
     pub fn configured(prepare: impl Fn(&Path) -> String) -> Self {
+        Self::launched(&[SSHD], prepare)
+    }
+
+    /// One that sees these files (name, content, mode) in its own /etc; it takes root.
+    pub fn with_files_in_etc(files: &[(&str, &str, u32)]) -> Self {
+        const LAUNCH: &str = r#"while [ "$1" != -- ]; do
+            [ -e "/etc/${1##*/}" ] || : >"/etc/${1##*/}"; mount --bind "$1" "/etc/${1##*/}" || exit 1; shift; done
+            shift; exec "$@""#;
+        let etc = tempfile::tempdir().unwrap();
+        let mut launcher =
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAUNCH, "0"].map(str::to_owned).to_vec();
+        for (name, content, mode) in files {
+            let path = etc.path().join(name);
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+            launcher.push(path.to_str().unwrap().to_owned());
+        }
+        launcher.extend(["--", SSHD].map(str::to_owned));
+        let launcher: Vec<&str> = launcher.iter().map(String::as_str).collect();
+        // Once it listens, its files are mounted, and their other names are not needed any more.
+        Self::launched(&launcher, |path| {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+            String::new()
+        })
+    }
+
+    fn launched(launcher: &[&str], prepare: impl Fn(&Path) -> String) -> Self {
         assert!(
             Path::new(SSHD).exists(),
             "{SSHD} is missing: install OpenSSH's server (Debian: openssh-server, Gentoo: net-misc/openssh)"
@@ -42,7 +69,7 @@ impl Sshd {
         // Another process may take the port between our letting it go and sshd's taking it; then another is tried.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if let Some(child) = listen(path, port, &extra) {
+            if let Some(child) = listen(launcher, path, port, &extra) {
                 let sshd = Self { child, directory, port };
                 sshd.pin("127.0.0.1", port);
                 return sshd;
@@ -65,13 +92,12 @@ impl Sshd {
     pub fn destination(&self) -> Destination {
         Destination {
             name: "tarn".parse().unwrap(),
-            addresses: vec!["127.0.0.1".to_owned()],
+            ways: vec![Way::direct("127.0.0.1")],
             port: self.port,
             user: user(),
             become_root: None,
             identity: Some(self.identity()),
             known_hosts: self.known_hosts(),
-            jump: None,
             stall_timeout: Duration::from_secs(60),
         }
     }
@@ -130,7 +156,7 @@ pub fn ssh_keygen(arguments: &[&str]) {
 
 /// Starts sshd and waits until it listens. The home directory is moved out of the way, so that the start-up files of
 /// whoever runs the tests are none of theirs; of several SetEnv lines the first counts.
-fn listen(path: &Path, port: u16, extra: &str) -> Option<Child> {
+fn listen(launcher: &[&str], path: &Path, port: u16, extra: &str) -> Option<Child> {
     let shown = path.display();
     let config = format!(
         "ListenAddress 127.0.0.1:{port}\nHostKey {shown}/host_key\nAuthorizedKeysFile {shown}/authorized_keys\n\
@@ -140,7 +166,8 @@ fn listen(path: &Path, port: u16, extra: &str) -> Option<Child> {
     );
     let file = path.join("sshd_config");
     fs::write(&file, config).unwrap();
-    let mut child = Command::new(SSHD)
+    let mut child = Command::new(launcher[0])
+        .args(&launcher[1..])
         .args(["-D", "-e", "-f"])
         .arg(&file)
         .stdin(Stdio::null())

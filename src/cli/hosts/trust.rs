@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::core::text::escaped;
 use crate::inventory::{Host, Inventory, Selection};
 use crate::ssh::known_hosts::{KnownHosts, Pin, Verdict, fingerprint, host_name, record};
-use crate::ssh::{self, Destination, LOCAL, OfferedKey};
+use crate::ssh::{self, Destination, OfferedKey};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -50,7 +50,7 @@ fn rounds(hosts: &[&Host], inventory: &Inventory) -> Vec<Vec<Destination>> {
     let mut rounds: Vec<Vec<Destination>> = Vec::new();
     for host in hosts {
         let destination = inventory.destination_of(host);
-        let jumps = std::iter::successors(destination.jump.as_deref(), |jump| jump.jump.as_deref()).count();
+        let jumps = destination.jumps();
         rounds.resize_with(rounds.len().max(jumps + 1), Vec::new);
         if let Some(round) = rounds.get_mut(jumps) {
             round.push(destination);
@@ -60,7 +60,7 @@ fn rounds(hosts: &[&Host], inventory: &Inventory) -> Vec<Vec<Destination>> {
 }
 
 async fn offered(destination: &Destination) -> anyhow::Result<Vec<OfferedKey>> {
-    if destination.addresses == [LOCAL] {
+    if destination.is_local() {
         return Ok(Vec::new());
     }
     ssh::host_keys(destination).await.map_err(|error| anyhow::anyhow!(error.message))
@@ -100,7 +100,7 @@ enum Standing {
 /// # Errors
 /// A key is revoked, or others than these are pinned for one of its addresses or for its name.
 fn standing(destination: &Destination, keys: &[OfferedKey], known: &KnownHosts) -> anyhow::Result<Standing> {
-    let names = || destination.addresses.iter().map(String::as_str).chain([destination.name.as_str()]);
+    let names = || destination.addresses().chain([destination.name.as_str()]);
     for offer in keys {
         if names().any(|name| known.revoked(name, destination.port, &offer.key).is_some()) {
             anyhow::bail!(
