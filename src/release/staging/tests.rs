@@ -185,7 +185,7 @@ fn whether_there_is_room_is_told_and_leaves_nothing_behind() {
         |root| {
             let (staging, file) = with_download(root, "package");
             staging.require_room(&job()).unwrap();
-            write(&file, &"x".repeat(3 << 19));
+            write(&file, "x".repeat(3 << 19));
             let error = staging.require_room(&job()).unwrap_err();
             assert!(matches!(error, StagingError::Full { .. }), "{error}");
             assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
