@@ -28,7 +28,8 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         bail!("build {} of {} is open; `--replace` puts the list in its place", open.name, open.selection);
     }
     let planned = planning::plan(&session.inventory, &selection).await?;
-    push::begin(&mut session, selection, planned)?;
-    session.note("nothing was started: `swarm push` begins");
+    if push::begin(&mut session, selection, planned)? {
+        session.note("nothing was started: `swarm push` begins");
+    }
     Ok(Exit::Done)
 }

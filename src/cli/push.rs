@@ -156,7 +156,11 @@ pub fn begin(session: &mut Session, selection: Selection, planned: planning::Pla
         session.note(&note);
     }
     if planned.plan.packages.is_empty() {
-        session.note("nothing is to be built: the driver has all of it");
+        session.note(if planned.build_locally.is_empty() {
+            "nothing is to be built: the driver has all of it"
+        } else {
+            "nothing is left for the swarm to build"
+        });
         return Ok(false);
     }
     let build = build_name(session)?;

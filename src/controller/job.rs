@@ -34,7 +34,7 @@ use crate::drone::watch::Watch;
 use crate::failpoint::Failpoint;
 use crate::portage::index::Stanza;
 use crate::portage::probe::{Offer, Resolution};
-use crate::release::accept::{self, Rejection};
+use crate::release::accept::{self, Fault, Rejection};
 use crate::release::{Staging, StagingError};
 use crate::ssh::{Host, HostError, HostErrorKind};
 
@@ -309,16 +309,23 @@ impl Work {
                 return Err(Stop::Local(error));
             }
             fetched?;
-            match self.accept(&incoming, identity, build_id, stanza).await? {
+            let error = match self.accept(&incoming, identity, build_id, stanza).await? {
                 Ok(accepted) => break accepted,
-                Err(error @ Rejection::Corrupt { .. }) if fetches < FETCHES => {
+                Err(error) => error,
+            };
+            match error.fault() {
+                Fault::Way if fetches < FETCHES => {
                     let (cpv, drone) = (&identity.cpv, self.host.name());
-                    let note = format!("{cpv} came damaged from {drone} and is fetched again: {error}");
+                    let note = format!("{cpv} came damaged from {drone} and is fetched again: cannot {error}");
                     let _gone = self.reports.send(Report::Note(note)).await;
                     fs_err::remove_file(&incoming).map_err(local("remove a damaged copy"))?;
                 }
-                Err(error @ Rejection::Unlike(_)) => return Err(failure(FailureClass::Parity, error.to_string())),
-                Err(error) => return Err(failure(FailureClass::Transfer, error.to_string())),
+                Fault::Way | Fault::File => return Err(failure(FailureClass::Transfer, format!("cannot {error}"))),
+                Fault::Settings => return Err(failure(FailureClass::Parity, format!("cannot {error}"))),
+                Fault::Here => {
+                    let reason = format!("cannot receive {}: cannot {error}", identity.cpv);
+                    return Err(Stop::Local(ControlError::Refused(reason)));
+                }
             }
         };
         let (staging, path, file) = (Arc::clone(&self.staging), accepted.path.clone(), incoming.clone());

@@ -34,7 +34,8 @@ pub fn task(session: &Session, build: &Build, name: &JobName, job: &Job) -> Task
     let width = drone.map_or(1, |drone| (drone.spec.cores / drone.spec.jobs.max(1)).max(1));
     let expected = session.state().expected_duration(&manifest.identity.cpv.package_name());
     let limits = TimeLimits { silence: (expected / 2).max(LEAST_SILENCE), total: 0 };
-    Task { manifest, mates, width, limits }
+    let signed = session.inventory.swarm.verify_keyring.is_some();
+    Task { manifest, mates, width, signed, limits }
 }
 
 /// The packages that it may still bring, its own first, with what each has to be and its build id.

@@ -2,6 +2,8 @@
 # The environment beats make.conf, and package.env takes only what is not in it, so all that matters is exported.
 # FEATURES cannot be switched off from there (the packer reads make.conf again), hence a configuration root of the
 # job's own: links to what the drone has, but for make.conf, which ends with our lines, and for foreign binhosts.
+# The drone's way of signing packages counts only where the controller checks signatures; those of what is fed were
+# checked there, by whichever drone's key, so they are of no concern here.
 LC_ALL=C
 export LC_ALL
 umask 022
@@ -34,14 +36,16 @@ configure() {
 		BINPKG_FORMAT="gpkg"
 		BINPKG_COMPRESS="zstd"
 		PORTAGE_TRUST_HELPER=""
-		FEATURES="${FEATURES} buildpkg binpkg-multi-instance pkgdir-index-trusted -binpkg-signing -binpkg-request-signature -getbinpkg"
+		FEATURES="${FEATURES} buildpkg binpkg-multi-instance pkgdir-index-trusted -binpkg-request-signature binpkg-ignore-signature -getbinpkg"
 	END
+	[ -n "$signed" ] || echo 'FEATURES="${FEATURES} -binpkg-signing"' >>config/etc/portage/make.conf/zz-swarm || return 1
 	: >config/ready
 }
 
+signed=
+[ ! -e settings ] || . ./settings
 configure || { echo "cannot make the job's configuration in $directory/config" >&2; exit 73; }
 mkdir -p pkgs tmp/log || exit 73
-[ ! -e settings ] || . ./settings
 export NOCOLOR=true NO_COLOR=1 EMERGE_DEFAULT_OPTS= PORTAGE_TRUST_HELPER= PORTAGE_BINHOST= BINPKG_FORMAT=gpkg
 export PORTAGE_CONFIGROOT="$directory/config" PKGDIR="$directory/pkgs" EMERGE_LOG_DIR="$directory/tmp/log"
 export PORTAGE_TMPDIR="$directory/tmp" PORTAGE_LOGDIR="$directory/tmp/log"

@@ -110,6 +110,8 @@ pub struct Task {
     pub mates: Vec<(Cpv, BuildId)>,
     /// How many compilers at once.
     pub width: u32,
+    /// Whether the package is signed where the drone's settings sign packages.
+    pub signed: bool,
     /// When it is ended as one that hangs.
     pub limits: TimeLimits,
 }
@@ -226,6 +228,9 @@ fn settings(task: &Task) -> String {
         if key.chars().all(|each| each.is_ascii_alphanumeric() || each == '_') {
             lines.push(format!("export {key}={}", quoted(value)));
         }
+    }
+    if task.signed {
+        lines.push("signed=yes".to_owned());
     }
     lines.join("\n") + "\n"
 }

@@ -56,6 +56,35 @@ pub enum Rejection {
     Unread(#[source] io::Error),
 }
 
+/// Whose fault it is that a file is not taken, and with that what comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The way's: a second fetch may cure it.
+    Way,
+    /// The drone's settings: whatever it builds will be no better before somebody changes them.
+    Settings,
+    /// Whatever made this one file: the next one may be better.
+    File,
+    /// This machine's: it says nothing about package and drone.
+    Here,
+}
+
+impl Rejection {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Corrupt { .. } => Fault::Way,
+            Self::Unlike(_) | Self::Refused(Refusal::Package(GpkgError::Xpak)) => Fault::Settings,
+            Self::Unread(_)
+            | Self::Refused(Refusal::Signature(SignatureError::Keyring { .. } | SignatureError::Run(_))) => Fault::Here,
+            Self::Refused(Refusal::Signature(
+                SignatureError::Unsigned | SignatureError::Missing(_) | SignatureError::Bad { .. },
+            )) => Fault::Settings,
+            Self::Refused(_) => Fault::File,
+        }
+    }
+}
+
 /// Why a file that is as the drone made it cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -387,6 +416,28 @@ mod tests {
         ] {
             let differences = unlike(take_whole(&Sample::hello().with(key, value), &identity()));
             assert_eq!(differences, [(field.to_owned(), planned.to_owned(), found.to_owned())], "{key}");
+        }
+    }
+
+    #[test]
+    fn it_is_told_whose_fault_a_refusal_is() {
+        let signature = |error: SignatureError| Rejection::Refused(Refusal::Signature(error));
+        let member = || "Manifest".to_owned();
+        let io = || io::Error::other("broken");
+        let corrupt = Rejection::Corrupt { what: "MD5", offered: String::new(), found: String::new() };
+        for (rejection, fault) in [
+            (corrupt, Fault::Way),
+            (Rejection::Unlike(Vec::new()), Fault::Settings),
+            (Rejection::Refused(Refusal::Package(GpkgError::Xpak)), Fault::Settings),
+            (Rejection::Refused(Refusal::Package(GpkgError::NoMark)), Fault::File),
+            (Rejection::Refused(Refusal::TooSmall(0)), Fault::File),
+            (signature(SignatureError::Unsigned), Fault::Settings),
+            (signature(SignatureError::Bad { member: member(), said: String::new() }), Fault::Settings),
+            (signature(SignatureError::Keyring { path: "keys".into(), said: String::new() }), Fault::Here),
+            (signature(SignatureError::Run(io())), Fault::Here),
+            (Rejection::Unread(io()), Fault::Here),
+        ] {
+            assert_eq!(rejection.fault(), fault, "{rejection}");
         }
     }
 

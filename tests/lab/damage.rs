@@ -39,7 +39,7 @@ fn a_copy_that_is_damaged_on_the_way_is_fetched_again_and_a_damaged_package_buil
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     let lost = format!(
-        "not built  app-lab/multislot-1.0 on {drone}: transfer: take the file as the drone made it: its MD5 is"
+        "not built  app-lab/multislot-1.0 on {drone}: transfer: cannot take the file as the drone made it: its MD5 is"
     );
     assert!(said.contains(&lost), "{said}");
     assert!(said.contains("app-lab/hello-1.1-r1 came damaged from"), "{said}");

@@ -9,3 +9,4 @@ mod main_job;
 mod parity;
 mod refused;
 mod selection;
+mod signing;

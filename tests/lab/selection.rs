@@ -71,6 +71,9 @@ fn packages_that_need_each_other_are_compiled_once_and_what_is_excluded_is_left_
     lab.on("drone-vega", "echo 'BINPKG_FORMAT=\"xpak\"' >>/etc/portage/make.conf").gives(0, &[]);
     lab.edit_inventory(|text| text.replace("driver = ", "exclude = [\"dev-lab/libbar\"]\ndriver = "));
     lab.lab(&["forget"]);
+    lab.edit_inventory(|text| text.replace("exclude = [", "exclude = [\"app-lab/multi*\", "));
+    lab.swarm(&["push", "app-lab/multislot:1"])
+        .gives(0, &["build locally", "app-lab/multislot-1.0", "nothing is left for the swarm to build"]);
     lab.swarm(&["push", "--on", "drone-vega", "app-lab/daemon", "app-lab/hello", "--finalize"]).gives(
         0,
         &["build locally", "dev-lab/libbar-1.0", "app-lab/daemon-0.9_beta1", "3 received, 0 failed", "is live"],
