@@ -262,7 +262,6 @@ async fn a_full_disk_there_is_named_with_the_path_and_the_cure() {
 }
 
 /// Waits for a half-written file in a directory.
-#[expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 async fn part_in(directory: &std::path::Path) {
     let is_there = || {
         let mut entries = fs::read_dir(directory).into_iter().flatten().flatten();

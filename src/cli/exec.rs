@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::exit::Exit;
-use super::interrupt::interrupt;
+use super::interrupt;
 use crate::core::names::HostName;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
@@ -47,6 +47,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     let script = script(&arguments.command)?;
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let (stop, stopped) = watch::channel(false);
+    let mut halts = interrupt::listen()?;
     for host in hosts {
         let (destination, script, sender) = (inventory.destination_of(host), script.clone(), sender.clone());
         let mut stopped = stopped.clone();
@@ -67,7 +68,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     };
     let interrupted = tokio::select! {
         result = listen() => result.map(|()| false)?,
-        () = interrupt() => true,
+        _ = halts.recv() => true,
     };
     if interrupted {
         eprintln!("swarm: ending the commands on their hosts");
@@ -75,7 +76,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
         let _ = stop.send(true);
         tokio::select! {
             result = timeout(LAST_WORDS, listen()) => result.unwrap_or(Ok(()))?,
-            () = interrupt() => {}
+            _ = halts.recv() => {}
         }
     }
     if !arguments.json {
