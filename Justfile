@@ -11,4 +11,4 @@ test *arguments:
 # Format and lints, without the tests
 lint:
     cargo fmt --check
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --features failpoints -- -D warnings

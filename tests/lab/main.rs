@@ -4,6 +4,8 @@
 mod access;
 mod bad_input;
 mod damage;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod laboratory;
 mod main_job;
 mod parity;
