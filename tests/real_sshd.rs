@@ -10,6 +10,7 @@ use swarm::ssh::{Become, Chunk, Destination, Host, HostErrorKind, RemoteHost, Sc
 
 #[cfg(test)]
 #[path = "support/sshd.rs"]
+#[expect(dead_code, reason = "its other half is for the tests of sudo and doas")]
 mod sshd;
 
 use sshd::{Sshd, WITHIN, keygen, run_within, ssh_keygen};
