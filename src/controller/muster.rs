@@ -9,6 +9,7 @@ use crate::core::event::{Event, Trouble};
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::Plan;
+use crate::drone::processor::{Processor, native_setting};
 use crate::portage::probe::{self, Offer, Request};
 use crate::ssh::{Host, HostErrorKind, Script};
 
@@ -20,10 +21,15 @@ pub type Hosts = BTreeMap<HostName, Arc<dyn Host>>;
 
 /// Reaches these drones and compares them with the plan; what was found comes as events.
 pub async fn muster(hosts: &Hosts, drones: &[HostName], plan: &Plan) -> Vec<Event> {
+    let native = match native_setting(plan) {
+        Some(setting) => Some(Native { setting, driver: driver_processor(hosts, plan).await }),
+        None => None,
+    };
+    let native = native.as_ref();
     let checks = drones.iter().filter_map(|name| {
         let host = hosts.get(name)?;
         Some(async move {
-            match check(host.as_ref(), plan).await {
+            match check(host.as_ref(), plan, native).await {
                 Ok(()) => Event::DroneReady { drone: name.clone(), address: host.address() },
                 Err((trouble, reason)) => Event::DroneAway { drone: name.clone(), trouble, reason },
             }
@@ -32,7 +38,42 @@ pub async fn muster(hosts: &Hosts, drones: &[HostName], plan: &Plan) -> Vec<Even
     join_all(checks).await
 }
 
-async fn check(host: &dyn Host, plan: &Plan) -> Result<(), (Trouble, String)> {
+/// A plan that is built for whatever processor compiles it.
+struct Native {
+    /// The setting that says so.
+    setting: String,
+    /// The processor that it means; why it is not known.
+    driver: Result<Processor, String>,
+}
+
+async fn driver_processor(hosts: &Hosts, plan: &Plan) -> Result<Processor, String> {
+    let host = hosts.get(&plan.driver).ok_or_else(|| format!("the inventory has no host {}", plan.driver))?;
+    Processor::of(host.as_ref()).await.map_err(|error| error.to_string())
+}
+
+/// Whether a drone's processor is the driver's, where the plan leaves it to the processor.
+async fn compare_processors(host: &dyn Host, native: &Native) -> Result<(), (Trouble, String)> {
+    let fault = match &native.driver {
+        Err(reason) => format!("the driver does not tell its processor ({reason})"),
+        Ok(driver) => {
+            let own = Processor::of(host).await.map_err(|error| (Trouble::Unreachable, error.message))?;
+            match driver.difference(&own) {
+                None => return Ok(()),
+                Some(difference) => format!("the processors differ: {difference}"),
+            }
+        }
+    };
+    Err((
+        Trouble::Differs,
+        format!(
+            "the driver's {}, and {fault}; name a processor that all of them are, such as -march=x86-64-v3, in the \
+             driver's make.conf",
+            native.setting
+        ),
+    ))
+}
+
+async fn check(host: &dyn Host, plan: &Plan, native: Option<&Native>) -> Result<(), (Trouble, String)> {
     host.connect().await.map_err(|error| {
         let trouble = match error.kind {
             HostErrorKind::Refused | HostErrorKind::Authentication => Trouble::Refused,
@@ -44,6 +85,9 @@ async fn check(host: &dyn Host, plan: &Plan) -> Result<(), (Trouble, String)> {
         };
         (trouble, error.message)
     })?;
+    if let Some(native) = native {
+        compare_processors(host, native).await?;
+    }
     let cpvs: Vec<(Cpv, String)> = plan
         .packages
         .iter()

@@ -7,6 +7,7 @@
 
 pub mod facts;
 pub mod job;
+pub mod processor;
 pub mod strays;
 pub mod verdict;
 pub mod watch;
