@@ -1,62 +1,70 @@
 //! The muster with fake hosts: what is compared before any drone builds.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use swarm::controller::muster::{Hosts, muster};
-use swarm::core::event::{Event, Trouble};
-use swarm::core::package::Identity;
-use swarm::core::plan::{Plan, PlannedPackage};
-use swarm::ssh::Host;
+use swarm::core::event::Trouble;
 
 #[cfg(test)]
 #[expect(dead_code, reason = "its other half is for the tests of the SSH layer")]
 mod support;
 
-use support::{FakeHost, Step};
+use fleet::{host, troubles};
 
-/// A plan of one package that is compiled with these CFLAGS.
-fn plan(cflags: &str) -> Plan {
-    let identity = Identity {
-        cpv: "app-lab/hello-1.0".parse().unwrap(),
-        slot: "0".parse().unwrap(),
-        repository: "lab".to_owned(),
-        ebuild_digest: String::new(),
-        use_flags: BTreeSet::new(),
-        chost: "x86_64-pc-linux-gnu".to_owned(),
-        compiler: BTreeMap::from([("CFLAGS".to_owned(), cflags.to_owned())]),
-        linked: BTreeSet::new(),
-    };
-    Plan {
-        driver: "capella".parse().unwrap(),
-        packages: vec![PlannedPackage { identity, requested: true }],
-        edges: Vec::new(),
-        index_header: BTreeMap::new(),
-        warnings: Vec::new(),
+/// Plans and hosts for a muster.
+#[cfg(test)]
+mod fleet {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Arc;
+
+    use swarm::controller::muster::{Hosts, muster};
+    use swarm::core::event::{Event, Trouble};
+    use swarm::core::package::Identity;
+    use swarm::core::plan::{Plan, PlannedPackage};
+    use swarm::ssh::Host;
+
+    use super::support::{FakeHost, Step};
+
+    /// A plan of one package that is compiled with these CFLAGS.
+    fn plan(cflags: &str) -> Plan {
+        let identity = Identity {
+            cpv: "app-lab/hello-1.0".parse().unwrap(),
+            slot: "0".parse().unwrap(),
+            repository: "lab".to_owned(),
+            ebuild_digest: String::new(),
+            use_flags: BTreeSet::new(),
+            chost: "x86_64-pc-linux-gnu".to_owned(),
+            compiler: BTreeMap::from([("CFLAGS".to_owned(), cflags.to_owned())]),
+            linked: BTreeSet::new(),
+        };
+        Plan {
+            driver: "capella".parse().unwrap(),
+            packages: vec![PlannedPackage { identity, requested: true }],
+            edges: Vec::new(),
+            index_header: BTreeMap::new(),
+            warnings: Vec::new(),
+        }
     }
-}
 
-/// A host whose processor is of this model, and that answers nothing else.
-fn host(name: &str, model: u32) -> FakeHost {
-    FakeHost::new(name).answer(move |script| match script.contains("/proc/cpuinfo") {
-        true => Step::all_is_well(&format!("SWARM-CPU:vendor_id : Maker\nSWARM-CPU:model : {model}\n"), 0),
-        false => Step::all_is_well("", 1),
-    })
-}
-
-/// The trouble that each of the hosts makes, and why.
-async fn troubles(hosts: &[FakeHost], cflags: &str) -> Vec<(Trouble, String)> {
-    let ways: Hosts =
-        hosts.iter().map(|fake| (fake.destination().name, Arc::new(fake.host()) as Arc<dyn Host>)).collect();
-    let drones: Vec<_> = ways.keys().filter(|name| name.as_str() != "capella").cloned().collect();
-    let events = muster(&ways, &drones, &plan(cflags)).await;
-    events
-        .into_iter()
-        .map(|event| match event {
-            Event::DroneAway { trouble, reason, .. } => (trouble, reason),
-            other => panic!("{other:?}"),
+    /// A host whose processor is of this model, and that answers nothing else.
+    pub fn host(name: &str, model: u32) -> FakeHost {
+        FakeHost::new(name).answer(move |script| match script.contains("/proc/cpuinfo") {
+            true => Step::all_is_well(&format!("SWARM-CPU:vendor_id : Maker\nSWARM-CPU:model : {model}\n"), 0),
+            false => Step::all_is_well("", 1),
         })
-        .collect()
+    }
+
+    /// The trouble that each of the hosts makes, and why.
+    pub async fn troubles(hosts: &[FakeHost], cflags: &str) -> Vec<(Trouble, String)> {
+        let ways: Hosts =
+            hosts.iter().map(|fake| (fake.destination().name, Arc::new(fake.host()) as Arc<dyn Host>)).collect();
+        let drones: Vec<_> = ways.keys().filter(|name| name.as_str() != "capella").cloned().collect();
+        let events = muster(&ways, &drones, &plan(cflags)).await;
+        events
+            .into_iter()
+            .map(|event| match event {
+                Event::DroneAway { trouble, reason, .. } => (trouble, reason),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
 }
 
 #[tokio::test]
