@@ -79,8 +79,8 @@ fn roles(host: &Host, inventory: &Inventory) -> String {
 /// A host and what it answered.
 struct Asked<'a> {
     host: &'a Host,
-    /// The address in use.
-    address: Option<String>,
+    /// The connection that was asked through.
+    connection: Arc<dyn ssh::Host>,
     facts: Result<Facts, HostError>,
 }
 
@@ -92,7 +92,7 @@ async fn ask<'a>(hosts: &[&'a Host], inventory: &Inventory) -> Vec<Asked<'a>> {
     let questions = hosts.iter().map(|host| async {
         let connection = ssh::host(&inventory.destination_of(host));
         let facts = gather(Arc::as_ref(&connection), &host.access.workdir).await;
-        Asked { host, address: connection.address(), facts }
+        Asked { host, connection, facts }
     });
     stream::iter(questions).buffered(AT_ONCE).collect().await
 }

@@ -27,8 +27,8 @@ use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
 use crate::core::state::{Condition, Job, Standing};
 use crate::core::status::Status;
-use crate::drone::found::FoundJob;
-use crate::drone::job::JobDirectory;
+use crate::drone::job::{JobDirectory, Progress};
+use crate::drone::strays::Stray;
 use crate::drone::tend::{self, Claimant, Visitor};
 use crate::drone::watch::Watch;
 use crate::portage::index::PackagePath;
@@ -287,16 +287,22 @@ impl Run<'_> {
         let mut kept: BTreeSet<HostName> = drones.iter().cloned().collect();
         kept.extend(state.jobs.values().map(|job| job.drone.clone()));
         let plan = state.open_build().map(|build| Arc::new(build.plan.clone()));
+        let native = Arc::default();
         for drone in kept {
-            let Some(host) = self.session.hosts.get(&drone) else { continue };
+            let (Some(host), Some(known)) = (self.session.hosts.get(&drone), self.session.inventory.host(&drone))
+            else {
+                continue;
+            };
             let cores = self.session.state().drones.get(&drone).map_or(1, |drone| drone.spec.cores);
             let reins = Reins::default();
             let keeper = Keeper {
                 drone: drone.clone(),
                 host: Arc::clone(host),
-                workdir: self.session.workdir(&drone),
+                workdir: known.access.workdir.clone(),
                 cores,
                 plan: plan.clone(),
+                native: Arc::clone(&native),
+                hosts: Arc::clone(&self.session.hosts),
                 visitor: self.visitor.subscribe(),
                 reins: reins.clone(),
                 reports: self.reports.clone(),
@@ -507,9 +513,9 @@ impl Run<'_> {
 
     /// Jobs that lie on a drone and are not in our books: another controller's that build what we need are taken in.
     /// Our own that are over are leftovers of a lost answer.
-    fn find(&mut self, drone: &HostName, jobs: Vec<FoundJob>) -> Result<(), ControlError> {
+    fn find(&mut self, drone: &HostName, jobs: Vec<Stray>) -> Result<(), ControlError> {
         for found in jobs {
-            let manifest = found.manifest;
+            let Some(manifest) = found.manifest else { continue };
             if self.session.state().jobs.contains_key(&manifest.job) {
                 continue;
             }
@@ -520,7 +526,7 @@ impl Run<'_> {
                 continue;
             }
             let wanted = self.session.state().open_build().and_then(|build| build.needs_job_for(&manifest.identity));
-            let Some(package) = wanted.filter(|_| found.started) else { continue };
+            let Some(package) = wanted.filter(|_| found.progress != Progress::New) else { continue };
             let cpv = &manifest.identity.cpv;
             if self.session.state().build_ids.get(cpv).is_some_and(|used| *used >= manifest.build_id) {
                 continue;

@@ -44,7 +44,7 @@ pub struct Session {
     /// The fleet.
     pub inventory: Arc<Inventory>,
     /// The ways to the fleet's hosts.
-    pub hosts: Hosts,
+    pub hosts: Arc<Hosts>,
     /// Where received packages wait.
     pub staging: Arc<Staging>,
     /// What clients get.
@@ -63,7 +63,7 @@ impl Session {
     /// When another controller is at work, or something of these cannot be used; the message says which and why.
     pub async fn open(inventory: Inventory, observer: Box<dyn Observer>) -> Result<Self, ControlError> {
         let hosts = inventory.hosts().map(|host| (host.name.clone(), ssh::host(&inventory.destination_of(host))));
-        let hosts = hosts.collect();
+        let hosts: Hosts = hosts.collect();
         Self::open_on(inventory, hosts, observer).await
     }
 
@@ -86,7 +86,7 @@ impl Session {
         let inventory = Arc::new(inventory);
         let mut session = Self {
             inventory,
-            hosts,
+            hosts: Arc::new(hosts),
             staging: Arc::new(staging),
             releases,
             state,

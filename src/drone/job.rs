@@ -68,7 +68,7 @@ pub struct Manifest {
     pub build_id: BuildId,
 }
 
-/// How far a job has come.
+/// How far a job has come, as `progress.sh` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// It has not been started.
@@ -79,6 +79,19 @@ pub enum Progress {
     Ended,
     /// It was started, is gone, and left no status.
     Lost,
+}
+
+impl Progress {
+    /// What a script's word means; none for any other word.
+    pub(super) fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "new" => Some(Self::New),
+            "running" => Some(Self::Running),
+            "ended" => Some(Self::Ended),
+            "lost" => Some(Self::Lost),
+            _ => None,
+        }
+    }
 }
 
 /// The answer to a claim.
@@ -157,25 +170,17 @@ pub async fn claim(host: &dyn Host, directory: &JobDirectory, needs: &[Need]) ->
     let script =
         directory.script(&format!("{ALIVE}{}", include_str!("claim.sh"))).set("installed", &installed.join("\n"));
     let doing = format!("claiming job {} in {}", directory.job, directory.workdir);
-    let mut claim = Claim { progress: Progress::Lost, merged: BTreeSet::new() };
-    let mut known = false;
+    let (mut progress, mut merged) = (None, BTreeSet::new());
     for line in run(host, &script, &doing).await? {
         let words: Vec<_> = line.iter().map(String::as_str).collect();
         match words.as_slice() {
-            ["has", package] => claim.merged.extend(package.parse::<Cpv>().ok()),
-            [word] => {
-                known = true;
-                claim.progress = match *word {
-                    "new" => Progress::New,
-                    "running" => Progress::Running,
-                    "ended" => Progress::Ended,
-                    _ => Progress::Lost,
-                };
-            }
+            ["has", package] => merged.extend(package.parse::<Cpv>().ok()),
+            [word] => progress = Progress::of_word(word),
             _ => {}
         }
     }
-    if known { Ok(claim) } else { Err(failed(host, &doing, b"the answer makes no sense")) }
+    let progress = progress.ok_or_else(|| failed(host, &doing, b"the answer makes no sense"))?;
+    Ok(Claim { progress, merged })
 }
 
 /// Carries scripts, settings, the missing needs and their index into the directory.

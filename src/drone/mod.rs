@@ -6,8 +6,9 @@
 //! be repeated after a lost connection or a lost controller.
 
 pub mod facts;
-pub mod found;
 pub mod job;
+pub mod processor;
+pub mod strays;
 pub mod tend;
 pub mod verdict;
 pub mod watch;

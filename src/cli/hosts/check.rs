@@ -1,9 +1,15 @@
-//! `swarm hosts check`: is every host there, and fit for its part.
+//! `swarm hosts check`: is every host there, and fit for its part; and what do drones keep of jobs.
 
-use super::{Asked, Named, ask, roles};
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+
+use super::{AT_ONCE, Asked, Named, ask, roles};
 use crate::cli::exit::Exit;
 use crate::core::text::escaped;
 use crate::drone::facts::{Duty, Finding, Severity, check};
+use crate::drone::job::Progress;
+use crate::drone::strays::{self, Stray};
 use crate::inventory::{Host, Inventory, Role};
 use crate::ssh::HostErrorKind;
 use crate::ui::table::{Cell, Table, Tone, write_out};
@@ -17,7 +23,7 @@ pub async fn run(named: &Named, inventory: &Inventory) -> anyhow::Result<Exit> {
         table.row([
             Cell::from(&verdict.asked.host.name),
             Cell::from(roles(verdict.asked.host, inventory)),
-            Cell::optional(verdict.asked.address.as_ref()),
+            Cell::optional(verdict.asked.connection.address()),
             verdict.state(),
         ]);
     }
@@ -28,6 +34,7 @@ pub async fn run(named: &Named, inventory: &Inventory) -> anyhow::Result<Exit> {
     if !troubles.is_empty() {
         write_out(&format!("\n{troubles}"))?;
     }
+    show_jobs(&verdicts).await?;
     let wanted_drones = named.hosts.is_empty() || !drones.is_empty();
     if wanted_drones {
         write_out(&format!("\n{usable} of {} drones can be used.\n", drones.len()))?;
@@ -37,6 +44,52 @@ pub async fn run(named: &Named, inventory: &Inventory) -> anyhow::Result<Exit> {
         (_, false) => Exit::Impossible,
         (_, true) => Exit::Done,
     })
+}
+
+/// Shows what lies in the job directories of the drones that answered.
+async fn show_jobs(verdicts: &[Verdict<'_>]) -> anyhow::Result<()> {
+    let drones = verdicts.iter().filter(|verdict| verdict.is_drone() && verdict.asked.facts.is_ok());
+    let lists = drones.map(|verdict| async {
+        let host = verdict.asked.host;
+        (host, strays::list(verdict.asked.connection.as_ref(), &host.access.workdir, true).await)
+    });
+    let lists: Vec<_> = stream::iter(lists).buffered(AT_ONCE).collect().await;
+    let mut table = Table::new(["drone", "job", "state", "build", "package", "size", "age"]).numbers("size");
+    for (host, list) in &lists {
+        match list {
+            Ok(list) => list.iter().for_each(|stray| table.row(job_row(host, stray))),
+            Err(error) => eprintln!("{}", escaped(&error.to_string())),
+        }
+    }
+    if !table.is_empty() {
+        write_out("\nJob directories, of builds that go on and of others:\n")?;
+        table.print()?;
+    }
+    Ok(())
+}
+
+fn job_row(host: &Host, stray: &Stray) -> [Cell; 7] {
+    let manifest = stray.manifest.as_ref();
+    [
+        Cell::from(&host.name),
+        Cell::from(&stray.job),
+        match stray.progress {
+            Progress::New => Cell::from("not started"),
+            Progress::Running => Cell::new("running", Tone::Good),
+            Progress::Ended => Cell::from("ended"),
+            Progress::Lost => Cell::new("lost", Tone::Warning),
+        },
+        Cell::optional(manifest.map(|manifest| format!("{} of {}", manifest.build, manifest.driver))),
+        Cell::optional(manifest.map(|manifest| &manifest.identity.cpv)),
+        Cell::from(stray.size),
+        Cell::from(humantime::format_duration(rounded(stray.age))),
+    ]
+}
+
+/// An age to the minute, or to the second where it is less.
+fn rounded(age: Duration) -> Duration {
+    let seconds = age.as_secs();
+    Duration::from_secs(if seconds < 60 { seconds } else { seconds - seconds % 60 })
 }
 
 /// A host's answer and what is to be mended there.
