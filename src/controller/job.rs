@@ -299,6 +299,12 @@ impl Work {
         stanza: &Stanza,
     ) -> Result<(), Stop> {
         let incoming = self.staging.incoming(&self.directory.job)?.join(stanza.path().basename());
+        // What is longer than the whole cannot be the beginning of it.
+        if let (Ok(copy), Some(size)) = (fs_err::metadata(&incoming), stanza.size())
+            && copy.len() > size
+        {
+            fs_err::remove_file(&incoming).map_err(local("remove a damaged copy"))?;
+        }
         let mut fetches = 0;
         let accepted = loop {
             fetches += 1;
