@@ -12,3 +12,7 @@ test *arguments:
 lint:
     cargo fmt --check
     cargo clippy --all-targets --features failpoints -- -D warnings
+
+# A hundred builds under random faults in the lab: `just soak [SEED] [BUILDS]` (needs root)
+soak seed="" builds="100":
+    SWARM_SOAK_SEED={{seed}} SWARM_SOAK_BUILDS={{builds}} tests/run --run-ignored all --no-capture a_hundred_builds_under_random_faults

@@ -12,3 +12,4 @@ mod parity;
 mod refused;
 mod selection;
 mod signing;
+mod soak;
