@@ -74,7 +74,7 @@ impl Keeper {
             let rest = match &sighting {
                 Sighting::Ready { .. } => INTERVAL,
                 // The loop answers with a higher epoch, or ends.
-                Sighting::Held { .. } | Sighting::Outranked { .. } => INTERVAL,
+                Sighting::Claimed { .. } | Sighting::Held { .. } | Sighting::Outranked { .. } => INTERVAL,
                 Sighting::Away { trouble: Trouble::Differs, .. } => COMPARE_AGAIN,
                 Sighting::Away { .. } => pause,
             };
@@ -116,7 +116,13 @@ impl Keeper {
         match sight.claimed.clone() {
             Some(Claimed::Held(by, seconds)) => return Ok(Sighting::Held { by, seconds }),
             Some(Claimed::Outranked(by)) => return Ok(Sighting::Outranked { by }),
-            Some(Claimed::Ours) | None => {}
+            Some(Claimed::Ours(before)) if !*reached => {
+                let rival = before.and_then(|before| before.controller).filter(|name| *name != visitor.controller);
+                let sighting = Sighting::Claimed { from_another: rival.is_some() };
+                // Nobody listens any more: the next report says so, too.
+                let _gone = self.reports.send(Report::Drone { drone: self.drone.clone(), sighting }).await;
+            }
+            Some(Claimed::Ours(_)) | None => {}
         }
         let jobs = self.reins.jobs.load(Ordering::Relaxed);
         let circumstances = Circumstances { before, after: now().0, cores: self.cores, jobs };

@@ -36,6 +36,9 @@ use crate::ssh::Host;
 
 /// Once the first drone is ready the others have so long to say that another controller holds them.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// Where another controller was at work before, its jobs are looked for on all drones that answer within this time
+/// before anything starts: what one of them builds must not be begun on another.
+const LOOK_FOR_JOBS: Duration = Duration::from_secs(60);
 /// So long the end of a run may take to tell the drones that their leases are over.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -85,8 +88,10 @@ struct Run<'a> {
     discarding: BTreeSet<JobName>,
     /// Drones whose keepers have not looked yet.
     unseen: BTreeSet<HostName>,
-    /// When the first look is over; none until a drone is ready.
+    /// When the first drone was ready.
     looked: Option<Instant>,
+    /// Whether another controller was at work on these drones before.
+    succeeds: bool,
 }
 
 /// What may come in from outside while it runs.
@@ -127,6 +132,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         discarding: BTreeSet::new(),
         unseen: BTreeSet::new(),
         looked: None,
+        succeeds: orders.take_over,
     };
     run.keep(&orders.drones);
     run.take_up()?;
@@ -254,7 +260,8 @@ impl Run<'_> {
         if self.unseen.is_empty() {
             return None;
         }
-        let Some(until) = self.looked else { return Some(Duration::from_secs(3600)) };
+        let Some(since) = self.looked else { return Some(Duration::from_secs(3600)) };
+        let until = since + if self.succeeds { LOOK_FOR_JOBS } else { FIRST_LOOK };
         Some(until.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
     }
 
@@ -457,6 +464,10 @@ impl Run<'_> {
     }
 
     fn see(&mut self, drone: HostName, sighting: Sighting) -> Result<(), ControlError> {
+        if let Sighting::Claimed { from_another } = sighting {
+            self.succeeds |= from_another;
+            return Ok(());
+        }
         self.unseen.remove(&drone);
         let Some(before) = self.session.state().drones.get(&drone).map(|drone| drone.condition.clone()) else {
             return Ok(());
@@ -474,7 +485,7 @@ impl Run<'_> {
         }
         match sighting {
             Sighting::Ready { address, jobs, .. } => {
-                self.looked.get_or_insert_with(|| Instant::now() + FIRST_LOOK);
+                self.looked.get_or_insert_with(Instant::now);
                 self.find(&drone, jobs)?;
                 if before == (Condition::Ready { address: address.clone() }) {
                     return Ok(());
@@ -488,6 +499,7 @@ impl Run<'_> {
                 }
                 self.session.record(&Event::DroneAway { drone, trouble, reason, at: now() })
             }
+            Sighting::Claimed { .. } => Ok(()),
             Sighting::Held { by, seconds } => Err(ControlError::Held { drone, by, seconds }),
             Sighting::Outranked { by } => self.claim_above(drone, by),
         }
@@ -496,8 +508,10 @@ impl Run<'_> {
     /// A controller whose lease is over had a higher epoch: ours has to rise above it. Where that is one that has
     /// taken over from us, we stand down.
     fn claim_above(&mut self, drone: HostName, by: Claimant) -> Result<(), ControlError> {
+        self.succeeds = true;
         if by.epoch < self.session.state().epoch {
             // Our claim has risen since that look; the keeper looks again by itself.
+            self.unseen.insert(drone);
             return Ok(());
         }
         if self.session.state().drones.values().any(|drone| matches!(drone.condition, Condition::Ready { .. })) {

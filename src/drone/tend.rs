@@ -43,8 +43,8 @@ impl Claimant {
 /// What came of the claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// The drone is ours.
-    Ours,
+    /// The drone is ours; before, it was this claimant's, where anybody had claimed it.
+    Ours(Option<Claimant>),
     /// A lease of another controller lives, for so many seconds more.
     Held(Claimant, u64),
     /// Another controller has claimed an epoch that is not below ours, and its lease is over.
@@ -114,7 +114,10 @@ fn read(lines: &[Vec<String>]) -> Sight {
             ["space", value] => sight.space_kib = value.parse().ok(),
             ["readonly"] => sight.read_only = true,
             ["emerge", pid] => sight.foreign_emerge = pid.parse().ok(),
-            ["ours"] => sight.claimed = Some(Claimed::Ours),
+            ["ours"] | ["ours", _] => sight.claimed = Some(Claimed::Ours(None)),
+            ["ours", epoch, controller] => {
+                sight.claimed = Some(Claimed::Ours(Some(Claimant::read(epoch, Some(controller)))));
+            }
             ["held", epoch, controller, seconds] => {
                 let claimant = Claimant::read(epoch, Some(controller));
                 sight.claimed = Some(Claimed::Held(claimant, seconds.parse().unwrap_or(LEASE.as_secs())));

@@ -7,6 +7,7 @@ mod damage;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod laboratory;
+mod lost;
 mod main_job;
 mod parity;
 mod refused;
