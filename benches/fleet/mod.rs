@@ -9,6 +9,7 @@ use swarm::core::failure::{Failure, FailureClass};
 use swarm::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use swarm::core::package::{Cpv, Identity, Slot};
 use swarm::core::plan::{Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
+use swarm::core::texts::Fields;
 
 /// The drones.
 pub const DRONES: usize = 200;
@@ -175,7 +176,7 @@ fn identity(build: usize, number: usize) -> Identity {
         ebuild_digest: format!("{:032x}", build * 1_000_003 + number),
         use_flags: fixed.into_iter().chain(flags(number, 6)).collect(),
         chost: "x86_64-pc-linux-gnu".to_owned(),
-        compiler: compiler.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        compiler: compiler.into_iter().collect(),
         linked: linked.collect(),
     }
 }
@@ -209,7 +210,7 @@ fn plan(build: usize, size: usize) -> Plan {
 }
 
 /// An entry of a package index, about two kilobytes as most of the larger ones are.
-fn stanza(number: usize, cpv: &Cpv, path: &str, build_id: BuildId) -> BTreeMap<String, String> {
+fn stanza(number: usize, cpv: &Cpv, path: &str, build_id: BuildId) -> Fields {
     let atoms = |count: usize| {
         needs(number)
             .take(count)
@@ -242,6 +243,6 @@ fn stanza(number: usize, cpv: &Cpv, path: &str, build_id: BuildId) -> BTreeMap<S
         ("SLOT", format!("0/{}", number % 40)),
         ("USE", joined(10)),
     ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
+    .into_iter()
+    .collect()
 }

@@ -286,7 +286,7 @@ impl Run<'_> {
         let state = self.session.state();
         let mut kept: BTreeSet<HostName> = drones.iter().cloned().collect();
         kept.extend(state.jobs.values().map(|job| job.drone.clone()));
-        let plan = state.open_build().map(|build| Arc::new(build.plan.clone()));
+        let plan = state.open_build().map(|build| Arc::clone(&build.plan));
         for drone in kept {
             let Some(host) = self.session.hosts.get(&drone) else { continue };
             let cores = self.session.state().drones.get(&drone).map_or(1, |drone| drone.spec.cores);

@@ -238,7 +238,7 @@ fn use_difference(gpkg: &Gpkg, wanted: &Identity) -> Option<Difference> {
     };
     let is_compared = |flag: &&str| known.contains(flag);
     let enabled: BTreeSet<&str> = metadata.words("USE").filter(is_compared).collect();
-    let planned = wanted.use_flags.iter().map(String::as_str);
+    let planned = wanted.use_flags.iter();
     let planned: BTreeSet<&str> = planned.filter(|flag| has_effective || is_compared(flag)).collect();
     let differing: Vec<&str> = planned.symmetric_difference(&enabled).copied().collect();
     let shown = |set: &BTreeSet<&str>| {
@@ -257,7 +257,7 @@ fn machine_differences(gpkg: &Gpkg, wanted: &Identity) -> Vec<Difference> {
         .flat_map(|(key, planned, found)| {
             MACHINE_OPTIONS.iter().filter_map(move |option| {
                 let (planned, found) = (last(planned, option)?, last(found, option)?);
-                (planned != found).then(|| Difference::new(key.as_str(), planned, found))
+                (planned != found).then(|| Difference::new(key, planned, found))
             })
         })
         .collect()
@@ -295,9 +295,9 @@ mod tests {
             slot: "0".parse().unwrap(),
             repository: "gentoo".to_owned(),
             ebuild_digest: gpkg::hexadecimal(&Md5::digest(b"EAPI=8\n")),
-            use_flags: ["amd64", "elibc_glibc", "kernel_linux", "nls"].map(str::to_owned).into(),
+            use_flags: ["amd64", "elibc_glibc", "kernel_linux", "nls"].into_iter().collect(),
             chost: "x86_64-pc-linux-gnu".to_owned(),
-            compiler: [("CFLAGS".to_owned(), "-O2 -march=x86-64-v3 -pipe".to_owned())].into(),
+            compiler: [("CFLAGS", "-O2 -march=x86-64-v3 -pipe")].into_iter().collect(),
             linked: BTreeSet::new(),
         }
     }
