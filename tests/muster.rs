@@ -18,6 +18,7 @@ mod fleet {
     use swarm::core::event::Trouble;
     use swarm::core::package::Identity;
     use swarm::core::plan::{Plan, PlannedPackage};
+    use swarm::core::texts::Words;
     use swarm::ssh::Host;
 
     use super::support::{FakeHost, Step};
@@ -29,9 +30,9 @@ mod fleet {
             slot: "0".parse().unwrap(),
             repository: "lab".to_owned(),
             ebuild_digest: String::new(),
-            use_flags: BTreeSet::new(),
+            use_flags: Words::default(),
             chost: "x86_64-pc-linux-gnu".to_owned(),
-            compiler: BTreeMap::from([("CFLAGS".to_owned(), cflags.to_owned())]),
+            compiler: [("CFLAGS", cflags)].into_iter().collect(),
             linked: BTreeSet::new(),
         };
         Plan {

@@ -35,7 +35,7 @@ pub fn finalize(session: &mut Session, dry_run: bool) -> Result<Released, Contro
     let incoming: Result<Vec<Incoming>, ControlError> = build
         .received()
         .map(|(_, file)| {
-            let stanza = Stanza::of_values(file.stanza.clone()).map_err(|error| {
+            let stanza = Stanza::of_values(file.stanza.to_map()).map_err(|error| {
                 ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path))
             })?;
             let file = session.staging.file(stanza.path());

@@ -341,7 +341,8 @@ impl Work {
         let mtime = std::os::unix::fs::MetadataExt::mtime(&modified);
         let own = Stanza::derive(&accepted.gpkg, &accepted.path, Timestamp(mtime))
             .map_err(|error| failure(FailureClass::Transfer, error.to_string()))?;
-        let file = ReceivedFile { path: accepted.path.to_string(), build_id, stanza: own.to_values() };
+        let file =
+            ReceivedFile { path: accepted.path.to_string(), build_id, stanza: own.to_values().into_iter().collect() };
         let (taken, answer) = oneshot::channel();
         let report = Report::Received { job: self.directory.job.clone(), package, file, taken };
         let sent = self.reports.send(report).await;

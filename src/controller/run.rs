@@ -293,7 +293,7 @@ impl Run<'_> {
         let state = self.session.state();
         let mut kept: BTreeSet<HostName> = drones.iter().cloned().collect();
         kept.extend(state.jobs.values().map(|job| job.drone.clone()));
-        let plan = state.open_build().map(|build| Arc::new(build.plan.clone()));
+        let plan = state.open_build().map(|build| Arc::clone(&build.plan));
         let native = Arc::default();
         for drone in kept {
             let (Some(host), Some(known)) = (self.session.hosts.get(&drone), self.session.inventory.host(&drone))

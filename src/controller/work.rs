@@ -60,7 +60,7 @@ pub fn needs(session: &Session, build: &Build, package: PackageIndex) -> Result<
             Phase::Needed | Phase::Delegated(_) | Phase::Failed => None,
         })
         .map(|file| {
-            let stanza = Stanza::of_values(file.stanza.clone()).map_err(|error| {
+            let stanza = Stanza::of_values(file.stanza.to_map()).map_err(|error| {
                 ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path))
             })?;
             Ok(Need { cpv: stanza.cpv().clone(), local: session.staging.file(stanza.path()), stanza })

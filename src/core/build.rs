@@ -6,8 +6,9 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::event::{ReceivedFile, Selection};
 use super::failure::Failure;
@@ -77,15 +78,15 @@ pub struct Package {
 }
 
 /// A set of wanted packages of one driver, worked off as one.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(into = "Record", from = "Record")]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Record")]
 pub struct Build {
     /// Its id.
     pub name: BuildName,
     /// What was asked for.
     pub selection: Selection,
-    /// What that came to.
-    pub plan: Plan,
+    /// What that came to; shared with whoever compares drones with it.
+    pub plan: Arc<Plan>,
     /// The names that people see, by package.
     pub labels: Vec<String>,
     /// By package: what has to be received before it starts.
@@ -129,7 +130,7 @@ impl Build {
         let mut build = Self {
             name,
             selection,
-            plan,
+            plan: Arc::new(plan),
             labels,
             needs,
             cycles,
@@ -253,6 +254,17 @@ impl Build {
         self.set_ready(package);
     }
 
+    /// The same where the package may block others or be blocked; only then is the whole build looked at.
+    pub(super) fn change_phase(&mut self, package: PackageIndex, phase: Phase) {
+        let state = &self.packages[package.index()];
+        let may_be_blocked = state.blocked || (matches!(phase, Phase::Needed) && state.missing > 0);
+        let may_block = [&state.phase, &phase].iter().any(|each| matches!(each, Phase::Failed));
+        self.set_phase(package, phase);
+        if may_be_blocked || may_block {
+            self.mark_blocked();
+        }
+    }
+
     /// Needs lie before their dependents, so one pass suffices.
     pub(super) fn mark_blocked(&mut self) {
         for index in 0..self.packages.len() {
@@ -326,7 +338,7 @@ impl Build {
 }
 
 /// What a snapshot holds of a build: the rest is derived.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Record {
     name: BuildName,
     selection: Selection,
@@ -338,18 +350,33 @@ struct Record {
     attempts: BTreeMap<PackageIndex, Vec<Attempt>>,
 }
 
-impl From<Build> for Record {
-    fn from(build: Build) -> Self {
-        let mut attempts = BTreeMap::new();
-        let mut phases = Vec::with_capacity(build.packages.len());
-        for (index, package) in build.packages.into_iter().enumerate() {
-            phases.push(package.phase);
-            if !package.attempts.is_empty() {
-                attempts.insert(PackageIndex::at(index), package.attempts);
-            }
+/// The same as it is written: nothing is copied for it.
+#[derive(Serialize)]
+struct RecordOf<'a> {
+    name: &'a BuildName,
+    selection: &'a Selection,
+    plan: &'a Plan,
+    started: Timestamp,
+    finished: Option<Timestamp>,
+    released: &'a Option<ReleaseName>,
+    phases: Vec<&'a Phase>,
+    attempts: BTreeMap<PackageIndex, &'a [Attempt]>,
+}
+
+impl Serialize for Build {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let tried = self.packages.iter().enumerate().filter(|(_, package)| !package.attempts.is_empty());
+        RecordOf {
+            name: &self.name,
+            selection: &self.selection,
+            plan: &self.plan,
+            started: self.started,
+            finished: self.finished,
+            released: &self.released,
+            phases: self.packages.iter().map(|package| &package.phase).collect(),
+            attempts: tried.map(|(index, package)| (PackageIndex::at(index), package.attempts.as_slice())).collect(),
         }
-        let Build { name, selection, plan, started, finished, released, .. } = build;
-        Self { name, selection, plan, started, finished, released, phases, attempts }
+        .serialize(serializer)
     }
 }
 
@@ -383,7 +410,7 @@ fn labels(plan: &Plan) -> Vec<String> {
             if times.get(cpv) == Some(&1) {
                 return cpv.to_owned();
             }
-            let flags: Vec<_> = package.identity.use_flags.iter().map(String::as_str).collect();
+            let flags: Vec<_> = package.identity.use_flags.iter().collect();
             format!("{cpv}[{}]", flags.join(","))
         })
         .collect()

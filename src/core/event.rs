@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, NameError, ReleaseName, Timestamp};
 use super::package::Cpv;
 use super::plan::{PackageIndex, Plan};
+use super::texts::Fields;
 
 /// The version of the events' JSON form; it rises when an old journal can no longer be read as it stands.
 pub const SCHEMA: u32 = 1;
@@ -142,7 +143,7 @@ pub struct ReceivedFile {
     /// Its build id.
     pub build_id: BuildId,
     /// Its stanza of the index, by key, derived from the file itself.
-    pub stanza: BTreeMap<String, String>,
+    pub stanza: Fields,
 }
 
 /// How a job ended.

@@ -1,7 +1,7 @@
 //! The pure core: what a build is, what has happened to it, and what is to be done next.
 //!
 //! Nothing here knows a clock, a socket or a file. [`names`], [`package`], [`plan`] and [`failure`] are the words of
-//! the whole project, and [`text`] makes safe what is shown of a stranger's. The state machine is [`event`] (what can
+//! the whole project, [`text`] makes safe what is shown of a stranger's, [`texts`] keeps many small ones. The state machine is [`event`] (what can
 //! happen), [`state`] (what is known, changed by [`state::State::apply`] alone) and [`decide`] (what follows from it).
 //! [`status`] is the view that people get.
 
@@ -16,6 +16,7 @@ pub mod plan;
 pub mod state;
 pub mod status;
 pub mod text;
+pub mod texts;
 
 #[cfg(test)]
 mod simulation;

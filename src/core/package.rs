@@ -5,13 +5,14 @@
 //! chapter 3), as the `portage-atom` crate implements them.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::names::NameError;
+use super::texts::{Fields, Words};
 
 /// Category, package name and version with revision: `category/name-version`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -228,11 +229,11 @@ pub struct Identity {
     /// The digest (MD5, hexadecimal) of the ebuild as the resolver's metadata cache has it; empty where it has none.
     pub ebuild_digest: String,
     /// The enabled USE flags that the ebuild knows (its effective IUSE), expanded ones included.
-    pub use_flags: BTreeSet<String>,
+    pub use_flags: Words,
     /// The host tuple that it is built for.
     pub chost: String,
     /// Compiler settings as Portage resolves them for this package: CFLAGS, CXXFLAGS, LDFLAGS and the like.
-    pub compiler: BTreeMap<String, String>,
+    pub compiler: Fields,
     /// The slots that it links against: `category/name` to the slot and sub-slot of each `:=` dependency.
     pub linked: BTreeSet<(String, Slot)>,
 }

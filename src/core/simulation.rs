@@ -8,10 +8,11 @@ use super::build::Phase;
 use super::decide::{End, Start, decide};
 use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection, Trouble};
 use super::failure::{Failure, FailureClass};
-use super::names::{HostName, JobName, Timestamp};
+use super::names::{BuildId, HostName, JobName, Timestamp};
 use super::package::{Identity, Slot};
 use super::plan::{Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
 use super::state::State;
+use super::texts::{Fields, Words};
 
 /// A plan of `size` packages with these edges, all at build time.
 pub(crate) fn plan(size: usize, edges: &[(usize, usize)]) -> Plan {
@@ -22,9 +23,9 @@ pub(crate) fn plan(size: usize, edges: &[(usize, usize)]) -> Plan {
                 slot: Slot { slot: "0".into(), sub_slot: "0".into() },
                 repository: "gentoo".into(),
                 ebuild_digest: String::new(),
-                use_flags: BTreeSet::new(),
+                use_flags: Words::default(),
                 chost: String::new(),
-                compiler: BTreeMap::new(),
+                compiler: Fields::default(),
                 linked: BTreeSet::new(),
             },
             requested: true,
@@ -65,7 +66,7 @@ pub(crate) fn opened(plan: Plan, drones: &[(u32, u32)]) -> State {
 fn received(state: &State, job: &JobName) -> Event {
     let job_state = &state.jobs[job];
     let build_id = job_state.build_ids[&job_state.package];
-    let file = ReceivedFile { path: format!("{job}"), build_id, stanza: BTreeMap::new() };
+    let file = ReceivedFile { path: format!("{job}"), build_id, stanza: Fields::default() };
     Event::PackageReceived { job: job.clone(), package: job_state.package, file, at: Timestamp(1) }
 }
 
@@ -106,6 +107,11 @@ fn check_places(state: &State) {
             assert!(state.jobs.contains_key(job), "delegated to a job that is not there");
             assert!(delegated.insert(job.clone()), "one job builds two packages");
         }
+    }
+    let mut looked_through = build.clone();
+    looked_through.mark_blocked();
+    for package in (0..build.packages.len()).map(PackageIndex::at) {
+        assert_eq!(build.is_blocked(package), looked_through.is_blocked(package), "{}", build.label(package));
     }
 }
 
@@ -222,6 +228,22 @@ fn a_package_that_failed_on_two_drones_is_failed_and_blocks_what_needs_it() {
 }
 
 #[test]
+fn a_job_that_was_found_for_a_blocked_package_may_fail_and_the_package_is_blocked_as_before() {
+    let mut state = opened(plan(3, &[(1, 0), (2, 1)]), &[(8, 1)]);
+    start_all(&mut state, Timestamp(0));
+    let first = state.jobs.keys().next().unwrap().clone();
+    state.apply(&failed(&first, FailureClass::Build, Timestamp(1))).unwrap();
+    let found: JobName = "found".parse().unwrap();
+    let (package, build_id, at) = (PackageIndex(1), BuildId(1), Timestamp(2));
+    state.apply(&Event::JobFound { job: found.clone(), package, drone: host("drone0"), build_id, at }).unwrap();
+    check_places(&state);
+    assert!(!state.open_build().unwrap().is_blocked(PackageIndex(2)));
+    state.apply(&failed(&found, FailureClass::Lost, Timestamp(3))).unwrap();
+    check_places(&state);
+    assert!(state.open_build().unwrap().is_blocked(PackageIndex(2)));
+}
+
+#[test]
 fn with_every_drone_unlike_the_driver_the_run_ends_with_that() {
     let mut state = opened(plan(1, &[]), &[(8, 1)]);
     let away = |trouble| Event::DroneAway { drone: host("drone0"), trouble, reason: "USE".into(), at: Timestamp(0) };
@@ -266,7 +288,7 @@ fn a_job_may_bring_its_cycle_mates_and_they_wait_for_it() {
     let (job, mate) = state.jobs.iter().next().map(|(name, job)| (name.clone(), job.build_ids.clone())).unwrap();
     assert_eq!(mate.len(), 2, "a build id is allotted for the mate, too");
     let (mate, build_id) = mate.into_iter().next_back().unwrap();
-    let file = ReceivedFile { path: "mate".into(), build_id, stanza: BTreeMap::new() };
+    let file = ReceivedFile { path: "mate".into(), build_id, stanza: Fields::default() };
     state.apply(&Event::PackageReceived { job: job.clone(), package: mate, file, at: Timestamp(2) }).unwrap();
     state.apply(&received(&state, &job)).unwrap();
     state.apply(&Event::JobEnded { job, outcome: JobOutcome::Delivered, at: Timestamp(2) }).unwrap();

@@ -333,7 +333,7 @@ impl State {
             _ => return Err(inconsistent(format!("that job {job} was found for a package that is not needed"))),
         }
         let cpv = build.identity(package).cpv.clone();
-        build.set_phase(package, Phase::Delegated(job.clone()));
+        build.change_phase(package, Phase::Delegated(job.clone()));
         build.finished = None;
         self.raise_build_id(&cpv, build_id);
         let build_ids = BTreeMap::from([(package, build_id)]);
@@ -367,7 +367,7 @@ impl State {
         let Some(build) = self.builds.get_mut(&job.build) else { return Ok(()) };
         if job.standing == Standing::GivenUp && matches!(build.packages[job.package.index()].phase, Phase::Needed) {
             job.standing = Standing::Active;
-            build.set_phase(job.package, Phase::Delegated(name.clone()));
+            build.change_phase(job.package, Phase::Delegated(name.clone()));
         }
         Ok(())
     }
@@ -420,8 +420,7 @@ impl State {
             Some(Phase::Received(_)) => return Ok(()),
             Some(Phase::Needed | Phase::Delegated(_) | Phase::Failed) => {}
         }
-        build.set_phase(package, Phase::Received(file.clone()));
-        build.mark_blocked();
+        build.change_phase(package, Phase::Received(file.clone()));
         let took = at.seconds_since(job.since);
         let built = build.identity(package).cpv.package_name();
         if package == job.package {
@@ -461,7 +460,7 @@ impl State {
     fn release(&mut self, name: &JobName, job: &Job) {
         let Some(build) = self.builds.get_mut(&job.build) else { return };
         if matches!(&build.packages[job.package.index()].phase, Phase::Delegated(other) if other == name) {
-            build.set_phase(job.package, Phase::Needed);
+            build.change_phase(job.package, Phase::Needed);
         }
     }
 
@@ -506,10 +505,9 @@ impl State {
         let others = usable.difference(&failed_on).count();
         let hopeless = failed_on.len() >= OWN_FAILURE_LIMIT || (own && others == 0);
         if hopeless || package.attempts.len() >= ATTEMPT_LIMIT {
-            build.set_phase(job.package, Phase::Failed);
-            build.mark_blocked();
+            build.change_phase(job.package, Phase::Failed);
         } else {
-            build.set_phase(job.package, Phase::Needed);
+            build.change_phase(job.package, Phase::Needed);
         }
         Ok(())
     }

@@ -229,7 +229,7 @@ fn private_index(task: &Task, needs: &[Need], header: &BTreeMap<String, String>)
 
 fn settings(task: &Task) -> String {
     let mut lines = vec![format!("export MAKEOPTS='-j{}'", task.width.max(1))];
-    for (key, value) in &task.manifest.identity.compiler {
+    for (key, value) in task.manifest.identity.compiler.iter() {
         if key.chars().all(|each| each.is_ascii_alphanumeric() || each == '_') {
             lines.push(format!("export {key}={}", quoted(value)));
         }

@@ -38,7 +38,7 @@ const NAMED: usize = 6;
 
 /// The plan's first setting that leaves the processor to the machine that compiles, as `CFLAGS has -march=native`.
 pub fn native_setting(plan: &Plan) -> Option<String> {
-    let settings = plan.packages.iter().flat_map(|package| &package.identity.compiler);
+    let settings = plan.packages.iter().flat_map(|package| package.identity.compiler.iter());
     settings
         .flat_map(|(key, value)| value.split_whitespace().map(move |word| (key, word)))
         .find(|(_, word)| word.ends_with("=native"))

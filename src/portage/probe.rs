@@ -13,6 +13,7 @@ use crate::core::event::Selection;
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity, Slot};
 use crate::core::plan::{Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
+use crate::core::texts::{Fields, Words};
 
 const PROBE: &str = include_str!("probe.py");
 const SCRIPT: &str = include_str!("probe.sh");
@@ -149,10 +150,10 @@ struct RawPackage {
     #[serde(default)]
     digest: String,
     #[serde(rename = "use")]
-    use_flags: BTreeSet<String>,
+    use_flags: Words,
     chost: String,
     #[serde(default)]
-    compiler: BTreeMap<String, String>,
+    compiler: Fields,
     #[serde(default)]
     linked: Vec<(String, String)>,
     #[serde(default)]

@@ -238,7 +238,7 @@ fn use_difference(gpkg: &Gpkg, wanted: &Identity) -> Option<Difference> {
     };
     let is_compared = |flag: &&str| known.contains(flag);
     let enabled: BTreeSet<&str> = metadata.words("USE").filter(is_compared).collect();
-    let planned = wanted.use_flags.iter().map(String::as_str);
+    let planned = wanted.use_flags.iter();
     let planned: BTreeSet<&str> = planned.filter(|flag| has_effective || is_compared(flag)).collect();
     let differing: Vec<&str> = planned.symmetric_difference(&enabled).copied().collect();
     let shown = |set: &BTreeSet<&str>| {
@@ -257,7 +257,7 @@ fn machine_differences(gpkg: &Gpkg, wanted: &Identity) -> Vec<Difference> {
         .flat_map(|(key, planned, found)| {
             MACHINE_OPTIONS.iter().filter_map(move |option| {
                 let (planned, found) = (last(planned, option)?, last(found, option)?);
-                (planned != found).then(|| Difference::new(key.as_str(), planned, found))
+                (planned != found).then(|| Difference::new(key, planned, found))
             })
         })
         .collect()

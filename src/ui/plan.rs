@@ -13,7 +13,7 @@ pub fn table(plan: &Plan) -> String {
         .enumerate()
         .map(|(index, (package, needs))| {
             let identity = &package.identity;
-            let flags: Vec<_> = identity.use_flags.iter().map(String::as_str).collect();
+            let flags: Vec<_> = identity.use_flags.iter().collect();
             let waits: Vec<_> = needs.iter().map(|need| (need.index() + 1).to_string()).collect();
             let why = if package.requested { "asked for" } else { "needed" };
             vec![

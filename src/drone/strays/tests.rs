@@ -1,6 +1,6 @@
 //! The script on this machine with directories in every state, and answers that are none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::core::names::{BuildId, Epoch};
 use crate::core::package::Identity;
+use crate::core::texts::Words;
 use crate::ssh::{Destination, LOCAL, LocalHost, Way};
 
 fn here() -> LocalHost {
@@ -36,9 +37,9 @@ fn manifest(job: &str) -> Manifest {
             slot: "0".parse().unwrap(),
             repository: "lab".to_owned(),
             ebuild_digest: String::new(),
-            use_flags: BTreeSet::new(),
+            use_flags: Words::default(),
             chost: "x86_64-pc-linux-gnu".to_owned(),
-            compiler: BTreeMap::from([("CFLAGS".to_owned(), "-O2  -pipe".to_owned())]),
+            compiler: [("CFLAGS", "-O2  -pipe")].into_iter().collect(),
             linked: BTreeSet::new(),
         },
         build_id: BuildId(3),

@@ -13,9 +13,9 @@ fn identity() -> Identity {
         slot: "0".parse().unwrap(),
         repository: "gentoo".to_owned(),
         ebuild_digest: gpkg::hexadecimal(&Md5::digest(b"EAPI=8\n")),
-        use_flags: ["amd64", "elibc_glibc", "kernel_linux", "nls"].map(str::to_owned).into(),
+        use_flags: ["amd64", "elibc_glibc", "kernel_linux", "nls"].into_iter().collect(),
         chost: "x86_64-pc-linux-gnu".to_owned(),
-        compiler: [("CFLAGS".to_owned(), "-O2 -march=x86-64-v3 -pipe".to_owned())].into(),
+        compiler: [("CFLAGS", "-O2 -march=x86-64-v3 -pipe")].into_iter().collect(),
         linked: BTreeSet::new(),
     }
 }
