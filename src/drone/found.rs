@@ -46,7 +46,8 @@ pub async fn jobs(host: &dyn Host, workdir: &str) -> Result<Vec<FoundJob>, HostE
 }
 
 fn read(line: &str) -> Option<FoundJob> {
-    let (name, rest) = line.strip_prefix(MARK)?.trim_start().split_once(' ')?;
+    let (_noise, line) = line.split_once(MARK)?;
+    let (name, rest) = line.trim_start().split_once(' ')?;
     let (started, manifest) = rest.split_once(' ')?;
     let manifest: Manifest = serde_json::from_str(manifest).ok()?;
     (manifest.job.as_str() == name).then_some(FoundJob { manifest, started: started == "yes" })

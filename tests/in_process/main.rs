@@ -3,5 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
+mod drones;
+mod luck;
 mod order;
 mod ssh;

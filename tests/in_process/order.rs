@@ -28,7 +28,7 @@ async fn fifty_drones_build_five_hundred_packages() {
     // Each needs two or three of those shortly before it.
     let edges: Vec<_> = (10..500).flat_map(|from| [1, 4, 9].map(|back| (from, from - back))).collect();
     let edges: Vec<_> = edges.into_iter().filter(|(from, to)| from % 10 >= from - to).collect();
-    let fleet = Fleet::new(plan(500, &edges), 50).jobs(2);
+    let fleet = Fleet::new(plan(500, &edges), 50).jobs(2).direct();
     fleet.workshop.all_take(Duration::from_secs(90));
     let begun = Instant::now();
     let pushed = fleet.push().await;

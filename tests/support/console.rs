@@ -7,6 +7,9 @@ use async_trait::async_trait;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
+use swarm::ssh::Chunk;
+use tokio::sync::mpsc;
+
 use super::{Line, Shared};
 
 /// One thing that the fake does in answer to a script.
@@ -66,13 +69,29 @@ impl Program for Answers {
 /// A script's standard input and output.
 pub struct Console {
     shared: Arc<Shared>,
-    read: ChannelReadHalf,
-    write: ChannelWriteHalf<Msg>,
+    wire: Wire,
     /// Input that has come and was not taken yet.
     input: Vec<u8>,
 }
 
+/// What carries a console.
+enum Wire {
+    /// A channel of an SSH connection.
+    Channel(ChannelReadHalf, ChannelWriteHalf<Msg>),
+    /// Queues in memory, and the status so far.
+    Queues(mpsc::Receiver<Vec<u8>>, mpsc::Sender<Chunk>, Option<u32>),
+}
+
+/// The other side has gone away.
+#[derive(Debug)]
+pub struct Gone;
+
 impl Console {
+    /// A console over queues in memory.
+    pub(super) fn over(shared: Arc<Shared>, input: mpsc::Receiver<Vec<u8>>, output: mpsc::Sender<Chunk>) -> Self {
+        Self { shared, wire: Wire::Queues(input, output, None), input: Vec::new() }
+    }
+
     /// Does these steps, up to the first that the connection does not take any more.
     pub async fn act_all(&mut self, steps: Vec<Step>) {
         for step in steps {
@@ -86,32 +105,20 @@ impl Console {
     ///
     /// # Errors
     /// The connection is gone.
-    pub async fn act(&mut self, step: Step) -> Result<(), russh::Error> {
+    pub async fn act(&mut self, step: Step) -> Result<(), Gone> {
         match step {
-            Step::Stdout(data) => self.write.data_bytes(data).await,
-            Step::Stderr(data) => self.write.extended_data_bytes(1, data).await,
-            Step::Status(status) => self.write.exit_status(status).await,
-            Step::Eof => self.write.eof().await,
-            Step::Close => self.write.close().await,
-            Step::Wait(time) => {
-                tokio::time::sleep(time).await;
-                Ok(())
-            }
+            Step::Wait(time) => tokio::time::sleep(time).await,
+            Step::Hang => std::future::pending().await,
+            Step::Cut => self.shared.each_line(Line::cut),
+            Step::Freeze => self.shared.each_line(Line::freeze),
             Step::Echo => {
                 while self.more().await {}
                 let echo = std::mem::take(&mut self.input);
-                self.write.data_bytes(echo).await
+                return self.wire.act(Step::Stdout(echo)).await;
             }
-            Step::Hang => std::future::pending().await,
-            Step::Cut => {
-                self.shared.each_line(Line::cut);
-                Ok(())
-            }
-            Step::Freeze => {
-                self.shared.each_line(Line::freeze);
-                Ok(())
-            }
+            other => return self.wire.act(other).await,
         }
+        Ok(())
     }
 
     /// The next line of standard input; none at its end. Nothing is lost where it is dropped while it waits.
@@ -131,15 +138,58 @@ impl Console {
 
     /// Waits for more input; false at its end.
     async fn more(&mut self) -> bool {
-        loop {
-            match self.read.wait().await {
-                Some(ChannelMsg::Data { data }) => {
-                    self.input.extend_from_slice(&data);
-                    return true;
-                }
-                Some(ChannelMsg::Eof | ChannelMsg::Close) | None => return false,
-                Some(_) => {}
+        match self.wire.receive().await {
+            Some(mut data) => {
+                self.input.append(&mut data);
+                true
             }
+            None => false,
+        }
+    }
+}
+
+impl Wire {
+    /// A step that writes.
+    async fn act(&mut self, step: Step) -> Result<(), Gone> {
+        match self {
+            Self::Channel(_, write) => {
+                let done = match step {
+                    Step::Stdout(data) => write.data_bytes(data).await,
+                    Step::Stderr(data) => write.extended_data_bytes(1, data).await,
+                    Step::Status(status) => write.exit_status(status).await,
+                    Step::Eof => write.eof().await,
+                    _ => write.close().await,
+                };
+                done.map_err(|_| Gone)
+            }
+            Self::Queues(_, output, known) => {
+                let chunk = match step {
+                    Step::Stdout(data) => Chunk::Stdout(data),
+                    Step::Stderr(data) => Chunk::Stderr(data),
+                    Step::Status(status) => {
+                        *known = Some(status);
+                        return Ok(());
+                    }
+                    Step::Close if known.is_some() => Chunk::Ended(known.unwrap_or_default()),
+                    // Without a status the queue just ends.
+                    _ => return Ok(()),
+                };
+                output.send(chunk).await.map_err(|_| Gone)
+            }
+        }
+    }
+
+    /// The next piece of input; none at its end.
+    async fn receive(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Channel(read, _) => loop {
+                match read.wait().await? {
+                    ChannelMsg::Data { data } => return Some(data.to_vec()),
+                    ChannelMsg::Eof | ChannelMsg::Close => return None,
+                    _ => {}
+                }
+            },
+            Self::Queues(input, ..) => input.recv().await,
         }
     }
 }
@@ -148,13 +198,15 @@ impl Console {
 pub(super) async fn perform(shared: Arc<Shared>, channel: Channel<Msg>) {
     let (read, write) = channel.split();
     let program = shared.program.clone();
-    let mut console = Console { shared: shared.clone(), read, write, input: Vec::new() };
+    let mut console = Console { shared: shared.clone(), wire: Wire::Channel(read, write), input: Vec::new() };
     let Some(line) = console.line().await else { return };
     let script = decoded(line.as_bytes());
     shared.scripts.lock().unwrap().push(script.clone());
     program.run(&script, &mut console).await;
-    // A channel whose other side is not read stalls its connection.
-    while console.read.wait().await.is_some() {}
+    if let Wire::Channel(read, _) = &mut console.wire {
+        // A channel whose other side is not read stalls its connection.
+        while read.wait().await.is_some() {}
+    }
 }
 
 /// What `printf %b` makes of the line that a script is sent as.

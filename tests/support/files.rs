@@ -193,7 +193,7 @@ impl Handler for Server {
         {
             *byte = !*byte;
         }
-        if let Some(Opened { path, .. }) = self.open.get(&handle) {
+        if let Some(Opened { path, .. }) = self.open.get(&handle).filter(|_| self.line.is_open()) {
             let sent = Sent { connection: self.connection, path: path.clone(), offset, length: data.len() as u64 };
             self.shared.sent.lock().unwrap().push(sent);
         }

@@ -128,10 +128,15 @@ impl Machine {
     /// The names of the job directories, and whether each has something that runs.
     pub fn jobs(&self) -> Vec<(String, bool)> {
         let entries = fs::read_dir(self.path("var/lib/swarm/jobs")).into_iter().flatten().flatten();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
-        names.into_iter().map(|name| { let runs = self.runs(&name); (name, runs) }).collect()
+        names
+            .into_iter()
+            .map(|name| {
+                let runs = self.runs(&name);
+                (name, runs)
+            })
+            .collect()
     }
 
     fn runs(&self, job: &str) -> bool {
@@ -447,11 +452,7 @@ impl Epoch {
         let text = fs::read_to_string(workdir.join("epoch")).unwrap_or_default();
         let words: Vec<&str> = text.split_whitespace().collect();
         let word = |index: usize| words.get(index).copied().unwrap_or_default();
-        Self {
-            number: word(0).parse().unwrap_or(0),
-            holder: word(1).to_owned(),
-            lease: word(2).parse().unwrap_or(0),
-        }
+        Self { number: word(0).parse().unwrap_or(0), holder: word(1).to_owned(), lease: word(2).parse().unwrap_or(0) }
     }
 
     /// Whether somebody has claimed more than whoever runs this script.

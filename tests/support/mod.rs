@@ -26,6 +26,7 @@ use swarm::ssh::{Destination, RemoteHost, Way};
 use tempfile::TempDir;
 
 mod console;
+mod direct;
 pub mod drone;
 mod files;
 mod line;
@@ -202,6 +203,13 @@ impl FakeHost {
     /// How streams to it are made.
     pub fn dialer(&self) -> Arc<dyn Dialer> {
         Arc::new(Door(self.shared.clone()))
+    }
+
+    /// A way to it without SSH.
+    pub fn direct(&self) -> direct::Direct {
+        let line = Line::default();
+        self.shared.lines.lock().unwrap().push(line.clone());
+        direct::Direct { shared: self.shared.clone(), name: self.name.parse().unwrap(), line: Mutex::new(line) }
     }
 
     /// It, as the SSH layer sees it.

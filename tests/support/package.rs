@@ -36,11 +36,8 @@ impl Package {
     /// What a build of this identity brings.
     pub fn of(identity: &Identity, build_id: BuildId, build_time: u64) -> Self {
         let flags: Vec<&str> = identity.use_flags.iter().map(String::as_str).collect();
-        let linked: Vec<String> = identity
-            .linked
-            .iter()
-            .map(|(name, slot)| format!("{name}:{}/{}=", slot.slot, slot.sub_slot))
-            .collect();
+        let linked: Vec<String> =
+            identity.linked.iter().map(|(name, slot)| format!("{name}:{}/{}=", slot.slot, slot.sub_slot)).collect();
         let mut metadata: BTreeMap<String, String> = [
             ("BUILD_ID", build_id.to_string()),
             ("BUILD_TIME", build_time.to_string()),
@@ -73,15 +70,11 @@ impl Package {
             .collect();
         keys.push((format!("metadata/{}.ebuild", self.path.cpv().pf()), EBUILD.to_vec()));
         let metadata = zstd::encode_all(archive(&keys).as_slice(), 1).unwrap();
-        let mut members = vec![
-            ("gpkg-1", Vec::new()),
-            ("metadata.tar.zst", metadata),
-            ("image.tar.zst", self.image.clone()),
-        ];
+        let mut members =
+            vec![("gpkg-1", Vec::new()), ("metadata.tar.zst", metadata), ("image.tar.zst", self.image.clone())];
         let mut manifest = String::new();
         for (name, content) in &members {
-            let (blake2b, sha512) =
-                (hexadecimal(&Blake2b512::digest(content)), hexadecimal(&Sha512::digest(content)));
+            let (blake2b, sha512) = (hexadecimal(&Blake2b512::digest(content)), hexadecimal(&Sha512::digest(content)));
             writeln!(manifest, "DATA {name} {} BLAKE2B {blake2b} SHA512 {sha512}", content.len()).unwrap();
         }
         members.push(("Manifest", manifest.into_bytes()));

@@ -74,6 +74,7 @@ pub struct Fleet {
     plan: Plan,
     jobs: u32,
     lost_after: Duration,
+    direct: bool,
 }
 
 impl Fleet {
@@ -82,7 +83,7 @@ impl Fleet {
         let workshop = Arc::new(Workshop::new(&plan));
         let drones = (0..drones).map(|number| FakeDrone::new(&format!("drone{number}"), &workshop)).collect();
         let directory = tempfile::tempdir().unwrap();
-        Self { directory, workshop, drones, plan, jobs: 1, lost_after: Duration::from_secs(600) }
+        Self { directory, workshop, drones, plan, jobs: 1, lost_after: Duration::from_secs(600), direct: false }
     }
 
     /// Each drone gets so many jobs at once.
@@ -94,6 +95,12 @@ impl Fleet {
     /// A drone that is away for so long is no longer waited for.
     pub fn lost_after(mut self, time: Duration) -> Self {
         self.lost_after = time;
+        self
+    }
+
+    /// Reaches the drones without SSH.
+    pub fn direct(mut self) -> Self {
+        self.direct = true;
         self
     }
 
@@ -119,10 +126,8 @@ impl Fleet {
             self.lost_after.as_secs(),
         );
         for number in 0..self.drones.len() {
-            text += &format!(
-                "[drones.drone{number}]\naddress = \"drone{number}.test\"\ncores = 4\njobs = {}\n",
-                self.jobs
-            );
+            text +=
+                &format!("[drones.drone{number}]\naddress = \"drone{number}.test\"\ncores = 4\njobs = {}\n", self.jobs);
         }
         let surroundings = Surroundings { home: Some(self.path("home")), ..Surroundings::default() };
         Inventory::parse_at(&[(PathBuf::from("fleet.toml"), text)], surroundings).unwrap()
@@ -137,8 +142,8 @@ impl Fleet {
     pub async fn push_while(&self, happens: impl Future<Output = ()>) -> Pushed {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let hosts = self.drones.iter().map(|drone| {
-            let host = drone.host();
-            (host.name().clone(), Arc::new(host) as Arc<dyn Host>)
+            let host: Arc<dyn Host> = if self.direct { Arc::new(drone.direct()) } else { Arc::new(drone.host()) };
+            (host.name().clone(), host)
         });
         let watcher = Box::new(Watcher(Arc::clone(&seen)));
         let mut session = Session::open_on(self.inventory(), hosts.collect(), watcher).await.unwrap();

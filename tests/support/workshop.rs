@@ -35,7 +35,11 @@ impl Workshop {
             complaints: Vec::new(),
         };
         Self {
-            tree: plan.packages.iter().map(|planned| (planned.identity.cpv.clone(), planned.identity.clone())).collect(),
+            tree: plan
+                .packages
+                .iter()
+                .map(|planned| (planned.identity.cpv.clone(), planned.identity.clone()))
+                .collect(),
             needs: needs
                 .map(|(index, list)| (cpv(index), list.into_iter().map(|need| cpv(need.index())).collect()))
                 .collect(),
