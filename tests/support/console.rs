@@ -56,8 +56,10 @@ pub trait Program: Send + Sync {
     async fn run(&self, script: &str, console: &mut Console);
 }
 
+type Answer = dyn Fn(&str) -> Vec<Step> + Send + Sync;
+
 /// Answers each script with steps that follow from its text.
-pub struct Answers(pub Box<dyn Fn(&str) -> Vec<Step> + Send + Sync>);
+pub struct Answers(pub Box<Answer>);
 
 #[async_trait]
 impl Program for Answers {

@@ -17,7 +17,7 @@ use super::machine::Machine;
 use super::package::Package;
 use super::script::{Call, Given};
 use super::workshop::Workshop;
-use super::{Console, FakeHost, Program, Step};
+use super::{Console, FakeHost, Program, Step, memory};
 
 /// How an answer is spoilt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Deref for FakeDrone {
 impl FakeDrone {
     /// A drone that is well.
     pub fn new(name: &str, workshop: &Arc<Workshop>) -> Self {
-        let host = FakeHost::new(name);
+        let host = FakeHost::within(name, memory());
         let machine = Arc::new(Machine::new(name, host.root(), Arc::clone(workshop)));
         let luck: Arc<Mutex<Vec<Luck>>> = Arc::default();
         let shell = Shell { machine: Arc::clone(&machine), luck: Arc::clone(&luck) };

@@ -82,8 +82,15 @@ impl Fleet {
     pub fn new(plan: Plan, drones: usize) -> Self {
         let workshop = Arc::new(Workshop::new(&plan));
         let drones = (0..drones).map(|number| FakeDrone::new(&format!("drone{number}"), &workshop)).collect();
-        let directory = tempfile::tempdir().unwrap();
-        Self { directory, workshop, drones, plan, jobs: 1, lost_after: Duration::from_secs(600), direct: false }
+        Self {
+            directory: super::memory(),
+            workshop,
+            drones,
+            plan,
+            jobs: 1,
+            lost_after: Duration::from_secs(600),
+            direct: false,
+        }
     }
 
     /// Each drone gets so many jobs at once.
