@@ -371,7 +371,11 @@ impl Work {
             let _gone = self.reports.send(Report::Note(error.to_string())).await;
         }
         Failpoint::BeforeRemove.pass();
-        let removed = job::remove(self.host.as_ref(), &self.directory).await;
+        let mut removed = job::remove(self.host.as_ref(), &self.directory).await;
+        if removed.as_ref().is_err_and(|error| error.kind == HostErrorKind::Lost) {
+            // The connection broke in the middle; a drone that is gone is not waited for, since nobody waits for this.
+            removed = job::remove(self.host.as_ref(), &self.directory).await;
+        }
         Failpoint::AfterRemove.pass();
         if let Err(error) = removed {
             let note = format!("job {} stays on its drone: {error}", self.directory.job);

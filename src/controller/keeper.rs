@@ -94,7 +94,12 @@ impl Keeper {
     }
 
     async fn look(&mut self, reached: &mut bool) -> Sighting {
-        match self.try_look(reached).await {
+        let mut looked = self.try_look(reached).await;
+        if looked.as_ref().is_err_and(|error| error.kind == HostErrorKind::Lost) {
+            // One broken connection says little: a drone that cannot be reached again is away.
+            looked = self.try_look(reached).await;
+        }
+        match looked {
             Ok(sighting) => sighting,
             Err(error) => {
                 *reached = false;

@@ -7,9 +7,10 @@ use crate::core::event::Trouble;
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::Plan;
+use crate::drone;
 use crate::drone::processor::{Processor, native_setting};
 use crate::portage::probe::{self, Offer, Request};
-use crate::ssh::{Host, HostError, Script};
+use crate::ssh::{Host, HostError, Output, Script};
 
 /// Differences named in a reason; the rest is counted.
 const NAMED: usize = 3;
@@ -78,8 +79,8 @@ pub async fn check(
         .collect();
     let wanted = cpvs.len();
     let script = Script::new(probe::script(&Request::Identities { cpvs }));
-    let output = host.run(&script).await?;
-    let offers = match probe::read_identities(&output.stdout, &output.stderr, wanted) {
+    let read = |output: &Output| probe::read_identities(&output.stdout, &output.stderr, wanted);
+    let offers = match drone::probe(host, &script, read).await? {
         Ok(offers) => offers,
         Err(error) => return Ok(Err((Trouble::Refused, error.to_string()))),
     };

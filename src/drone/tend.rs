@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{EPOCH, MARK, failed, run};
+use super::{EPOCH, MARK, ask, run};
 use crate::core::names::{ControllerName, Epoch};
 use crate::ssh::{Host, HostError, Script};
 
@@ -89,11 +89,8 @@ pub async fn look(host: &dyn Host, workdir: &str, visitor: &Visitor) -> Result<S
         .set("lease_seconds", &LEASE.as_secs().to_string())
         .set("take_over", if visitor.take_over { "yes" } else { "no" });
     let doing = format!("looking at {workdir}");
-    let sight = read(&run(host, &script, &doing).await?);
-    if sight.claimed.is_none() && !sight.read_only {
-        return Err(failed(host, &doing, b"the answer makes no sense"));
-    }
-    Ok(sight)
+    ask(host, &script, &doing, |lines| Some(read(lines)).filter(|sight| sight.claimed.is_some() || sight.read_only))
+        .await
 }
 
 fn read(lines: &[Vec<String>]) -> Sight {
