@@ -1,6 +1,7 @@
 //! The command line: one file a verb, with its options and its `run`; no logic.
 
 mod ask;
+mod detach;
 mod exec;
 mod exit;
 mod explain;
