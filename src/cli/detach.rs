@@ -46,6 +46,7 @@ pub async fn run(inventory: &Inventory) -> anyhow::Result<Exit> {
     let path = state.join("logs/push.log");
     let (log, said_before) = open_log(&path)?;
     let program = std::env::current_exe().context("cannot find the program of this process")?;
+    let mut key = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     let mut child = Command::new(program)
         .args(arguments(std::env::args_os().skip(1)))
         .stdin(Stdio::null())
@@ -64,10 +65,7 @@ pub async fn run(inventory: &Inventory) -> anyhow::Result<Exit> {
             println!("what it says goes to {}; `kill {process}` interrupts it as Ctrl-C does", path.display());
             Ok(Exit::Done)
         }
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            end(&mut child, process).await
-        }
+        _ = key.recv() => end(&mut child, process).await,
     }
 }
 
