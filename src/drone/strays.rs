@@ -10,7 +10,7 @@ use bytesize::ByteSize;
 
 use super::ALIVE;
 use super::job::{Manifest, Progress};
-use crate::core::names::JobName;
+use crate::core::names::{ControllerName, JobName};
 use crate::inventory::RemoteDirectory;
 use crate::ssh::{Host, HostError, HostErrorKind, Script};
 
@@ -34,6 +34,43 @@ pub struct Stray {
     pub size: ByteSize,
     /// How long it has been there, by the drone's clock.
     pub age: Duration,
+}
+
+/// What is to become of a job directory where strays are cleaned away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is ours and over.
+    Remove,
+    /// It stays.
+    Keep(Keeper),
+}
+
+/// For whose sake a job directory stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeper {
+    /// Our journal has its job: a push is at it, or the next one takes it up.
+    Books,
+    /// A process of it runs.
+    Process,
+    /// Another controller made it.
+    Controller(ControllerName),
+    /// Nobody knows whose it is.
+    Nobody,
+}
+
+impl Stray {
+    /// What is to become of it, if we are this controller and have these jobs in our journal.
+    pub fn fate(&self, own: Option<&ControllerName>, known: impl Fn(&JobName) -> bool) -> Fate {
+        Fate::Keep(match &self.manifest {
+            _ if known(&self.job) => Keeper::Books,
+            None => Keeper::Nobody,
+            Some(manifest) if own != Some(&manifest.controller) => Keeper::Controller(manifest.controller.clone()),
+            Some(_) => match self.progress {
+                Progress::Running => Keeper::Process,
+                Progress::New | Progress::Ended | Progress::Lost => return Fate::Remove,
+            },
+        })
+    }
 }
 
 /// Lists the job directories of a drone, by name. Measuring them looks at every file: seconds for a large build; without

@@ -14,3 +14,4 @@ mod refused;
 mod selection;
 mod signing;
 mod soak;
+mod verbs;

@@ -92,6 +92,30 @@ async fn every_directory_is_told_with_its_state_size_and_owner() {
     assert!(strays.iter().all(|stray| stray.age < Duration::from_secs(600)), "{strays:?}");
 }
 
+#[test]
+fn only_what_is_ours_and_over_and_not_in_the_books_is_removed() {
+    let own: ControllerName = "capella-1".parse().unwrap();
+    let other: ControllerName = "capella-2".parse().unwrap();
+    let no_books = None::<&str>;
+    let ours = Some(manifest("b1-1"));
+    for (whose, progress, controller, books, fate) in [
+        (&ours, Progress::Ended, Some(&own), no_books, Fate::Remove),
+        (&ours, Progress::Lost, Some(&own), Some("b1-2"), Fate::Remove),
+        (&ours, Progress::New, Some(&own), no_books, Fate::Remove),
+        (&ours, Progress::Running, Some(&own), no_books, Fate::Keep(Keeper::Process)),
+        (&ours, Progress::Ended, Some(&own), Some("b1-1"), Fate::Keep(Keeper::Books)),
+        (&ours, Progress::Ended, Some(&other), no_books, Fate::Keep(Keeper::Controller(own.clone()))),
+        (&ours, Progress::Ended, Some(&other), Some("b1-1"), Fate::Keep(Keeper::Books)),
+        (&ours, Progress::Ended, None, no_books, Fate::Keep(Keeper::Controller(own.clone()))),
+        (&None, Progress::Ended, Some(&own), no_books, Fate::Keep(Keeper::Nobody)),
+    ] {
+        let manifest = whose.clone();
+        let job: JobName = "b1-1".parse().unwrap();
+        let stray = Stray { job, manifest, progress, size: ByteSize(0), age: Duration::ZERO };
+        assert_eq!(stray.fate(controller, |job| Some(job.as_str()) == books), fate, "{progress:?} {controller:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_drone_that_never_built_has_none() {
     assert_eq!(list(&here(), &"/nowhere/swarm".parse().unwrap(), true).await.unwrap(), []);
