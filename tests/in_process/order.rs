@@ -23,15 +23,28 @@ async fn the_sides_of_a_diamond_are_built_at_the_same_time_and_its_top_once() {
     assert_ne!(drones(1).unwrap().1, drones(2).unwrap().1);
 }
 
+/// Chains of ten in which each needs up to three of those shortly before it.
+fn chains(size: usize) -> Vec<(usize, usize)> {
+    let edges = (1..size).flat_map(|from| [1, 4, 9].map(|back| (from, from.saturating_sub(back))));
+    edges.filter(|(from, to)| from / 10 == to / 10 && from > to).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_drones_build_a_hundred_packages_over_ssh() {
+    let fleet = Fleet::new(plan(100, &chains(100)), 10).jobs(2);
+    fleet.workshop.all_take(Duration::from_secs(90));
+    let pushed = fleet.push().await;
+    fleet.assert_complete_and_compiled_once(&pushed);
+    assert_eq!(pushed.failures(), []);
+}
+
 #[tokio::test(start_paused = true)]
 async fn fifty_drones_build_five_hundred_packages() {
-    // Each needs two or three of those shortly before it.
-    let edges: Vec<_> = (10..500).flat_map(|from| [1, 4, 9].map(|back| (from, from - back))).collect();
-    let edges: Vec<_> = edges.into_iter().filter(|(from, to)| from % 10 >= from - to).collect();
-    let fleet = Fleet::new(plan(500, &edges), 50).jobs(2).direct();
+    let fleet = Fleet::new(plan(500, &chains(500)), 50).jobs(2).direct();
     fleet.workshop.all_take(Duration::from_secs(90));
     let begun = Instant::now();
     let pushed = fleet.push().await;
     println!("{:?} of real time for {:?}", begun.elapsed(), pushed.took);
     fleet.assert_complete_and_compiled_once(&pushed);
+    assert_eq!(pushed.failures(), []);
 }

@@ -10,7 +10,7 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use swarm::ssh::Chunk;
 use tokio::sync::mpsc;
 
-use super::{Line, Shared};
+use super::{Line, Occupied, Shared};
 
 /// One thing that the fake does in answer to a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,7 +197,7 @@ impl Wire {
 }
 
 /// Reads a script from a channel and has it run.
-pub(super) async fn perform(shared: Arc<Shared>, channel: Channel<Msg>) {
+pub(super) async fn perform(shared: Arc<Shared>, channel: Channel<Msg>, occupied: Occupied) {
     let (read, write) = channel.split();
     let program = shared.program.clone();
     let mut console = Console { shared: shared.clone(), wire: Wire::Channel(read, write), input: Vec::new() };
@@ -205,6 +205,7 @@ pub(super) async fn perform(shared: Arc<Shared>, channel: Channel<Msg>) {
     let script = decoded(line.as_bytes());
     shared.scripts.lock().unwrap().push(script.clone());
     program.run(&script, &mut console).await;
+    drop(occupied);
     if let Wire::Channel(read, _) = &mut console.wire {
         // A channel whose other side is not read stalls its connection.
         while read.wait().await.is_some() {}

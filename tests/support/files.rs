@@ -12,7 +12,7 @@ use russh_sftp::protocol::{
 };
 use russh_sftp::server::Handler;
 
-use super::{Line, Shared};
+use super::{Line, Occupied, Shared};
 
 /// A fault of the SFTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub struct Server {
     shared: Arc<Shared>,
     line: Line,
     connection: usize,
+    _occupied: Occupied,
     open: HashMap<String, Opened>,
     next: u32,
 }
@@ -61,8 +62,8 @@ pub struct Sent {
 }
 
 impl Server {
-    pub fn new(shared: Arc<Shared>, line: Line, connection: usize) -> Self {
-        Self { shared, line, connection, open: HashMap::new(), next: 0 }
+    pub(super) fn new(shared: Arc<Shared>, line: Line, connection: usize, occupied: Occupied) -> Self {
+        Self { shared, line, connection, _occupied: occupied, open: HashMap::new(), next: 0 }
     }
 
     fn path(&self, path: &str) -> Result<PathBuf, StatusCode> {

@@ -298,6 +298,16 @@ struct Connection {
 /// The channels that are open.
 type Open = Arc<Mutex<HashSet<ChannelId>>>;
 
+/// Counts a channel as open for as long as something runs on it. That the client has closed it is no help: where both
+/// sides close at the same time russh does not tell its server of it.
+struct Occupied(Open, ChannelId);
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().remove(&self.1);
+    }
+}
+
 impl server::Handler for Connection {
     type Error = russh::Error;
 
@@ -334,11 +344,8 @@ impl server::Handler for Connection {
     ) -> Result<(), russh::Error> {
         if let Some(channel) = self.channels.remove(&id) {
             session.channel_success(id)?;
-            let (shared, open) = (self.shared.clone(), self.open.clone());
-            tokio::spawn(async move {
-                console::perform(shared, channel).await;
-                open.lock().unwrap().remove(&id);
-            });
+            let (shared, occupied) = (self.shared.clone(), Occupied(self.open.clone(), id));
+            tokio::spawn(console::perform(shared, channel, occupied));
         }
         Ok(())
     }
@@ -352,7 +359,12 @@ impl server::Handler for Connection {
         match self.channels.remove(&id) {
             Some(channel) if name == "sftp" => {
                 session.channel_success(id)?;
-                let server = files::Server::new(self.shared.clone(), self.line.clone(), self.number);
+                let server = files::Server::new(
+                    self.shared.clone(),
+                    self.line.clone(),
+                    self.number,
+                    Occupied(self.open.clone(), id),
+                );
                 russh_sftp::server::run(channel.into_stream(), server).await;
                 Ok(())
             }
