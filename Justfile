@@ -12,3 +12,11 @@ test *arguments:
 lint:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
+
+# Fuzz every reader of what hosts and files hold: so many minutes for each of the twenty targets, two at a time
+fuzz minutes="1":
+    SWARM_FUZZ_SECONDS=$(( {{minutes}} * 60 )) cargo nextest run --lib fuzz:: --no-fail-fast --success-output immediate
+
+# Memory with a large state, and the time to resume from a long journal; needs about 1 GB below /dev/shm
+bench:
+    cargo bench --bench state

@@ -45,7 +45,7 @@ pub async fn jobs(host: &dyn Host, workdir: &str) -> Result<Vec<FoundJob>, HostE
     Ok(text.lines().filter_map(read).take(JOBS_LIMIT).collect())
 }
 
-fn read(line: &str) -> Option<FoundJob> {
+pub(crate) fn read(line: &str) -> Option<FoundJob> {
     let (name, rest) = line.strip_prefix(MARK)?.trim_start().split_once(' ')?;
     let (started, manifest) = rest.split_once(' ')?;
     let manifest: Manifest = serde_json::from_str(manifest).ok()?;

@@ -300,9 +300,15 @@ pub async fn start(host: &dyn Host, directory: &JobDirectory, visitor: &Visitor)
 /// # Errors
 /// When the drone is lost.
 pub async fn outcome(host: &dyn Host, directory: &JobDirectory) -> Result<Ending, HostError> {
-    let lines = run(host, &directory.script(include_str!("outcome.sh")), "asking how the build ended").await?;
+    run(host, &directory.script(include_str!("outcome.sh")), "asking how the build ended")
+        .await
+        .map(|lines| ending(&lines))
+}
+
+/// What the marked lines say of the end.
+pub(crate) fn ending(lines: &[Vec<String>]) -> Ending {
     let mut ending = Ending::default();
-    for line in &lines {
+    for line in lines {
         match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["status", status] => ending.status = status.parse().ok(),
             ["oom_kills", number] => ending.oom_kills = number.parse().unwrap_or(0),
@@ -311,7 +317,7 @@ pub async fn outcome(host: &dyn Host, directory: &JobDirectory) -> Result<Ending
             _ => {}
         }
     }
-    Ok(ending)
+    ending
 }
 
 /// Ends whatever of a job lives. Its directory stays.
