@@ -66,7 +66,7 @@ impl Journey {
         let at = Timestamp(1_790_000_000);
         let controller: ControllerName = "altair".parse().expect("a name");
         take(&Event::EpochClaimed { epoch: Epoch(7), controller, at }, at);
-        take(&Event::FleetDeclared { drones: (0..DRONES).map(|number| spec(number)).collect() }, at);
+        take(&Event::FleetDeclared { drones: (0..DRONES).map(spec).collect() }, at);
         take(&Event::RunBegun { lost_after: 900, at }, at);
         for number in 0..DRONES {
             take(&Event::DroneReady { drone: drone(number), address: Some(format!("10.42.{number}.7")) }, at);
