@@ -16,3 +16,11 @@ lint:
 # A hundred builds under random faults in the lab: `just soak [SEED] [BUILDS]` (needs root)
 soak seed="" builds="100":
     SWARM_SOAK_SEED={{seed}} SWARM_SOAK_BUILDS={{builds}} tests/run --run-ignored all --no-capture a_hundred_builds_under_random_faults
+
+# Fuzz every reader of what hosts and files hold: so many minutes for each of the twenty targets, two at a time
+fuzz minutes="1":
+    SWARM_FUZZ_SECONDS=$(( {{minutes}} * 60 )) cargo nextest run --lib fuzz:: --no-fail-fast --success-output immediate
+
+# Memory with a large state, and the time to resume from a long journal; needs about 1 GB below /dev/shm
+bench:
+    cargo bench --bench state

@@ -9,6 +9,8 @@ pub mod controller;
 pub mod core;
 pub mod drone;
 pub mod failpoint;
+#[cfg(test)]
+mod fuzz;
 pub mod inventory;
 pub mod portage;
 pub mod release;

@@ -56,9 +56,9 @@ impl Journey {
         Self { builds: 1, packages: 20_000 }
     }
 
-    /// Builds of 2,000 packages, each of them released but the last.
+    /// Builds of 1,000 packages, each of them released but the last.
     pub fn many_builds() -> Self {
-        Self { builds: 30, packages: 2_000 }
+        Self { builds: 30, packages: 1_000 }
     }
 
     /// Hands out the events in their order.

@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
 use super::package::Identity;
 use super::plan::{Needs, PackageIndex, Plan};
+use super::texts::Fields;
 
 /// One attempt that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ pub struct Package {
 
 /// A set of wanted packages of one driver, worked off as one.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(from = "Record")]
+#[serde(try_from = "Record")]
 pub struct Build {
     /// Its id.
     pub name: BuildName,
@@ -309,6 +310,15 @@ impl Build {
         }
     }
 
+    /// Drops the index entries of what is received: the release has them.
+    pub(super) fn forget_entries(&mut self) {
+        for package in &mut self.packages {
+            if let Phase::Received(file) = &mut package.phase {
+                file.stanza = Fields::default();
+            }
+        }
+    }
+
     /// The package of this form, if it waits for somebody to build it.
     pub fn needs_job_for(&self, identity: &Identity) -> Option<PackageIndex> {
         let index = self.plan.packages.iter().position(|package| package.identity == *identity)?;
@@ -380,8 +390,13 @@ impl Serialize for Build {
     }
 }
 
-impl From<Record> for Build {
-    fn from(record: Record) -> Self {
+impl TryFrom<Record> for Build {
+    type Error = &'static str;
+
+    fn try_from(record: Record) -> Result<Self, Self::Error> {
+        if !record.plan.hangs_together() {
+            return Err("a plan's dependencies lead outside of it");
+        }
         let mut build = Self::new(record.name, record.selection, record.plan, record.started);
         for (index, phase) in record.phases.into_iter().enumerate().take(build.packages.len()) {
             build.set_phase(PackageIndex::at(index), phase);
@@ -394,7 +409,7 @@ impl From<Record> for Build {
         build.finished = record.finished;
         build.released = record.released;
         build.mark_blocked();
-        build
+        Ok(build)
     }
 }
 

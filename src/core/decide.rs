@@ -185,7 +185,7 @@ fn allot(
         .map(|package| {
             let cpv = &build.identity(package).cpv;
             let highest = allotted.get(cpv).or_else(|| state.build_ids.get(cpv)).map_or(0, |highest| highest.0);
-            let next = BuildId(highest + 1);
+            let next = BuildId(highest.saturating_add(1));
             allotted.insert(cpv.clone(), next);
             (package, next)
         })

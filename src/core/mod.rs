@@ -19,4 +19,4 @@ pub mod text;
 pub mod texts;
 
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;

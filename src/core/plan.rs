@@ -96,6 +96,11 @@ pub struct Needs {
 }
 
 impl Plan {
+    /// Whether all its dependencies lie within it; what was read from elsewhere may be damaged.
+    pub fn hangs_together(&self) -> bool {
+        self.edges.iter().all(|edge| edge.from.index().max(edge.to.index()) < self.packages.len())
+    }
+
     /// Puts packages that the resolver names in merge order, with edges by that order, into the order of a plan.
     pub fn in_order(mut self) -> Self {
         let components = components(self.packages.len(), &self.edges);
@@ -122,9 +127,9 @@ impl Plan {
             members.entry(*component).or_default().push(package);
         }
         let mut direct = vec![Vec::new(); self.packages.len()];
-        for edge in &self.edges {
-            let component = components[edge.from.index()];
-            let target = components[edge.to.index()];
+        let between = self.edges.iter().map(|edge| (components[edge.from.index()], components[edge.to.index()]));
+        // Each pair counts once, however many edges lie between the members of two cycles.
+        for (component, target) in between.collect::<BTreeSet<_>>() {
             if component != target {
                 // Who needs one of a cycle needs all of it: none of them is complete without the others.
                 let targets = members.get(&target).into_iter().flatten();
@@ -151,6 +156,22 @@ impl Plan {
         }
         Needs { direct, cycles }
     }
+}
+
+/// How many needs a plan of so many packages with these edges comes to, at the most; nothing is allocated for them.
+pub fn number_of_needs(size: usize, edges: &[Edge]) -> usize {
+    let components = components(size, edges);
+    let mut members = vec![0_usize; size];
+    for component in &components {
+        members[*component] += 1;
+    }
+    let pairs: BTreeSet<_> = edges
+        .iter()
+        .map(|edge| (components[edge.from.index()], components[edge.to.index()]))
+        .filter(|(from, to)| from != to)
+        .collect();
+    let between = pairs.iter().map(|(from, to)| members[*from].saturating_mul(members[*to]));
+    between.fold(size, usize::saturating_add)
 }
 
 /// By package the number of its strongly connected component.

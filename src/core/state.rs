@@ -167,6 +167,14 @@ impl State {
         self.lost_after.max(done / 2)
     }
 
+    /// Whether all that its jobs speak of is there; what was read from elsewhere may be damaged.
+    pub fn hangs_together(&self) -> bool {
+        self.jobs.values().all(|job| {
+            let Some(build) = self.builds.get(&job.build) else { return true };
+            job.build_ids.keys().chain([&job.package]).all(|package| package.index() < build.packages.len())
+        })
+    }
+
     /// Takes in what happened.
     ///
     /// # Errors
@@ -206,6 +214,9 @@ impl State {
                 drone.condition = Condition::Away { trouble: *trouble, reason: reason.clone(), since, was_ready };
             }
             Event::DrainAsked { drone, drain, .. } => self.drone_mut(drone)?.draining = *drain,
+            Event::BuildOpened { plan, .. } if !plan.hangs_together() => {
+                return Err(inconsistent("a plan whose dependencies lead outside of it"));
+            }
             Event::BuildOpened { build, selection, plan, at } => self.open_new(build, selection, plan, *at),
             Event::BuildForgotten { build, .. } => self.forget(build)?,
             Event::RetryAsked { packages, .. } => self.retry(packages)?,
@@ -221,7 +232,9 @@ impl State {
             Event::JobEnded { job, outcome, at } => self.end_job(job, outcome, *at)?,
             Event::BuildFinished { build, at } => self.build_mut(build)?.finished = Some(*at),
             Event::BuildReleased { build, release, .. } => {
-                self.build_mut(build)?.released = Some(release.clone());
+                let released = self.build_mut(build)?;
+                released.released = Some(release.clone());
+                released.forget_entries();
                 self.release = Some(release.clone());
                 if self.open.as_ref() == Some(build) {
                     self.open = None;
@@ -387,11 +400,11 @@ impl State {
             Some(Package { phase: Phase::Needed, missing: 0, .. }) => {}
             _ => return Err(inconsistent(format!("that job {job} starts a package that cannot start"))),
         }
-        let cpvs: Vec<_> = build_ids
-            .iter()
-            .filter(|(package, _)| package.index() < build.packages.len())
-            .map(|(package, build_id)| (build.identity(*package).cpv.clone(), *build_id))
-            .collect();
+        if build_ids.keys().any(|package| package.index() >= build.packages.len()) {
+            return Err(inconsistent(format!("that job {job} may build what is outside of its plan")));
+        }
+        let cpvs: Vec<_> =
+            build_ids.iter().map(|(package, build_id)| (build.identity(*package).cpv.clone(), *build_id)).collect();
         build.set_phase(package, Phase::Delegated(job.clone()));
         build.finished = None;
         for (cpv, build_id) in &cpvs {

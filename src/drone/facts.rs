@@ -232,7 +232,7 @@ impl<'a> Answer<'a> {
 }
 
 /// Reads the script's answer, which was asked for and had come at these moments (seconds since 1970, our clock).
-fn parse(stdout: &str, ours: std::ops::RangeInclusive<i64>) -> Result<Facts, FactsError> {
+pub(crate) fn parse(stdout: &str, ours: std::ops::RangeInclusive<i64>) -> Result<Facts, FactsError> {
     let answer = Answer::new(stdout);
     answer.text("end").ok_or(FactsError::Incomplete)?;
     let theirs: i64 = answer.number("time").ok_or(FactsError::Missing("the time"))?;

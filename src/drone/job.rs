@@ -310,7 +310,7 @@ pub async fn outcome(host: &dyn Host, directory: &JobDirectory) -> Result<Ending
     ask(host, &directory.script(include_str!("outcome.sh")), "asking how the build ended", read_outcome).await
 }
 
-fn read_outcome(lines: &[Vec<String>]) -> Option<Ending> {
+pub(crate) fn read_outcome(lines: &[Vec<String>]) -> Option<Ending> {
     let mut ending = Ending::default();
     let mut told = false;
     for line in lines {

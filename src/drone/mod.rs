@@ -24,7 +24,7 @@ const ALIVE: &str = include_str!("alive.sh");
 const EPOCH: &str = include_str!("epoch.sh");
 
 /// The words behind our mark, a list a line.
-fn marked(stdout: &[u8]) -> Vec<Vec<String>> {
+pub(crate) fn marked(stdout: &[u8]) -> Vec<Vec<String>> {
     String::from_utf8_lossy(stdout)
         .lines()
         .filter_map(|line| line.split_once(MARK))

@@ -94,7 +94,7 @@ pub async fn list(host: &dyn Host, workdir: &RemoteDirectory, measure: bool) -> 
 }
 
 /// Reads the script's answer; a line that is none of it is passed over, a manifest that is none is none.
-fn parse(stdout: &str) -> Vec<Stray> {
+pub(crate) fn parse(stdout: &str) -> Vec<Stray> {
     let mut strays: Vec<Stray> = Vec::new();
     for line in stdout.lines().filter_map(|line| line.strip_prefix(MARK)) {
         let words: Vec<&str> = line.trim().splitn(3, ' ').collect();

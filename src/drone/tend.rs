@@ -93,7 +93,7 @@ pub async fn look(host: &dyn Host, workdir: &str, visitor: &Visitor) -> Result<S
         .await
 }
 
-fn read(lines: &[Vec<String>]) -> Sight {
+pub(crate) fn read(lines: &[Vec<String>]) -> Sight {
     let mut sight = Sight {
         claimed: None,
         clock: None,

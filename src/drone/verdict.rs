@@ -30,10 +30,18 @@ const NO_SPACE_KIB: u64 = 16 << 10;
 
 /// The verdict on a build that ended with this exit status, in this way, and left this end of a log.
 pub fn of_build(status: u32, ending: &Ending, log: &str) -> Failure {
+    let mut failure = judged(status, ending, log);
+    if failure.reason.trim().is_empty() {
+        failure.reason = format!("emerge ended with exit status {status}");
+    }
+    failure
+}
+
+fn judged(status: u32, ending: &Ending, log: &str) -> Failure {
     let lines: Vec<String> = log.lines().map(terminal::plain).collect();
     if let Some(words) = ending.stopped.as_deref().and_then(|words| words.strip_prefix("timeout ")) {
         let last = last_line(&lines).map_or_else(String::new, |line| format!("; its last line was: {line}"));
-        return Failure { class: FailureClass::Timeout, reason: format!("{words}{last}") };
+        return Failure { class: FailureClass::Timeout, reason: format!("{}{last}", quote(&terminal::plain(words))) };
     }
     for (mark, class) in MARKS {
         if let Some(line) = lines.iter().find(|line| line.contains(mark)) {
@@ -68,10 +76,10 @@ fn last_line(lines: &[String]) -> Option<String> {
 /// Portage's ` * ERROR: CPV::REPO failed (PHASE phase):` and the message below it.
 fn died(lines: &[String]) -> Option<String> {
     let at = lines.iter().position(|line| line.contains("* ERROR:") && line.contains(" failed"))?;
-    let phase = lines[at].split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(phase, _)| phase);
-    let message = lines.get(at + 1).map(|line| line.trim_start_matches([' ', '*']).trim().to_owned());
+    let phase = lines[at].split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(phase, _)| quote(phase));
+    let message = lines.get(at + 1).map(|line| quote(line.trim_start_matches([' ', '*'])));
     let first_error = lines[..at].iter().find(|line| line.contains(" error: ")).map(|line| quote(line));
-    let mut parts: Vec<String> = phase.map(str::to_owned).into_iter().collect();
+    let mut parts: Vec<String> = phase.into_iter().collect();
     parts.extend(message.filter(|message| !message.is_empty()));
     parts.extend(first_error);
     Some(parts.join(": ")).filter(|reason| !reason.is_empty())

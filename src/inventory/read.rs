@@ -70,16 +70,22 @@ impl<'a> Reading<'a> {
 pub(super) struct Document<'a> {
     file: Arc<PathBuf>,
     text: &'a str,
+    /// The byte offsets of its line ends.
+    ends: Vec<usize>,
     root: Spanned<DeTable<'a>>,
 }
+
+/// So many lines of one file that are no TOML are told; each costs a walk over the file.
+const ERRORS_LIMIT: usize = 50;
 
 impl<'a> Document<'a> {
     /// Parses the text as far as it is TOML and notes where it is not.
     pub fn parse(file: &Path, text: &'a str, reading: &mut Reading<'_>) -> Self {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let document = Self { file: Arc::new(file.to_owned()), text, root };
+        let ends = text.match_indices('\n').map(|(end, _)| end).collect();
+        let document = Self { file: Arc::new(file.to_owned()), text, ends, root };
         let mut repeated_headers = BTreeSet::new();
-        for error in &errors {
+        for error in errors.iter().take(ERRORS_LIMIT) {
             let offset = error.span().map_or(0, |span| span.start);
             let line = document.line(offset);
             let (key, problem) = if error.message() == "duplicate key" {
@@ -111,7 +117,7 @@ impl<'a> Document<'a> {
 
     /// The line, counted from 1, of a byte offset.
     fn line(&self, offset: usize) -> usize {
-        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+        1 + self.ends.partition_point(|end| *end < offset)
     }
 
     /// The lines that a broken one spoils: itself and, where it is a header, those below it.

@@ -14,6 +14,9 @@ const SHOWN_LINES: usize = 20;
 /// The number of characters of a line that a message quotes.
 const QUOTED_CHARACTERS: usize = 120;
 
+/// The number of characters of a reason.
+const REASON_CHARACTERS: usize = 300;
+
 /// A line that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
@@ -27,7 +30,10 @@ pub struct BadLine {
 
 impl BadLine {
     pub(super) fn new(number: usize, text: &str, reason: impl Into<String>) -> Self {
-        Self { number, text: text.chars().take(QUOTED_CHARACTERS).collect(), reason: reason.into() }
+        let reason: String = reason.into();
+        // A reason may quote a word of the line, which may be all of it.
+        let reason = reason.chars().take(REASON_CHARACTERS).collect();
+        Self { number, text: text.chars().take(QUOTED_CHARACTERS).collect(), reason }
     }
 }
 

@@ -28,6 +28,9 @@ const MARKS: [&str; 7] = ["I", "Nr", "SR", "fFg", "U", "D", "#*~"];
 /// Where the name stands with `--quiet --columns`: behind six marks (the seventh is never shown there) and a blank.
 const QUIET_NAME_COLUMN: usize = 7;
 
+/// So many characters before the name are looked at: a line may hold a hundred thousand names.
+const QUIET_MARKS_REACH: usize = 100;
+
 /// The heading of a list; `in reverse order` with `--tree`.
 const HEADING: &str = "These are the packages that would be ";
 
@@ -341,8 +344,12 @@ impl QuietMarks {
     /// The longest run of words at the end of the text that are marks, if something is merged by it: it is new, in a
     /// new slot, replaced, or another version.
     fn before(text: &str) -> Option<Self> {
-        let (at, marks) = words_with_place(text)
-            .filter_map(|(at, _)| Some((at, text.get(at..)?)))
+        column(text.trim_end_matches(' ').chars().next_back()?)?;
+        let near = text.char_indices().rev().take(QUIET_MARKS_REACH).last().map_or(0, |(at, _)| at);
+        // Where the text goes back further, its part may begin inside of a word.
+        let near = if near == 0 { 0 } else { near + text.get(near..)?.find(' ')? };
+        let (at, marks) = words_with_place(text.get(near..)?)
+            .filter_map(|(at, _)| Some((near + at, text.get(near + at..)?)))
             .find(|(_, tail)| in_columns(tail))?;
         let column = column(marks.chars().next()?)?;
         let first = text.get(..at)?.trim().is_empty();

@@ -12,11 +12,15 @@ use super::terminal;
 use crate::core::event::Selection;
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity, Slot};
-use crate::core::plan::{Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
+use crate::core::plan::{self, Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
+use crate::core::text::printable;
 use crate::core::texts::{Fields, Words};
 
 const PROBE: &str = include_str!("probe.py");
 const SCRIPT: &str = include_str!("probe.sh");
+/// No real plan has so many needs: a world of 2,000 packages has 20,000. Each member of a cycle has those of all, so
+/// a short answer could ask for more than there is memory.
+const NEEDS_LIMIT: usize = 4_000_000;
 /// Only what stands between two lines of this is ours; login shells may print anything.
 const MARK: &str = "SWARM-PROBE-ANSWER";
 
@@ -193,8 +197,23 @@ fn unreadable(reason: impl Into<String>) -> ProbeError {
     ProbeError::Unreadable { reason: reason.into() }
 }
 
+/// Refuses what would end a line or act on a terminal: these values go into settings, indexes and tables.
+fn one_line<'a>(what: &str, texts: impl IntoIterator<Item = &'a str>) -> Result<(), ProbeError> {
+    match texts.into_iter().find(|text| text.contains(char::is_control)) {
+        Some(odd) => Err(unreadable(format!("{what} {:?} holds control characters", printable(odd)))),
+        None => Ok(()),
+    }
+}
+
 impl RawPackage {
     fn identity(self) -> Result<Identity, ProbeError> {
+        let settings = self.compiler.iter().flat_map(|(key, value)| [key, value]);
+        let linked = self.linked.iter().map(|(package, _)| package.as_str());
+        let texts = [self.repository.as_str(), &self.digest, &self.chost].into_iter().chain(linked).chain(settings);
+        one_line("the value", texts)?;
+        if let Some(odd) = self.use_flags.iter().find(|flag| flag.contains(|each: char| !each.is_ascii_graphic())) {
+            return Err(unreadable(format!("{:?} is no USE flag", printable(odd))));
+        }
         let linked: Result<BTreeSet<_>, ProbeError> =
             self.linked.into_iter().map(|(package, text)| Ok((package, slot(&text)?))).collect();
         Ok(Identity {
@@ -244,6 +263,7 @@ pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, Probe
     if raw.resolved != Some(true) {
         return Err(ProbeError::Unresolved { said: words(stderr) });
     }
+    one_line("the header's", raw.header.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]))?;
     let size = raw.packages.len();
     let edges: Result<Vec<Edge>, ProbeError> = raw
         .edges
@@ -263,7 +283,11 @@ pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, Probe
             Ok(Merge { identity: package.identity()?, binary, requested })
         })
         .collect();
-    Ok(Resolution { merges: merges?, edges: edges?, index_header: raw.header, missing: raw.missing })
+    let (merges, edges) = (merges?, edges?);
+    if plan::number_of_needs(size, &edges) > NEEDS_LIMIT {
+        return Err(unreadable(format!("it has more than {NEEDS_LIMIT} dependencies, counted through cycles")));
+    }
+    Ok(Resolution { merges, edges, index_header: raw.header, missing: raw.missing })
 }
 
 /// Reads the answer to a [`Request::Identities`], in the order of the request.

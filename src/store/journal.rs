@@ -205,7 +205,7 @@ impl Journal {
             .map_err(read)?;
         Ok(found.and_then(|(sequence, body)| {
             let body = zstd::stream::decode_all(body.as_slice()).ok()?;
-            Some((sequence, serde_json::from_slice(&body).ok()?))
+            Some((sequence, serde_json::from_slice(&body).ok().filter(State::hangs_together)?))
         }))
     }
 

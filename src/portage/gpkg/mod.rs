@@ -211,7 +211,7 @@ struct Members {
     image: bool,
 }
 
-fn read_from(source: impl Read) -> Result<Gpkg, GpkgError> {
+pub(crate) fn read_from(source: impl Read) -> Result<Gpkg, GpkgError> {
     let mut hashing = Hashing::new(source);
     let mut members = Members::default();
     let mut reader = TarReader::new(&mut hashing);

@@ -104,7 +104,9 @@ impl Index {
         }
         let text = String::from_utf8_lossy(bytes);
         let mut lines = text.lines();
-        let header = block(&mut lines, limits)?.unwrap_or_default();
+        let mut header = block(&mut lines, limits)?.unwrap_or_default();
+        // Entries inherit from it, and it is written again: what would act on a terminal is no part of any value.
+        header.retain(|key, value| is_one_line(key) && is_one_line(value));
         if let Some(version) = header.get("VERSION").filter(|version| *version != "0") {
             return Err(IndexError::Version(version.chars().take(40).collect()));
         }
@@ -128,6 +130,7 @@ impl Index {
     /// The text of `Packages` with this TIMESTAMP: entries by CPV as text, those of one CPV by build id.
     pub fn to_text(&self, timestamp: Timestamp) -> String {
         let mut header = self.header.clone();
+        header.retain(|key, value| is_one_line(key) && is_one_line(value) && !key.contains(':'));
         header.insert("PACKAGES".to_owned(), self.stanzas.len().to_string());
         header.insert("TIMESTAMP".to_owned(), timestamp.0.to_string());
         header.insert("VERSION".to_owned(), "0".to_owned());
@@ -193,6 +196,11 @@ fn block<'a>(
         }
     }
     Ok(any.then_some(values))
+}
+
+/// Whether a text can stand in a line without ending it, or acting on a terminal.
+fn is_one_line(text: &str) -> bool {
+    !text.contains(char::is_control)
 }
 
 fn write_block(text: &mut String, lines: &[(&str, String)]) {

@@ -104,6 +104,9 @@ pub enum DeriveError {
         /// What it is.
         found: String,
     },
+    /// Control characters in a value.
+    #[error("index the package: its {0} holds control characters")]
+    Control(String),
     /// Dependencies that cannot be read.
     #[error("index the package: read its {key}: {source}")]
     Dependency {
@@ -147,6 +150,9 @@ impl Stanza {
         ];
         values.extend(own.map(|(key, value)| (key.to_owned(), value)));
         values.retain(is_said);
+        if let Some((key, _)) = values.iter().find(|(_, value)| value.contains(char::is_control)) {
+            return Err(DeriveError::Control(key.clone()));
+        }
         Ok(Self { path: path.clone(), values })
     }
 
