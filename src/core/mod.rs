@@ -20,3 +20,5 @@ pub mod texts;
 
 #[cfg(test)]
 pub(crate) mod simulation;
+#[cfg(test)]
+mod thousand;
