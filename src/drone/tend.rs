@@ -149,15 +149,15 @@ pub struct Circumstances {
 impl Sight {
     /// What keeps the drone from taking work; none where it is well.
     pub fn trouble(&self, circumstances: &Circumstances) -> Option<String> {
-        if self.read_only {
-            return Some("its work directory takes no writes: is the file system read-only?".to_owned());
-        }
         if let Some(free) = self.space_kib.filter(|free| *free < LEAST_SPACE_KIB) {
             return Some(format!(
                 "only {} MiB are free in its work directory, {} are wanted",
                 free >> 10,
                 LEAST_SPACE_KIB >> 10
             ));
+        }
+        if self.read_only {
+            return Some("its work directory takes no writes: is the file system read-only?".to_owned());
         }
         if let Some(free) = self.memory_kib.filter(|free| *free < LEAST_MEMORY_KIB) {
             return Some(format!(
@@ -216,6 +216,7 @@ mod tests {
         let cases = [
             ("clock 1000\nload 99.0 2\nmemory 4000000\nspace 9000000\nours", None),
             ("readonly", Some("read-only")),
+            ("space 12\nreadonly", Some("free in its work directory")),
             ("space 1000\nours", Some("free in its work directory")),
             ("memory 1000\nours", Some("memory")),
             ("clock 1300\nours", Some("clock is off by 290 s")),

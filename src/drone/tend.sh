@@ -25,7 +25,9 @@ if [ -n "$holder" ] && [ "$holder" != "$controller" ] && [ "$lease" -gt "$now" ]
 	echo "$mark held $found $holder $((lease - now))"
 elif epoch_outranked; then
 	echo "$mark outranked $found $holder"
-else
-	epoch_write "$((now + lease_seconds))"
+elif (epoch_write "$((now + lease_seconds))") 2>/dev/null; then
 	echo "$mark ours $found $holder"
+else
+	# Without a claim nothing may start here; what ails the disk has been said.
+	echo "$mark readonly"
 fi
