@@ -11,9 +11,13 @@ test *arguments:
 # Format and lints, without the tests
 lint:
     cargo fmt --check
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --features failpoints -- -D warnings
 
-# Fuzz every reader of what hosts and files hold: so many minutes for each of the twenty targets, two at a time
+# A hundred builds under random faults in the lab: `just soak [SEED] [BUILDS]` (needs root)
+soak seed="" builds="100":
+    SWARM_SOAK_SEED={{seed}} SWARM_SOAK_BUILDS={{builds}} tests/run --run-ignored all --no-capture a_hundred_builds_under_random_faults
+
+# Fuzz every reader of what hosts and files hold: so many minutes for each of the twenty targets
 fuzz minutes="1":
     SWARM_FUZZ_SECONDS=$(( {{minutes}} * 60 )) cargo nextest run --lib fuzz:: --no-fail-fast --success-output immediate
 

@@ -212,6 +212,22 @@ fn a_drone_that_is_no_gentoo_is_unwell_and_its_cures_are_told() {
 }
 
 #[test]
+fn what_lies_in_a_drones_job_directories_is_shown() {
+    let sshd = Sshd::start();
+    let place = fleet(&sshd);
+    let file = place.path().join("inventory/fleet.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("/nowhere/swarm", place.path().to_str().unwrap())).unwrap();
+    assert!(!place.swarm(&["hosts", "check", "tarn"]).stdout.contains("Job directories"));
+    fs::create_dir_all(place.path().join("jobs/b7-1")).unwrap();
+    fs::write(place.path().join("jobs/b7-1/status"), "0\n").unwrap();
+    let ended = place.swarm(&["hosts", "check", "tarn"]);
+    let row = ended.stdout.lines().find(|line| line.contains("b7-1")).unwrap_or(&ended.stdout);
+    let words: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(words[..5], ["tarn", "b7-1", "ended", "-", "-"], "{row}");
+}
+
+#[test]
 fn facts_come_as_a_table_and_as_json() {
     let sshd = Sshd::start();
     let place = fleet(&sshd);

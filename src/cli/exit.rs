@@ -35,6 +35,20 @@ impl Exit {
             _ => Self::Impossible,
         }
     }
+
+    /// What another `swarm` meant by its exit status; none where that is none of these.
+    pub fn of_status(status: i32) -> Option<Self> {
+        let all = [
+            Self::Done,
+            Self::Impossible,
+            Self::SomeFailed,
+            Self::NoDrone,
+            Self::AllDiffer,
+            Self::Busy,
+            Self::Interrupted,
+        ];
+        all.into_iter().find(|exit| *exit as i32 == status)
+    }
 }
 
 impl From<End> for Exit {

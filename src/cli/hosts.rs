@@ -1,6 +1,7 @@
 //! `swarm hosts`: the fleet as the inventory has it; `check`, `facts` and `trust` in files of their own.
 
 mod check;
+mod clean;
 mod facts;
 mod list;
 mod trust;
@@ -24,7 +25,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Reach every host and say what is to be mended; status 0 all is well, 1 something is not, 4 no drone is usable
-    Check(Named),
+    Check(check::Arguments),
     /// Ask hosts what they are: processors, memory, disk, clock, Portage
     Facts(facts::Arguments),
     /// Record the host keys of hosts that have none yet; never replaces one
@@ -51,7 +52,7 @@ impl Named {
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
     match &arguments.verb {
         None => list::run(inventory),
-        Some(Verb::Check(named)) => check::run(named, inventory).await,
+        Some(Verb::Check(arguments)) => check::run(arguments, inventory).await,
         Some(Verb::Facts(arguments)) => facts::run(arguments, inventory).await,
         Some(Verb::Trust(arguments)) => trust::run(arguments, inventory).await,
     }
@@ -79,8 +80,8 @@ fn roles(host: &Host, inventory: &Inventory) -> String {
 /// A host and what it answered.
 struct Asked<'a> {
     host: &'a Host,
-    /// The address in use.
-    address: Option<String>,
+    /// The connection that was asked through.
+    connection: Arc<dyn ssh::Host>,
     facts: Result<Facts, HostError>,
 }
 
@@ -92,7 +93,7 @@ async fn ask<'a>(hosts: &[&'a Host], inventory: &Inventory) -> Vec<Asked<'a>> {
     let questions = hosts.iter().map(|host| async {
         let connection = ssh::host(&inventory.destination_of(host));
         let facts = gather(Arc::as_ref(&connection), &host.access.workdir).await;
-        Asked { host, address: connection.address(), facts }
+        Asked { host, connection, facts }
     });
     stream::iter(questions).buffered(AT_ONCE).collect().await
 }

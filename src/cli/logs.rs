@@ -1,7 +1,8 @@
 //! `swarm logs`: a package's build log, live or kept.
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -25,10 +26,31 @@ pub struct Arguments {
 }
 
 /// Between two looks at a log that grows.
-const LOOK: std::time::Duration = std::time::Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(200);
+/// A log that has not grown for so long may be over: the journal says.
+const QUIET: Duration = Duration::from_secs(1);
+/// So much (bytes) is printed at once.
+const PIECE: u64 = 1 << 20;
+
+/// A log, and how much of it has been printed.
+#[derive(Default)]
+struct Printed {
+    path: PathBuf,
+    until: u64,
+}
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
-    let mut printed = 0;
+    let shown = show(arguments, inventory).await;
+    let cause = shown.as_ref().err().and_then(|error| error.downcast_ref::<io::Error>());
+    if cause.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        // The reader has seen enough.
+        return Ok(Exit::Done);
+    }
+    shown
+}
+
+async fn show(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    let mut printed = Printed::default();
     loop {
         let journal = Journal::open_to_read(&inventory.swarm.state)?.context("nothing has been built yet")?;
         let state = journal.replay()?;
@@ -36,14 +58,19 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
         let package = build.find(&arguments.package)?;
         let running = matches!(build.packages[package.index()].phase, Phase::Delegated(_));
         match log(&state, build, package, inventory) {
-            Some(path) if path.exists() => printed = print(&path, printed)?,
+            Some(path) if path.exists() => {
+                if path != printed.path {
+                    printed = Printed { path, until: 0 };
+                }
+                printed.go_on()?;
+            }
             _ if arguments.follow && running => {}
             _ => bail!("{} has no log yet: {}", build.label(package), place(build, package)),
         }
         if !arguments.follow || !running {
             return Ok(Exit::Done);
         }
-        tokio::time::sleep(LOOK).await;
+        printed.follow().await?;
     }
 }
 
@@ -67,12 +94,57 @@ fn log(state: &State, build: &Build, package: PackageIndex, inventory: &Inventor
     logs.max_by_key(|entry| entry.metadata().and_then(|metadata| metadata.modified()).ok()).map(|entry| entry.path())
 }
 
-fn print(path: &std::path::Path, from: u64) -> anyhow::Result<u64> {
-    let mut file = fs_err::File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    let text = escaped(&String::from_utf8_lossy(&bytes));
-    std::io::stdout().lock().write_all(text.as_bytes())?;
-    Ok(from + bytes.len() as u64)
+impl Printed {
+    /// Prints what is there beyond what has been printed; says whether that was anything.
+    fn go_on(&mut self) -> anyhow::Result<bool> {
+        let before = self.until;
+        let mut file = fs_err::File::open(&self.path)?;
+        loop {
+            file.seek(SeekFrom::Start(self.until))?;
+            let mut bytes = Vec::new();
+            Read::by_ref(&mut file).take(PIECE).read_to_end(&mut bytes)?;
+            bytes.truncate(whole_characters(&bytes));
+            if bytes.is_empty() {
+                return Ok(self.until > before);
+            }
+            let mut out = io::stdout().lock();
+            out.write_all(escaped(&String::from_utf8_lossy(&bytes)).as_bytes())?;
+            out.flush()?;
+            self.until += bytes.len() as u64;
+        }
+    }
+
+    /// Prints what comes, until nothing has come for a while.
+    async fn follow(&mut self) -> anyhow::Result<()> {
+        let mut grown = Instant::now();
+        while grown.elapsed() < QUIET {
+            tokio::time::sleep(LOOK).await;
+            if self.path.exists() && self.go_on()? {
+                grown = Instant::now();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes there are before a character that is not all there yet.
+fn whole_characters(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_is_printed_once_all_of_it_is_there() {
+        for (bytes, whole) in
+            [(&b"abc"[..], 3), (&b""[..], 0), ("aä".as_bytes(), 3), (&b"a\xc3"[..], 1), (&b"a\xff\xc3"[..], 3)]
+        {
+            assert_eq!(whole_characters(bytes), whole, "{bytes:?}");
+        }
+    }
 }

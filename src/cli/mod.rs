@@ -1,6 +1,7 @@
 //! The command line: one file a verb, with its options and its `run`; no logic.
 
 mod ask;
+mod detach;
 mod exec;
 mod exit;
 mod explain;
@@ -110,7 +111,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Push(arguments) => push::run(arguments, inventory).await,
         Verb::Plan(arguments) => plan::run(arguments, &inventory).await,
         Verb::InitFromList(arguments) => init_from_list::run(arguments, inventory).await,
-        Verb::Status(arguments) => status::run(&arguments, &inventory),
+        Verb::Status(arguments) => status::run(&arguments, &inventory).await,
         Verb::Explain(arguments) => explain::run(&arguments, &inventory),
         Verb::Balance => ask::ask(Wish::Balance, inventory).await,
         Verb::Unblock(arguments) => ask::unblock(&arguments, inventory).await,

@@ -6,6 +6,7 @@ use anyhow::bail;
 use clap::Args;
 use tokio::sync::mpsc;
 
+use super::detach;
 use super::exit::Exit;
 use super::interrupt;
 use super::plan;
@@ -44,6 +45,12 @@ pub struct Arguments {
     /// Try the failed packages of the open build again
     #[arg(long)]
     retry_failed: bool,
+    /// Go on in the background: come back once the build is open
+    #[arg(long, conflicts_with = "dry_run")]
+    detach: bool,
+    /// It is the one in the background
+    #[arg(long = detach::FLAG, hide = true, conflicts_with = "detach")]
+    detached: bool,
     /// Overrule another controller that holds the drones
     #[arg(long)]
     take_over: bool,
@@ -53,6 +60,15 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
+    if arguments.detach {
+        if arguments.selected.wants_standard_input() {
+            bail!("in the background there is no standard input: give --list or --pretend a file, not `-`");
+        }
+        return detach::run(&inventory).await;
+    }
+    if arguments.detached {
+        detach::leave_session()?;
+    }
     let selection = arguments.selected.selection()?;
     let drones = arguments.selected.drones(&inventory)?;
     if arguments.dry_run {

@@ -12,6 +12,9 @@ use crate::core::package::Cpv;
 use crate::inventory::{self, Inventory, Role};
 use crate::portage::{list, pretend};
 
+/// Stands for standard input where a file is named.
+const STANDARD_INPUT: &str = "-";
+
 /// What to build, and where.
 #[derive(Debug, Clone, Args)]
 pub struct Selected {
@@ -51,6 +54,11 @@ impl Selected {
         Ok(if atoms.is_empty() { None } else { Some(Selection::Atoms(atoms)) })
     }
 
+    /// Whether it is read from standard input.
+    pub fn wants_standard_input(&self) -> bool {
+        [&self.list, &self.pretend].into_iter().flatten().any(|file| file == STANDARD_INPUT)
+    }
+
     /// The drones to use.
     pub fn drones(&self, inventory: &Inventory) -> anyhow::Result<Vec<HostName>> {
         drones(self.on.as_ref(), inventory)
@@ -74,7 +82,7 @@ pub fn read_list(file: &Path) -> anyhow::Result<BTreeSet<Cpv>> {
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {
-    let bytes = if file == Path::new("-") {
+    let bytes = if file == Path::new(STANDARD_INPUT) {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).context("cannot read standard input")?;
         bytes

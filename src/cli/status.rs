@@ -1,28 +1,52 @@
 //! `swarm status`.
 
+use std::io::IsTerminal;
+use std::time::Duration;
+
 use anyhow::Context;
 use clap::Args;
 
 use super::exit::Exit;
+use super::interrupt;
 use crate::controller::now;
 use crate::core::names::BuildName;
 use crate::core::state::State;
 use crate::core::status::Status;
 use crate::inventory::Inventory;
 use crate::store::Journal;
+use crate::ui::screen::Screen;
 use crate::{release, ui};
+
+/// Between two looks.
+const REDRAWN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// Redraw it every second, until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
     /// Of this build instead of the open one, or the latest
     #[arg(long, value_name = "ID")]
     build: Option<BuildName>,
 }
 
-pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    if arguments.watch {
+        return watch(arguments, inventory).await;
+    }
+    let status = status(arguments, inventory)?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&status)?);
+    } else {
+        print!("{}", ui::status::text(&status));
+    }
+    Ok(Exit::Done)
+}
+
+fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Status> {
     let mut state = match Journal::open_to_read(&inventory.swarm.state)? {
         Some(journal) => journal.replay()?,
         None => State::default(),
@@ -35,11 +59,19 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
         })?),
         None => None,
     };
-    let status = Status::of(&state, build, now());
-    if arguments.json {
-        println!("{}", serde_json::to_string(&status)?);
-    } else {
-        print!("{}", ui::status::text(&status));
+    Ok(Status::of(&state, build, now()))
+}
+
+/// Shows it again and again, until Ctrl-C or SIGTERM.
+async fn watch(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    anyhow::ensure!(std::io::stdout().is_terminal(), "--watch redraws a terminal, and standard output is none");
+    let mut halts = interrupt::listen()?;
+    let mut screen = Screen::open()?;
+    loop {
+        screen.draw(&ui::status::text(&status(arguments, inventory)?))?;
+        tokio::select! {
+            _ = halts.recv() => return Ok(Exit::Done),
+            () = tokio::time::sleep(REDRAWN) => {}
+        }
     }
-    Ok(Exit::Done)
 }

@@ -299,6 +299,12 @@ impl Work {
         stanza: &Stanza,
     ) -> Result<(), Stop> {
         let incoming = self.staging.incoming(&self.directory.job)?.join(stanza.path().basename());
+        // What is longer than the whole cannot be the beginning of it.
+        if let (Ok(copy), Some(size)) = (fs_err::metadata(&incoming), stanza.size())
+            && copy.len() > size
+        {
+            fs_err::remove_file(&incoming).map_err(local("remove a damaged copy"))?;
+        }
         let mut fetches = 0;
         let accepted = loop {
             fetches += 1;
@@ -365,7 +371,11 @@ impl Work {
             let _gone = self.reports.send(Report::Note(error.to_string())).await;
         }
         Failpoint::BeforeRemove.pass();
-        let removed = job::remove(self.host.as_ref(), &self.directory).await;
+        let mut removed = job::remove(self.host.as_ref(), &self.directory).await;
+        if removed.as_ref().is_err_and(|error| error.kind == HostErrorKind::Lost) {
+            // The connection broke in the middle; a drone that is gone is not waited for, since nobody waits for this.
+            removed = job::remove(self.host.as_ref(), &self.directory).await;
+        }
         Failpoint::AfterRemove.pass();
         if let Err(error) = removed {
             let note = format!("job {} stays on its drone: {error}", self.directory.job);

@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OnceCell, mpsc, watch};
 
-use super::muster;
+use super::muster::{self, Hosts, Native};
 use super::report::{Report, Sighting};
 use super::session::now;
 use crate::core::event::Trouble;
 use crate::core::names::HostName;
 use crate::core::plan::Plan;
-use crate::drone::found;
+use crate::drone::strays;
 use crate::drone::tend::{self, Circumstances, Claimed, Visitor};
+use crate::inventory::RemoteDirectory;
 use crate::ssh::{Host, HostError, HostErrorKind};
 
 /// Between two looks at a drone that is well: a third of the lease, so that two looks may fail.
@@ -46,11 +47,15 @@ pub struct Keeper {
     /// The way there.
     pub host: Arc<dyn Host>,
     /// Its work directory.
-    pub workdir: String,
+    pub workdir: RemoteDirectory,
     /// Its cores.
     pub cores: u32,
     /// What it is compared with; none where nothing is to be built.
     pub plan: Option<Arc<Plan>>,
+    /// What the plan leaves to the processor; all keepers share the answer, and the first who asks gets it.
+    pub native: Arc<OnceCell<Option<Native>>>,
+    /// The ways to all hosts, the driver's among them.
+    pub hosts: Arc<Hosts>,
     /// Under which epoch it looks.
     pub visitor: watch::Receiver<Visitor>,
     /// The loop's hold on it.
@@ -69,7 +74,7 @@ impl Keeper {
             let rest = match &sighting {
                 Sighting::Ready { .. } => INTERVAL,
                 // The loop answers with a higher epoch, or ends.
-                Sighting::Held { .. } | Sighting::Outranked { .. } => INTERVAL,
+                Sighting::Claimed { .. } | Sighting::Held { .. } | Sighting::Outranked { .. } => INTERVAL,
                 Sighting::Away { trouble: Trouble::Differs, .. } => COMPARE_AGAIN,
                 Sighting::Away { .. } => pause,
             };
@@ -89,7 +94,12 @@ impl Keeper {
     }
 
     async fn look(&mut self, reached: &mut bool) -> Sighting {
-        match self.try_look(reached).await {
+        let mut looked = self.try_look(reached).await;
+        if looked.as_ref().is_err_and(|error| error.kind == HostErrorKind::Lost) {
+            // One broken connection says little: a drone that cannot be reached again is away.
+            looked = self.try_look(reached).await;
+        }
+        match looked {
             Ok(sighting) => sighting,
             Err(error) => {
                 *reached = false;
@@ -98,15 +108,26 @@ impl Keeper {
         }
     }
 
+    async fn native(&self) -> Option<&Native> {
+        let plan = self.plan.as_ref()?;
+        self.native.get_or_init(|| Native::of(&self.hosts, plan)).await.as_ref()
+    }
+
     async fn try_look(&mut self, reached: &mut bool) -> Result<Sighting, HostError> {
         let visitor = self.visitor.borrow_and_update().clone();
         self.host.connect().await?;
         let before = now().0;
-        let sight = tend::look(self.host.as_ref(), &self.workdir, &visitor).await?;
+        let sight = tend::look(self.host.as_ref(), self.workdir.as_str(), &visitor).await?;
         match sight.claimed.clone() {
             Some(Claimed::Held(by, seconds)) => return Ok(Sighting::Held { by, seconds }),
             Some(Claimed::Outranked(by)) => return Ok(Sighting::Outranked { by }),
-            Some(Claimed::Ours) | None => {}
+            Some(Claimed::Ours(before)) if !*reached => {
+                let rival = before.and_then(|before| before.controller).filter(|name| *name != visitor.controller);
+                let sighting = Sighting::Claimed { from_another: rival.is_some() };
+                // Nobody listens any more: the next report says so, too.
+                let _gone = self.reports.send(Report::Drone { drone: self.drone.clone(), sighting }).await;
+            }
+            Some(Claimed::Ours(_)) | None => {}
         }
         let jobs = self.reins.jobs.load(Ordering::Relaxed);
         let circumstances = Circumstances { before, after: now().0, cores: self.cores, jobs };
@@ -117,11 +138,11 @@ impl Keeper {
         let compared = !*reached;
         if compared {
             if let Some(plan) = &self.plan
-                && let Err((trouble, reason)) = muster::check(self.host.as_ref(), plan).await?
+                && let Err((trouble, reason)) = muster::check(self.host.as_ref(), plan, self.native().await).await?
             {
                 return Ok(Sighting::Away { trouble, reason });
             }
-            jobs = found::jobs(self.host.as_ref(), &self.workdir).await?;
+            jobs = strays::list(self.host.as_ref(), &self.workdir, false).await?;
             *reached = true;
         }
         Ok(Sighting::Ready { address: self.host.address(), compared, jobs })

@@ -7,8 +7,10 @@ use crate::core::event::Trouble;
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::Plan;
+use crate::drone;
+use crate::drone::processor::{Processor, native_setting};
 use crate::portage::probe::{self, Offer, Request};
-use crate::ssh::{Host, HostError, Script};
+use crate::ssh::{Host, HostError, Output, Script};
 
 /// Differences named in a reason; the rest is counted.
 const NAMED: usize = 3;
@@ -16,11 +18,60 @@ const NAMED: usize = 3;
 /// Drones by name; each connects, and comes back after a loss, by itself.
 pub type Hosts = BTreeMap<HostName, Arc<dyn Host>>;
 
+/// A plan that is built for whatever processor compiles it.
+#[derive(Debug)]
+pub struct Native {
+    /// The setting that says so.
+    setting: String,
+    /// The processor that it means; why it is not known.
+    driver: Result<Processor, String>,
+}
+
+impl Native {
+    /// What the plan leaves to the processor, and the driver's; none where it leaves nothing to it.
+    pub async fn of(hosts: &Hosts, plan: &Plan) -> Option<Self> {
+        Some(Self { setting: native_setting(plan)?, driver: driver_processor(hosts, plan).await })
+    }
+}
+
+async fn driver_processor(hosts: &Hosts, plan: &Plan) -> Result<Processor, String> {
+    let host = hosts.get(&plan.driver).ok_or_else(|| format!("the inventory has no host {}", plan.driver))?;
+    Processor::of(host.as_ref()).await.map_err(|error| error.to_string())
+}
+
+/// Whether a drone's processor is the driver's, where the plan leaves it to the processor.
+async fn compare_processors(host: &dyn Host, native: &Native) -> Result<Result<(), String>, HostError> {
+    let fault = match &native.driver {
+        Err(reason) => format!("the driver does not tell its processor ({reason})"),
+        Ok(driver) => {
+            let own = Processor::of(host).await?;
+            match driver.difference(&own) {
+                None => return Ok(Ok(())),
+                Some(difference) => format!("the processors differ: {difference}"),
+            }
+        }
+    };
+    Ok(Err(format!(
+        "the driver's {}, and {fault}; name a processor that all of them are, such as -march=x86-64-v3, in the driver's \
+         make.conf",
+        native.setting
+    )))
+}
+
 /// Compares a drone with the plan; the inner error says what keeps it out.
 ///
 /// # Errors
 /// When the drone is lost.
-pub async fn check(host: &dyn Host, plan: &Plan) -> Result<Result<(), (Trouble, String)>, HostError> {
+pub async fn check(
+    host: &dyn Host,
+    plan: &Plan,
+    native: Option<&Native>,
+) -> Result<Result<(), (Trouble, String)>, HostError> {
+    if let Some(native) = native
+        && let Err(reason) = compare_processors(host, native).await?
+    {
+        return Ok(Err((Trouble::Differs, reason)));
+    }
     let cpvs: Vec<(Cpv, String)> = plan
         .packages
         .iter()
@@ -28,8 +79,8 @@ pub async fn check(host: &dyn Host, plan: &Plan) -> Result<Result<(), (Trouble, 
         .collect();
     let wanted = cpvs.len();
     let script = Script::new(probe::script(&Request::Identities { cpvs }));
-    let output = host.run(&script).await?;
-    let offers = match probe::read_identities(&output.stdout, &output.stderr, wanted) {
+    let read = |output: &Output| probe::read_identities(&output.stdout, &output.stderr, wanted);
+    let offers = match drone::probe(host, &script, read).await? {
         Ok(offers) => offers,
         Err(error) => return Ok(Err((Trouble::Refused, error.to_string()))),
     };

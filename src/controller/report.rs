@@ -6,7 +6,7 @@ use super::error::ControlError;
 use crate::core::event::{JobOutcome, ReceivedFile, Trouble};
 use crate::core::names::{HostName, JobName};
 use crate::core::plan::PackageIndex;
-use crate::drone::found::FoundJob;
+use crate::drone::strays::Stray;
 use crate::drone::tend::Claimant;
 
 /// Something that the loop has to know.
@@ -48,6 +48,11 @@ pub enum Report {
 /// How a keeper finds its drone.
 #[derive(Debug)]
 pub enum Sighting {
+    /// It has come into reach and is ours; it is still to be compared with the plan.
+    Claimed {
+        /// Whether another controller had claimed it before, so that jobs of that one may lie on any drone.
+        from_another: bool,
+    },
     /// It can take work.
     Ready {
         /// The address in use.
@@ -55,7 +60,7 @@ pub enum Sighting {
         /// Whether it has just been compared with the plan.
         compared: bool,
         /// What lies in its directory of jobs; looked at only when the drone comes into reach.
-        jobs: Vec<FoundJob>,
+        jobs: Vec<Stray>,
     },
     /// It takes no work.
     Away {

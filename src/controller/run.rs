@@ -27,8 +27,8 @@ use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
 use crate::core::state::{Condition, Job, Standing};
 use crate::core::status::Status;
-use crate::drone::found::FoundJob;
-use crate::drone::job::JobDirectory;
+use crate::drone::job::{JobDirectory, Progress};
+use crate::drone::strays::Stray;
 use crate::drone::tend::{self, Claimant, Visitor};
 use crate::drone::watch::Watch;
 use crate::portage::index::PackagePath;
@@ -36,6 +36,9 @@ use crate::ssh::Host;
 
 /// Once the first drone is ready the others have so long to say that another controller holds them.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// Where another controller was at work before, its jobs are looked for on all drones that answer within this time
+/// before anything starts: what one of them builds must not be begun on another.
+const LOOK_FOR_JOBS: Duration = Duration::from_secs(60);
 /// So long the end of a run may take to tell the drones that their leases are over.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -85,8 +88,10 @@ struct Run<'a> {
     discarding: BTreeSet<JobName>,
     /// Drones whose keepers have not looked yet.
     unseen: BTreeSet<HostName>,
-    /// When the first look is over; none until a drone is ready.
+    /// When the first drone was ready.
     looked: Option<Instant>,
+    /// Whether another controller was at work on these drones before.
+    succeeds: bool,
 }
 
 /// What may come in from outside while it runs.
@@ -127,6 +132,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         discarding: BTreeSet::new(),
         unseen: BTreeSet::new(),
         looked: None,
+        succeeds: orders.take_over,
     };
     run.keep(&orders.drones);
     run.take_up()?;
@@ -254,7 +260,8 @@ impl Run<'_> {
         if self.unseen.is_empty() {
             return None;
         }
-        let Some(until) = self.looked else { return Some(Duration::from_secs(3600)) };
+        let Some(since) = self.looked else { return Some(Duration::from_secs(3600)) };
+        let until = since + if self.succeeds { LOOK_FOR_JOBS } else { FIRST_LOOK };
         Some(until.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
     }
 
@@ -287,16 +294,22 @@ impl Run<'_> {
         let mut kept: BTreeSet<HostName> = drones.iter().cloned().collect();
         kept.extend(state.jobs.values().map(|job| job.drone.clone()));
         let plan = state.open_build().map(|build| Arc::clone(&build.plan));
+        let native = Arc::default();
         for drone in kept {
-            let Some(host) = self.session.hosts.get(&drone) else { continue };
+            let (Some(host), Some(known)) = (self.session.hosts.get(&drone), self.session.inventory.host(&drone))
+            else {
+                continue;
+            };
             let cores = self.session.state().drones.get(&drone).map_or(1, |drone| drone.spec.cores);
             let reins = Reins::default();
             let keeper = Keeper {
                 drone: drone.clone(),
                 host: Arc::clone(host),
-                workdir: self.session.workdir(&drone),
+                workdir: known.access.workdir.clone(),
                 cores,
                 plan: plan.clone(),
+                native: Arc::clone(&native),
+                hosts: Arc::clone(&self.session.hosts),
                 visitor: self.visitor.subscribe(),
                 reins: reins.clone(),
                 reports: self.reports.clone(),
@@ -451,6 +464,10 @@ impl Run<'_> {
     }
 
     fn see(&mut self, drone: HostName, sighting: Sighting) -> Result<(), ControlError> {
+        if let Sighting::Claimed { from_another } = sighting {
+            self.succeeds |= from_another;
+            return Ok(());
+        }
         self.unseen.remove(&drone);
         let Some(before) = self.session.state().drones.get(&drone).map(|drone| drone.condition.clone()) else {
             return Ok(());
@@ -468,7 +485,7 @@ impl Run<'_> {
         }
         match sighting {
             Sighting::Ready { address, jobs, .. } => {
-                self.looked.get_or_insert_with(|| Instant::now() + FIRST_LOOK);
+                self.looked.get_or_insert_with(Instant::now);
                 self.find(&drone, jobs)?;
                 if before == (Condition::Ready { address: address.clone() }) {
                     return Ok(());
@@ -482,6 +499,7 @@ impl Run<'_> {
                 }
                 self.session.record(&Event::DroneAway { drone, trouble, reason, at: now() })
             }
+            Sighting::Claimed { .. } => Ok(()),
             Sighting::Held { by, seconds } => Err(ControlError::Held { drone, by, seconds }),
             Sighting::Outranked { by } => self.claim_above(drone, by),
         }
@@ -490,8 +508,10 @@ impl Run<'_> {
     /// A controller whose lease is over had a higher epoch: ours has to rise above it. Where that is one that has
     /// taken over from us, we stand down.
     fn claim_above(&mut self, drone: HostName, by: Claimant) -> Result<(), ControlError> {
+        self.succeeds = true;
         if by.epoch < self.session.state().epoch {
             // Our claim has risen since that look; the keeper looks again by itself.
+            self.unseen.insert(drone);
             return Ok(());
         }
         if self.session.state().drones.values().any(|drone| matches!(drone.condition, Condition::Ready { .. })) {
@@ -507,9 +527,9 @@ impl Run<'_> {
 
     /// Jobs that lie on a drone and are not in our books: another controller's that build what we need are taken in.
     /// Our own that are over are leftovers of a lost answer.
-    fn find(&mut self, drone: &HostName, jobs: Vec<FoundJob>) -> Result<(), ControlError> {
+    fn find(&mut self, drone: &HostName, jobs: Vec<Stray>) -> Result<(), ControlError> {
         for found in jobs {
-            let manifest = found.manifest;
+            let Some(manifest) = found.manifest else { continue };
             if self.session.state().jobs.contains_key(&manifest.job) {
                 continue;
             }
@@ -520,7 +540,7 @@ impl Run<'_> {
                 continue;
             }
             let wanted = self.session.state().open_build().and_then(|build| build.needs_job_for(&manifest.identity));
-            let Some(package) = wanted.filter(|_| found.started) else { continue };
+            let Some(package) = wanted.filter(|_| found.progress != Progress::New) else { continue };
             let cpv = &manifest.identity.cpv;
             if self.session.state().build_ids.get(cpv).is_some_and(|used| *used >= manifest.build_id) {
                 continue;

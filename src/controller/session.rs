@@ -34,9 +34,15 @@ struct Told<'a> {
     event: &'a Event,
 }
 
-/// This machine's clock, the only place where the controller reads it.
+/// This machine's clock, the only place where the controller reads it, as far ahead as the runtime's clock is. That is
+/// not at all, but for tests that let hours pass in a moment: what sleeps and what is dated agree there, too.
 pub fn now() -> Timestamp {
-    Timestamp(jiff::Timestamp::now().as_second())
+    let (runtime, machine) = (tokio::time::Instant::now().into_std(), std::time::Instant::now());
+    let ahead = runtime.saturating_duration_since(machine);
+    let behind = machine.saturating_duration_since(runtime);
+    let now = jiff::Timestamp::now();
+    let moved = now.checked_add(ahead).and_then(|now| now.checked_sub(behind)).unwrap_or(now);
+    Timestamp(moved.as_second())
 }
 
 /// A controller at work.
@@ -44,7 +50,7 @@ pub struct Session {
     /// The fleet.
     pub inventory: Arc<Inventory>,
     /// The ways to the fleet's hosts.
-    pub hosts: Hosts,
+    pub hosts: Arc<Hosts>,
     /// Where received packages wait.
     pub staging: Arc<Staging>,
     /// What clients get.
@@ -63,7 +69,7 @@ impl Session {
     /// When another controller is at work, or something of these cannot be used; the message says which and why.
     pub async fn open(inventory: Inventory, observer: Box<dyn Observer>) -> Result<Self, ControlError> {
         let hosts = inventory.hosts().map(|host| (host.name.clone(), ssh::host(&inventory.destination_of(host))));
-        let hosts = hosts.collect();
+        let hosts: Hosts = hosts.collect();
         Self::open_on(inventory, hosts, observer).await
     }
 
@@ -86,7 +92,7 @@ impl Session {
         let inventory = Arc::new(inventory);
         let mut session = Self {
             inventory,
-            hosts,
+            hosts: Arc::new(hosts),
             staging: Arc::new(staging),
             releases,
             state,

@@ -143,38 +143,109 @@ async fn events_as_they_come(
 /// # Errors
 /// When it refuses, or does not answer.
 pub async fn tell(directory: &Path, verb: &Verb) -> Result<Option<Answer>, ControlError> {
+    let Some(stream) = connect(directory).await? else { return Ok(None) };
+    let body = serde_json::to_vec(verb).map_err(|error| ControlError::Refused(error.to_string()))?;
+    let request = request(Method::POST, "/verb").header("content-type", "application/json").body(Bytes::from(body));
+    let silent = |what: String| silent(directory, &what);
+    let (status, body) = tokio::time::timeout(PATIENCE, exchange(stream, request))
+        .await
+        .map_err(|_| silent(format!("nothing within {} s", PATIENCE.as_secs())))?
+        .map_err(silent)?;
+    if status != StatusCode::OK {
+        return Err(ControlError::Refused(String::from_utf8_lossy(&body).into_owned()));
+    }
+    serde_json::from_slice(&body).map(Some).map_err(|error| silent(error.to_string()))
+}
+
+/// What is read of a status here.
+#[derive(Deserialize)]
+struct OpenBuild {
+    build: Option<OpenBuildId>,
+}
+
+#[derive(Deserialize)]
+struct OpenBuildId {
+    id: String,
+}
+
+/// The build that this process works off, once it does: until then it holds the answer back. None where it does not
+/// listen here (yet, or any more).
+///
+/// # Errors
+/// When the socket cannot be used.
+pub async fn open_build(directory: &Path, process: u32) -> Result<Option<String>, ControlError> {
+    let Some(stream) = connect(directory).await? else { return Ok(None) };
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    if peer.and_then(|peer| u32::try_from(peer).ok()) != Some(process) {
+        return Ok(None);
+    }
+    let request = request(Method::GET, "/status").body(Bytes::new());
+    // An answer that is none is that of a controller which is just ending.
+    let Ok((StatusCode::OK, body)) = exchange(stream, request).await else { return Ok(None) };
+    let status: OpenBuild =
+        serde_json::from_slice(&body).map_err(|error| silent(directory, &format!("its status is none: {error}")))?;
+    Ok(status.build.map(|build| build.id))
+}
+
+/// A connection to whoever listens; none where nobody does.
+async fn connect(directory: &Path) -> Result<Option<UnixStream>, ControlError> {
     let path = directory.join(NAME);
-    let refused = |text: String| ControlError::Refused(text);
-    let stream = match UnixStream::connect(&path).await {
-        Ok(stream) => stream,
+    match UnixStream::connect(&path).await {
+        Ok(stream) => Ok(Some(stream)),
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
-            return Ok(None);
+            Ok(None)
         }
-        Err(source) => return Err(ControlError::Local { doing: format!("speak to {}", path.display()), source }),
-    };
-    let body = serde_json::to_vec(verb).map_err(|error| refused(error.to_string()))?;
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri("/verb")
-        .header("host", "control")
-        .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|error| refused(error.to_string()))?;
+        Err(source) => Err(ControlError::Local { doing: format!("speak to {}", path.display()), source }),
+    }
+}
+
+fn request(method: Method, path: &str) -> axum::http::request::Builder {
+    Request::builder().method(method).uri(path).header("host", "control")
+}
+
+fn silent(directory: &Path, what: &str) -> ControlError {
+    ControlError::Refused(format!("the controller at {} does not answer: {what}", directory.join(NAME).display()))
+}
+
+/// One question and its answer; an error is what went wrong, in words.
+async fn exchange(
+    stream: UnixStream,
+    request: axum::http::Result<Request<Bytes>>,
+) -> Result<(StatusCode, Bytes), String> {
+    let request = request.map_err(|error| error.to_string())?.map(Full::new);
     let exchange = async {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        let response = sender.send_request(request).await?;
-        let (status, body) = (response.status(), response.into_body());
-        Ok::<_, hyper::Error>((status, Limited::new(body, ANSWER_LIMIT).collect().await.map(|body| body.to_bytes())))
+        sender.send_request(request).await
     };
-    let silent = |what: String| refused(format!("the controller at {} does not answer: {what}", path.display()));
-    let (status, body) = tokio::time::timeout(PATIENCE, exchange)
-        .await
-        .map_err(|_| silent(format!("nothing within {} s", PATIENCE.as_secs())))?
-        .map_err(|error| silent(error.to_string()))?;
-    let body = body.map_err(|error| silent(error.to_string()))?;
-    if status != StatusCode::OK {
-        return Err(refused(String::from_utf8_lossy(&body).into_owned()));
+    let response = exchange.await.map_err(|error: hyper::Error| error.to_string())?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
+    Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::state::State;
+
+    #[tokio::test]
+    async fn a_build_is_open_once_the_asked_process_itself_says_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let own = std::process::id();
+        assert_eq!(open_build(directory.path(), own).await.unwrap(), None, "nobody listens");
+        let (asked, mut asks) = mpsc::channel(1);
+        let socket = Socket::open(directory.path(), asked, broadcast::Sender::new(1)).unwrap();
+        assert_eq!(open_build(directory.path(), own + 1).await.unwrap(), None, "another process listens");
+        let answer = async {
+            let Some(Asked::Status(answer)) = asks.recv().await else { panic!("not asked for the status") };
+            answer.send(Status::of(&State::default(), None, crate::controller::now())).unwrap();
+        };
+        let (opened, ()) = tokio::join!(open_build(directory.path(), own), answer);
+        assert_eq!(opened.unwrap(), None, "no build is open");
+        drop(asks);
+        assert_eq!(open_build(directory.path(), own).await.unwrap(), None, "it is ending");
+        drop(socket);
+        assert_eq!(open_build(directory.path(), own).await.unwrap(), None, "it has ended");
     }
-    serde_json::from_slice(&body).map(Some).map_err(|error| silent(error.to_string()))
 }

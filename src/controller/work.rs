@@ -7,6 +7,7 @@ use crate::core::names::{BuildId, JobName};
 use crate::core::plan::PackageIndex;
 use crate::core::state::Job;
 use crate::drone::job::{Manifest, Need, Task, TimeLimits};
+use crate::inventory::Limits;
 use crate::portage::index::Stanza;
 
 /// No build is taken to hang before it has been silent for so long (seconds): some link for a quarter of an hour.
@@ -32,10 +33,21 @@ pub fn task(session: &Session, build: &Build, name: &JobName, job: &Job) -> Task
     };
     let drone = session.state().drones.get(&job.drone);
     let width = drone.map_or(1, |drone| (drone.spec.cores / drone.spec.jobs.max(1)).max(1));
-    let expected = session.state().expected_duration(&manifest.identity.cpv.package_name());
-    let limits = TimeLimits { silence: (expected / 2).max(LEAST_SILENCE), total: 0 };
+    let package = manifest.identity.cpv.package_name();
+    let expected = session.state().expected_duration(&package);
+    let limits = limits(session.inventory.limits(&package.to_string()), expected);
     let signed = session.inventory.swarm.verify_keyring.is_some();
     Task { manifest, mates, width, signed, limits }
+}
+
+/// When a build is taken to hang: what the operator set, else by what its package took before (seconds).
+fn limits(set: Limits, expected: u64) -> TimeLimits {
+    // Less than a second is not nothing: zero would mean never.
+    let seconds = |duration: std::time::Duration| duration.as_secs().max(1);
+    TimeLimits {
+        silence: set.silence.map_or((expected / 2).max(LEAST_SILENCE), seconds),
+        total: set.total.map_or(0, seconds),
+    }
 }
 
 /// The packages that it may still bring, its own first, with what each has to be and its build id.
@@ -66,4 +78,27 @@ pub fn needs(session: &Session, build: &Build, package: PackageIndex) -> Result<
             Ok(Need { cpv: stanza.cpv().clone(), local: session.staging.file(stanza.path()), stanza })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_build_may_be_silent_for_as_long_as_was_set_else_for_half_of_what_it_took_before() {
+        let set = |silence: Option<u64>, total: Option<u64>| Limits {
+            silence: silence.map(Duration::from_millis),
+            total: total.map(Duration::from_millis),
+        };
+        for (limits_set, expected, silence, total) in [
+            (set(None, None), 60, LEAST_SILENCE, 0),
+            (set(None, None), 4 * LEAST_SILENCE, 2 * LEAST_SILENCE, 0),
+            (set(Some(15_000), Some(60_000)), 4 * LEAST_SILENCE, 15, 60),
+            (set(Some(10), Some(10)), 60, 1, 1),
+        ] {
+            assert_eq!(limits(limits_set, expected), TimeLimits { silence, total });
+        }
+    }
 }

@@ -9,3 +9,17 @@ alive() {
 	read -r pid start boot 2>/dev/null <"$1" || return 1
 	[ "$(identify "$pid")" = "$pid $start $boot" ]
 }
+# How far the job in a directory has come: new, running, ended or lost.
+progress() {
+	if [ -e "$1/status" ]; then
+		echo ended
+	elif [ ! -e "$1/pid" ]; then
+		echo new
+	elif alive "$1/pid"; then
+		echo running
+	elif [ -e "$1/status" ]; then
+		echo ended
+	else
+		echo lost
+	fi
+}

@@ -4,22 +4,12 @@ LC_ALL=C
 export LC_ALL
 directory=$workdir/jobs/$job
 mkdir -p "$workdir/jobs" || { echo "cannot make $workdir/jobs" >&2; exit 73; }
-if mkdir "$directory" 2>/dev/null; then
+if said=$(mkdir "$directory" 2>&1); then
 	echo "$mark new"
-elif [ -e "$directory/status" ]; then
-	echo "$mark ended"
-elif [ -e "$directory/pid" ]; then
-	if alive "$directory/pid"; then
-		echo "$mark running"
-	elif [ -e "$directory/status" ]; then
-		echo "$mark ended"
-	else
-		echo "$mark lost"
-	fi
 elif [ -d "$directory" ]; then
-	echo "$mark new"
+	echo "$mark $(progress "$directory")"
 else
-	echo "cannot make $directory" >&2
+	echo "cannot make $directory: $said" >&2
 	exit 73
 fi
 printf '%s\n' "$installed" | while read -r package time; do

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::tend::{Claimant, Visitor};
-use super::{ALIVE, EPOCH, MARK, failed, job_script, run};
+use super::{ALIVE, EPOCH, MARK, ask, failed, job_script, run};
 use crate::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, Timestamp};
 use crate::core::package::{Cpv, Identity};
 use crate::portage::index::{Index, Limits, Stanza};
@@ -68,7 +68,7 @@ pub struct Manifest {
     pub build_id: BuildId,
 }
 
-/// How far a job has come.
+/// How far a job has come, as `progress.sh` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// It has not been started.
@@ -79,6 +79,19 @@ pub enum Progress {
     Ended,
     /// It was started, is gone, and left no status.
     Lost,
+}
+
+impl Progress {
+    /// What a script's word means; none for any other word.
+    pub(super) fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "new" => Some(Self::New),
+            "running" => Some(Self::Running),
+            "ended" => Some(Self::Ended),
+            "lost" => Some(Self::Lost),
+            _ => None,
+        }
+    }
 }
 
 /// The answer to a claim.
@@ -157,25 +170,20 @@ pub async fn claim(host: &dyn Host, directory: &JobDirectory, needs: &[Need]) ->
     let script =
         directory.script(&format!("{ALIVE}{}", include_str!("claim.sh"))).set("installed", &installed.join("\n"));
     let doing = format!("claiming job {} in {}", directory.job, directory.workdir);
-    let mut claim = Claim { progress: Progress::Lost, merged: BTreeSet::new() };
-    let mut known = false;
-    for line in run(host, &script, &doing).await? {
-        let words: Vec<_> = line.iter().map(String::as_str).collect();
-        match words.as_slice() {
-            ["has", package] => claim.merged.extend(package.parse::<Cpv>().ok()),
-            [word] => {
-                known = true;
-                claim.progress = match *word {
-                    "new" => Progress::New,
-                    "running" => Progress::Running,
-                    "ended" => Progress::Ended,
-                    _ => Progress::Lost,
-                };
-            }
+    ask(host, &script, &doing, read_claim).await
+}
+
+fn read_claim(lines: &[Vec<String>]) -> Option<Claim> {
+    let mut progress = None;
+    let mut merged = BTreeSet::new();
+    for line in lines {
+        match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["has", package] => merged.extend(package.parse::<Cpv>().ok()),
+            [word] => progress = Progress::of_word(word),
             _ => {}
         }
     }
-    if known { Ok(claim) } else { Err(failed(host, &doing, b"the answer makes no sense")) }
+    Some(Claim { progress: progress?, merged })
 }
 
 /// Carries scripts, settings, the missing needs and their index into the directory.
@@ -259,8 +267,7 @@ pub async fn resolve(
 ) -> Result<Result<Resolution, ProbeError>, HostError> {
     let request = Request::Plan { arguments: probe::job_arguments(cpv) };
     let script = directory.script(&job_script(&probe::script(&request)));
-    let output = host.run(&script).await?;
-    Ok(probe::read_resolution(&output.stdout, &output.stderr))
+    super::probe(host, &script, |output| probe::read_resolution(&output.stdout, &output.stderr)).await
 }
 
 /// Merges the needs, in this order.
@@ -282,17 +289,17 @@ pub async fn start(host: &dyn Host, directory: &JobDirectory, visitor: &Visitor)
         .script(&format!("{EPOCH}{}", include_str!("start.sh")))
         .set("epoch", &visitor.epoch.to_string())
         .set("controller", visitor.controller.as_str());
-    let lines = run(host, &script, "starting the build").await?;
-    for line in &lines {
-        match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["started"] => return Ok(Started::Running),
-            ["outranked", epoch, controller @ ..] => {
-                return Ok(Started::Outranked(Claimant::read(epoch, controller.first().copied())));
-            }
-            _ => {}
+    ask(host, &script, "starting the build", read_start).await
+}
+
+fn read_start(lines: &[Vec<String>]) -> Option<Started> {
+    lines.iter().find_map(|line| match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["started"] => Some(Started::Running),
+        ["outranked", epoch, controller @ ..] => {
+            Some(Started::Outranked(Claimant::read(epoch, controller.first().copied())))
         }
-    }
-    Err(failed(host, "starting the build", b"the answer makes no sense"))
+        _ => None,
+    })
 }
 
 /// How a job that nothing of is alive any more has ended.
@@ -300,24 +307,28 @@ pub async fn start(host: &dyn Host, directory: &JobDirectory, visitor: &Visitor)
 /// # Errors
 /// When the drone is lost.
 pub async fn outcome(host: &dyn Host, directory: &JobDirectory) -> Result<Ending, HostError> {
-    run(host, &directory.script(include_str!("outcome.sh")), "asking how the build ended")
-        .await
-        .map(|lines| ending(&lines))
+    ask(host, &directory.script(include_str!("outcome.sh")), "asking how the build ended", read_outcome).await
 }
 
 /// What the marked lines say of the end.
-pub(crate) fn ending(lines: &[Vec<String>]) -> Ending {
+pub(crate) fn read_outcome(lines: &[Vec<String>]) -> Option<Ending> {
     let mut ending = Ending::default();
+    let mut told = false;
     for line in lines {
         match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["status", status] => ending.status = status.parse().ok(),
+            // An empty one is what a loss of power may leave: no status at all.
+            ["status", status @ ..] => {
+                ending.status = status.first().and_then(|status| status.parse().ok());
+                told = true;
+            }
+            ["none" | "gone"] => told = true,
             ["oom_kills", number] => ending.oom_kills = number.parse().unwrap_or(0),
             ["space", kib] => ending.space_kib = kib.parse().ok(),
             ["stopped", words @ ..] => ending.stopped = Some(words.join(" ")),
             _ => {}
         }
     }
-    ending
+    told.then_some(ending)
 }
 
 /// Ends whatever of a job lives. Its directory stays.

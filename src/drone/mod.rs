@@ -6,15 +6,17 @@
 //! be repeated after a lost connection or a lost controller.
 
 pub mod facts;
-pub mod found;
 pub mod job;
+pub mod processor;
+pub mod strays;
 pub mod tend;
 pub mod verdict;
 pub mod watch;
 
-use crate::ssh::{Host, HostError, HostErrorKind, Script};
+use crate::portage::probe::ProbeError;
+use crate::ssh::{Host, HostError, HostErrorKind, Output, Script};
 
-/// Lines of a script that are ours begin with this; anything else is some shell's noise.
+/// What stands behind this in a line is ours; anything else is some shell's noise, which may end without a line end.
 const MARK: &str = "SWARM:";
 /// What the scripts that look for a job's processes share.
 const ALIVE: &str = include_str!("alive.sh");
@@ -25,8 +27,8 @@ const EPOCH: &str = include_str!("epoch.sh");
 pub(crate) fn marked(stdout: &[u8]) -> Vec<Vec<String>> {
     String::from_utf8_lossy(stdout)
         .lines()
-        .filter_map(|line| line.strip_prefix(MARK))
-        .map(|line| line.split_whitespace().map(str::to_owned).collect())
+        .filter_map(|line| line.split_once(MARK))
+        .map(|(_noise, line)| line.split_whitespace().map(str::to_owned).collect())
         .collect()
 }
 
@@ -42,6 +44,42 @@ fn failed(host: &dyn Host, doing: &str, said: &[u8]) -> HostError {
 async fn run(host: &dyn Host, script: &Script, doing: &str) -> Result<Vec<Vec<String>>, HostError> {
     let output = host.run(script).await?;
     if output.status == 0 { Ok(marked(&output.stdout)) } else { Err(failed(host, doing, &output.stderr)) }
+}
+
+/// So often a script is run in all whose answer makes no sense.
+const ASKED: u32 = 3;
+
+/// Runs a script that may be repeated until its answer makes sense: what garbled it once may have passed.
+async fn ask<T>(
+    host: &dyn Host,
+    script: &Script,
+    doing: &str,
+    read: impl Fn(&[Vec<String>]) -> Option<T>,
+) -> Result<T, HostError> {
+    for _ in 0..ASKED {
+        if let Some(answer) = read(&run(host, script, doing).await?) {
+            return Ok(answer);
+        }
+    }
+    Err(failed(host, doing, b"the answer makes no sense"))
+}
+
+/// Runs a probe, again where it ended well and yet has no answer that can be read.
+pub(crate) async fn probe<T>(
+    host: &dyn Host,
+    script: &Script,
+    read: impl Fn(&Output) -> Result<T, ProbeError>,
+) -> Result<Result<T, ProbeError>, HostError> {
+    let mut asked = 0;
+    loop {
+        asked += 1;
+        let output = host.run(script).await?;
+        match read(&output) {
+            Err(ProbeError::NoAnswer { .. } | ProbeError::Unreadable { .. }) if output.status == 0 && asked < ASKED => {
+            }
+            answer => return Ok(answer),
+        }
+    }
 }
 
 /// One of our scripts: the common head (the job's environment) and its own part.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{EPOCH, MARK, failed, run};
+use super::{EPOCH, MARK, ask, run};
 use crate::core::names::{ControllerName, Epoch};
 use crate::ssh::{Host, HostError, Script};
 
@@ -43,8 +43,8 @@ impl Claimant {
 /// What came of the claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// The drone is ours.
-    Ours,
+    /// The drone is ours; before, it was this claimant's, where anybody had claimed it.
+    Ours(Option<Claimant>),
     /// A lease of another controller lives, for so many seconds more.
     Held(Claimant, u64),
     /// Another controller has claimed an epoch that is not below ours, and its lease is over.
@@ -89,11 +89,8 @@ pub async fn look(host: &dyn Host, workdir: &str, visitor: &Visitor) -> Result<S
         .set("lease_seconds", &LEASE.as_secs().to_string())
         .set("take_over", if visitor.take_over { "yes" } else { "no" });
     let doing = format!("looking at {workdir}");
-    let sight = read(&run(host, &script, &doing).await?);
-    if sight.claimed.is_none() && !sight.read_only {
-        return Err(failed(host, &doing, b"the answer makes no sense"));
-    }
-    Ok(sight)
+    ask(host, &script, &doing, |lines| Some(read(lines)).filter(|sight| sight.claimed.is_some() || sight.read_only))
+        .await
 }
 
 pub(crate) fn read(lines: &[Vec<String>]) -> Sight {
@@ -114,7 +111,10 @@ pub(crate) fn read(lines: &[Vec<String>]) -> Sight {
             ["space", value] => sight.space_kib = value.parse().ok(),
             ["readonly"] => sight.read_only = true,
             ["emerge", pid] => sight.foreign_emerge = pid.parse().ok(),
-            ["ours"] => sight.claimed = Some(Claimed::Ours),
+            ["ours"] | ["ours", _] => sight.claimed = Some(Claimed::Ours(None)),
+            ["ours", epoch, controller] => {
+                sight.claimed = Some(Claimed::Ours(Some(Claimant::read(epoch, Some(controller)))));
+            }
             ["held", epoch, controller, seconds] => {
                 let claimant = Claimant::read(epoch, Some(controller));
                 sight.claimed = Some(Claimed::Held(claimant, seconds.parse().unwrap_or(LEASE.as_secs())));

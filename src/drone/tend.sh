@@ -27,5 +27,5 @@ elif epoch_outranked; then
 	echo "$mark outranked $found $holder"
 else
 	epoch_write "$((now + lease_seconds))"
-	echo "$mark ours"
+	echo "$mark ours $found $holder"
 fi

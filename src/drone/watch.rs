@@ -108,7 +108,8 @@ fn tell(line: &mut Vec<u8>, bytes: &[u8], waiting: &mut Waiting) {
         }
         let text = String::from_utf8_lossy(line).into_owned();
         line.clear();
-        let job = text.strip_prefix(MARK).and_then(|job| job.trim().parse::<JobName>().ok());
+        // A shell's greeting may stand before the first one, without a line end.
+        let job = text.split_once(MARK).and_then(|(_noise, job)| job.trim().parse::<JobName>().ok());
         for answer in job.and_then(|job| waiting.remove(&job)).into_iter().flatten() {
             // Whoever asked may have gone away.
             let _gone = answer.send(Ok(()));

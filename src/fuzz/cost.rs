@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::most_memory;
 use crate::core::text;
-use crate::drone::{self, facts, found, job, tend, verdict};
+use crate::drone::{self, facts, job, strays, tend, verdict};
 use crate::inventory::{Inventory, Surroundings};
 use crate::portage::index::{Index, Limits};
 use crate::portage::pretend::Pretend;
@@ -137,10 +137,10 @@ fn what_hosts_say_costs_no_more_than_its_length() {
     let read = |text: &str| {
         let lines = drone::marked(text.as_bytes());
         tend::read(&lines);
-        let ending = job::ending(&lines);
+        let ending = job::read_outcome(&lines).unwrap_or_default();
         verdict::of_build(1, &ending, text);
         let _facts = facts::parse(text, 0..=1);
-        text.lines().filter_map(found::read).for_each(drop);
+        strays::parse(text);
         text.lines().flat_map(terminal::shown).for_each(drop);
         text::escaped(text);
     };
@@ -153,10 +153,10 @@ fn what_hosts_say_costs_no_more_than_its_length() {
         ("", " * ERROR: a failed (\n"),
         ("", " error: "),
         ("swarm-fact:portage.FEATURES='", "a "),
-        ("SWARM: a yes ", "{\"a\":"),
+        ("SWARM-STRAY:job a new 1 1\nSWARM-STRAY:manifest a ", "{\"a\":"),
         ("", "swarm-fact:program=tar\n"),
         ("", "\u{202e}"),
-        ("SWARM: a yes ", "["),
+        ("", "SWARM-STRAY:job a new 1 1\n"),
     ];
     check("lines", &read, &texts);
 }

@@ -2,7 +2,7 @@
 
 use super::{assert_below, assert_shown, fuzz, roughly, shape};
 use crate::core::text;
-use crate::drone::{self, facts, found, job, tend, verdict};
+use crate::drone::{self, facts, job, strays, tend, verdict};
 use crate::portage::terminal;
 
 const LOG: &str = ">>> Compiling\n\u{1b}[31;01mx.c:1:2: error: nothing fits\u{1b}[0m\n\
@@ -77,7 +77,7 @@ fn marked_lines() {
         if let Some(tend::Claimed::Held(claimant, _) | tend::Claimed::Outranked(claimant)) = &sight.claimed {
             claimant.controller.iter().for_each(|name| assert_below(name.as_str()));
         }
-        let ending = job::ending(&lines);
+        let ending = job::read_outcome(&lines).unwrap_or_default();
         let failure = verdict::of_build(1, &ending, "");
         assert_shown(&failure.to_string(), 4000);
         format!("{} {:?}", shape(&trouble), failure.class)
@@ -90,20 +90,22 @@ fn jobs_that_lie_on_a_drone() {
         "app-misc/x-1","slot":{"slot":"0","sub_slot":"0"},"repository":"gentoo","ebuild_digest":"00","use_flags":["nls"],
         "chost":"x86_64-pc-linux-gnu","compiler":{"CFLAGS":"-O2"},"linked":[["a/b",{"slot":"0","sub_slot":"1"}]]},
         "build_id":3}"#;
-    let seed = format!("SWARM: b1-1 yes {}", manifest.replace('\n', " "));
-    let words = ["SWARM: ", "b1-1", "../x", "\"job\":", "{", "}", "[", "\"\\u001b\"", "null", "\\ud800"];
-    fuzz("found", vec![seed.into_bytes()], &words, |input| {
-        let text = String::from_utf8_lossy(input);
-        let jobs: Vec<_> = text.lines().filter_map(found::read).collect();
+    let manifest = manifest.replace('\n', " ");
+    let seed = format!("SWARM-STRAY:job b1-1 running 2048 77\nSWARM-STRAY:manifest b1-1 {manifest}\n");
+    let words =
+        ["SWARM-STRAY:", "job ", "manifest ", "b1-1", "../x", "ended", "{", "[", "\"\\u001b\"", "null", "\\ud800"];
+    fuzz("strays", vec![seed.into_bytes()], &words, |input| {
+        let jobs = strays::parse(&String::from_utf8_lossy(input));
         for job in &jobs {
-            for name in [job.manifest.job.as_str(), job.manifest.build.as_str(), job.manifest.identity.cpv.as_str()] {
-                assert_below(name);
-            }
-            let written = serde_json::to_string(&job.manifest).unwrap();
-            let line = format!("SWARM: {} {} {written}", job.manifest.job, if job.started { "yes" } else { "no" });
-            assert_eq!(found::read(&line).as_ref(), Some(job));
+            assert_below(job.job.as_str());
+            let Some(manifest) = &job.manifest else { continue };
+            assert_eq!(manifest.job, job.job);
+            [manifest.build.as_str(), manifest.identity.cpv.as_str()].iter().for_each(|name| assert_below(name));
+            let written = serde_json::to_string(manifest).unwrap();
+            assert_eq!(&serde_json::from_str::<job::Manifest>(&written).unwrap(), manifest);
         }
-        format!("{} {}", jobs.len(), jobs.iter().filter(|job| job.started).count())
+        let whose = jobs.iter().filter(|job| job.manifest.is_some()).count();
+        format!("{} {whose} {:?}", jobs.len(), jobs.first().map(|job| job.progress))
     });
 }
 

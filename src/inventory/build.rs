@@ -9,6 +9,7 @@ use crate::core::names::{HostName, NetworkName};
 use super::check;
 use super::fault::InventoryError;
 use super::hosts::{Defaults, Gateway, Kind, Network, WrittenHost};
+use super::limits::{Limits, PackageLimits, Pattern};
 use super::read::{Document, Reading, Section, Site};
 use super::settings::SwarmSettings;
 use super::surroundings::Surroundings;
@@ -24,6 +25,7 @@ pub(super) struct Parts {
     pub gateway: Option<Written<Gateway>>,
     pub networks: BTreeMap<NetworkName, Written<Network>>,
     pub hosts: BTreeMap<HostName, Written<WrittenHost>>,
+    pub packages: BTreeMap<Pattern, Written<Limits>>,
 }
 
 /// A part, where its header is, and where the name of another host in it is.
@@ -66,6 +68,9 @@ pub(super) fn inventory(files: &[(PathBuf, String)], surroundings: Surroundings)
             networks: parts.networks.into_iter().filter_map(|(name, part)| Some((name, part.content?))).collect(),
             hosts,
             gateway: parts.gateway.and_then(|part| part.content),
+            limits: PackageLimits::new(
+                parts.packages.into_iter().filter_map(|(pattern, part)| Some((pattern, part.content?))).collect(),
+            ),
             surroundings,
         }),
         _ => Err(InventoryError::Faults(faults)),
@@ -88,6 +93,10 @@ impl Parts {
         for (name, section) in root.tables("networks", reading) {
             let written = Written::read(section, "jump", reading, Network::read);
             add(&mut self.networks, name, written, "two networks of one name", reading);
+        }
+        for (pattern, section) in root.tables("packages", reading) {
+            let written = Written::read(section, "", reading, Limits::read);
+            add(&mut self.packages, pattern, written, "two tables of one pattern", reading);
         }
         for (table, kind) in [("hosts", Kind::Plain), ("orchestrators", Kind::Orchestrator), ("drones", Kind::Drone)] {
             for (name, section) in root.tables(table, reading) {

@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::core::text::escaped;
+
 /// One fault: where it is, what it is, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
@@ -24,11 +26,11 @@ impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}: ", self.file.display(), self.line)?;
         if !self.key.is_empty() {
-            write!(formatter, "{}: ", self.key)?;
+            write!(formatter, "{}: ", escaped(&self.key))?;
         }
-        formatter.write_str(&self.problem)?;
+        formatter.write_str(&escaped(&self.problem))?;
         match &self.help {
-            Some(help) => write!(formatter, "; {help}"),
+            Some(help) => write!(formatter, "; {}", escaped(help)),
             None => Ok(()),
         }
     }

@@ -11,6 +11,7 @@ mod check;
 pub mod exclude;
 pub mod fault;
 pub mod hosts;
+pub mod limits;
 pub mod locate;
 mod read;
 mod route;
@@ -27,6 +28,7 @@ use crate::core::names::{HostName, NetworkName};
 pub use exclude::Exclude;
 pub use fault::{Fault, InventoryError};
 pub use hosts::{Access, CleanRoom, DroneSettings, Gateway, Host, Network, OrchestratorSettings, Role};
+pub use limits::{Limits, PackageLimits};
 pub use select::{SelectError, Selection};
 pub use settings::{ControllerPlace, Failback, SwarmSettings};
 pub use surroundings::Surroundings;
@@ -40,6 +42,7 @@ pub struct Inventory {
     networks: BTreeMap<NetworkName, Network>,
     hosts: BTreeMap<HostName, Host>,
     gateway: Option<Gateway>,
+    limits: PackageLimits,
     surroundings: Surroundings,
 }
 
@@ -107,6 +110,11 @@ impl Inventory {
     /// The gateway, where there is one.
     pub fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_ref()
+    }
+
+    /// How long a build of a package (`category/name`) may take, as far as that was set.
+    pub fn limits(&self, package: &str) -> Limits {
+        self.limits.of(package)
     }
 
     /// The networks by name.

@@ -34,6 +34,29 @@ fn argo_from(addresses: &[&str]) -> Inventory {
 }
 
 #[test]
+fn packages_have_limits_by_pattern_and_their_faults_are_told() {
+    let swarm = "[swarm]\ndriver = 'local'\n";
+    let good = parse(&format!("{swarm}[packages.\"dev-qt/qt*\"]\nsilence = '2h'\nlimit = '12h'\n")).unwrap();
+    let hours = |hours: u64| Some(Duration::from_secs(3600 * hours));
+    assert_eq!(good.limits("dev-qt/qtwebengine"), Limits { silence: hours(2), total: hours(12) });
+    assert_eq!(good.limits("app-misc/foo"), Limits::default());
+    for (table, fault) in [
+        ("[packages.\"a/b\"]\nsilense = '2h'\n", "packages.a/b.silense: unknown key; did you mean `silence`?"),
+        ("[packages.\"a/b\"]\nlimit = 'soon'\n", "packages.a/b.limit: \"soon\" is not a duration"),
+        ("[packages.\"a/b\"]\nlimit = '0s'\n", "packages.a/b.limit: \"0s\" is no time at all"),
+        ("[packages.qtwebengine]\nsilence = '2h'\n", "packages.qtwebengine: \"qtwebengine\" is not a pattern"),
+        ("[packages]\n\"a/b\" = '2h'\n", "wanted a table"),
+        ("[package.\"a/b\"]\nsilence = '2h'\n", "package: unknown table; did you mean `packages`?"),
+    ] {
+        let faults = parse(&format!("{swarm}{table}")).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].contains(fault), "{faults:?}");
+    }
+    let twice = "[packages.\"a/b\"]\nsilence = '1h'\n";
+    let faults = parse_files(&[("x.toml", &format!("{swarm}{twice}")), ("y.toml", twice)], &[]).unwrap_err();
+    assert!(faults.len() == 1 && faults[0].contains("two tables of one pattern"), "{faults:?}");
+}
+
+#[test]
 fn the_example_fleet_reads_as_it_is_drawn() {
     let argo = argo_from(&["10.42.0.100"]);
     assert_eq!((argo.swarm.name.as_str(), argo.driver().as_str(), argo.swarm.keep.get()), ("argo", "capella", 5));

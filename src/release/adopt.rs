@@ -20,6 +20,7 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
 use super::error::ReleaseError;
+use super::file_error::FileError;
 use super::layout::{Layout, sync_directory};
 use super::tree;
 use crate::core::names::ReleaseName;
@@ -65,7 +66,7 @@ pub(super) fn stand_in(layout: &Layout, name: &ReleaseName) -> Result<(), Releas
         Err(error) => {
             layout.clean()?;
             Err(match error {
-                ReleaseError::Io { action: "link", source, .. } => {
+                ReleaseError::Io(FileError { action: "link", source, .. }) => {
                     not_exchangeable(layout, format!("its files cannot be linked ({source})"))
                 }
                 other => other,

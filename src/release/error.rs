@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::file_error::FileError;
 use crate::core::names::ReleaseName;
 use crate::portage::index::PackagePath;
 
@@ -10,15 +11,8 @@ use crate::portage::index::PackagePath;
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// Input or output.
-    #[error("failed to {action} {}: {source}", .path.display())]
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(FileError),
     /// The file system of the releases is full.
     #[error(
         "no space is left for the release at {}; free some there, then run `swarm finalize` again: the release \
@@ -162,11 +156,8 @@ pub enum ReleaseError {
 impl ReleaseError {
     /// An error of input or output; a full file system is told apart.
     pub(super) fn io(action: &'static str, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
-        let (path, source) = (path.into(), source.into());
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
-            _ => Self::Io { action, path, source },
-        }
+        let error = FileError { action, path: path.into(), source: source.into() };
+        if error.is_full() { Self::Full { path: error.path } } else { Self::Io(error) }
     }
 
     /// The same, as a function of the error.

@@ -9,6 +9,7 @@ mod adopt;
 pub mod compose;
 mod directory;
 mod error;
+mod file_error;
 mod guard;
 mod layout;
 pub mod releases;
@@ -19,5 +20,6 @@ mod tree;
 
 pub use compose::{Base, Contents, Incoming, compose};
 pub use error::ReleaseError;
+pub use file_error::FileError;
 pub use releases::{Published, Release, Releases};
 pub use staging::{Admitted, Staged, Staging, StagingError};

@@ -15,6 +15,7 @@ use rustix::fs::{AtFlags, Mode, RenameFlags};
 use rustix::io::Errno;
 
 use super::directory::{Directory, FILE_MODE};
+use super::file_error::FileError;
 use crate::core::names::{BuildId, JobName};
 use crate::core::package::Cpv;
 use crate::failpoint::Failpoint;
@@ -32,15 +33,8 @@ const ROOM_SIZE: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum StagingError {
     /// Input or output.
-    #[error("failed to {action} {}: {source}", .path.display())]
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(FileError),
     /// The file system of the staging directory is full, or its quota used up.
     #[error(
         "staging is full: no space is left at {}; free some there or point `staging` to a larger file system, then \
@@ -78,11 +72,8 @@ pub enum StagingError {
 impl StagingError {
     /// An error of input or output below a staging directory; a full file system is told apart.
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
-        let (path, source) = (path.into(), source.into());
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
-            _ => Self::Io { action, path, source },
-        }
+        let error = FileError { action, path: path.into(), source: source.into() };
+        if error.is_full() { Self::Full { path: error.path } } else { Self::Io(error) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a stream of bytes to a host's sshd comes about.
 //!
 //! Where there is a choice, ways are tried as in RFC 8305 ("happy eyeballs"): the next starts when one has failed or has
-//! not answered for a while, and the first that answers is taken ([`first_success`]). So a dead one costs a moment, not
+//! not answered for a while, and the first that answers is taken (`first_success`). So a dead one costs a moment, not
 //! a TCP timeout.
 
 use std::fmt;

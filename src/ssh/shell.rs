@@ -55,7 +55,8 @@ pub(crate) fn line(script: &Script) -> Vec<u8> {
     line.into_bytes()
 }
 
-/// Whether this is how sudo or doas says no; then its words. Only it can have spoken before the script did.
+/// Whether this is how sudo or doas says no; then its words. They need not be the first: sshd and a login shell may have
+/// said something before (no home directory, say).
 pub(crate) fn become_fault(become_root: Option<Become>, status: u32, stdout: &[u8], stderr: &[u8]) -> Option<String> {
     let (program, cure) = match become_root? {
         Become::Sudo => ("sudo", "allow it without a password there (visudo: `USER ALL=(root) NOPASSWD: ALL`)"),
@@ -63,7 +64,8 @@ pub(crate) fn become_fault(become_root: Option<Become>, status: u32, stdout: &[u
     };
     let said = String::from_utf8_lossy(stderr);
     let shell_lacks_it = status == 127 && said.contains(program);
-    let refused = status == 1 && stdout.is_empty() && said.starts_with(&format!("{program}: "));
+    let refused =
+        status == 1 && stdout.is_empty() && said.lines().any(|line| line.starts_with(&format!("{program}: ")));
     (shell_lacks_it || refused).then(|| {
         let said = crate::core::text::printable(&said);
         if shell_lacks_it { format!("{said}\n  install {program} there") } else { format!("{said}\n  {cure}") }
@@ -138,6 +140,9 @@ mod tests {
         let wants = b"sudo: a password is required\n";
         let fault = become_fault(Some(Become::Sudo), 1, b"", wants).unwrap();
         assert!(fault.contains("NOPASSWD"), "{fault}");
+        let noise =
+            [b"Could not chdir to home directory /gone: No such file or directory\n".as_slice(), wants].concat();
+        assert!(become_fault(Some(Become::Sudo), 1, b"", &noise).is_some());
         assert_eq!(become_fault(None, 1, b"", wants), None);
         assert_eq!(become_fault(Some(Become::Sudo), 1, b"out", wants), None);
         assert_eq!(become_fault(Some(Become::Sudo), 2, b"", b"emerge: sudo: x"), None);

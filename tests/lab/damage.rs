@@ -24,11 +24,15 @@ fn a_copy_that_is_damaged_on_the_way_is_fetched_again_and_a_damaged_package_buil
     let incoming = lab.controller("staging/.incoming").join(of("app-lab/hello-1.1-r1", "job"));
     std::fs::create_dir_all(&incoming).unwrap();
     std::fs::write(incoming.join("hello-1.1-r1-1"), [b'x'; 5000]).unwrap();
-    // The other one is spoilt where it was made, once it is listed and before it is fetched.
+    // Of the other one there is more than there can be; and it is spoilt where it was made, once it is listed and before
+    // it is fetched.
     let (job, drone) = (of("app-lab/multislot-1.0", "job"), of("app-lab/multislot-1.0", "drone"));
     signal(&push, "-STOP");
     std::fs::remove_file(lab.shared("hold/multislot")).unwrap();
     let directory = format!("/var/lib/swarm/jobs/{job}");
+    let longer = lab.controller("staging/.incoming").join(&job);
+    std::fs::create_dir_all(&longer).unwrap();
+    std::fs::write(longer.join("multislot-1.0-1"), [b'x'; 500_000]).unwrap();
     lab.wait("the build has ended", || lab.on(&drone, &format!("test -e {directory}/status")).status == 0);
     let package = format!("{directory}/pkgs/app-lab/multislot/multislot-1.0-1.gpkg.tar");
     lab.on(&drone, &format!("printf spoilt | dd of={package} bs=1 seek=4000 conv=notrunc")).gives(0, &[]);

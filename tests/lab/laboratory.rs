@@ -14,7 +14,7 @@ pub struct Laboratory {
 
 /// What a command left.
 pub struct Ran {
-    /// Its exit status.
+    /// Its exit status; -1 where a signal ended it.
     pub status: i32,
     /// Standard output and standard error.
     pub said: String,
@@ -62,6 +62,24 @@ impl Laboratory {
     /// `swarm` where the controller is.
     pub fn swarm(&self, arguments: &[&str]) -> Ran {
         self.run(&[&[env!("CARGO_BIN_EXE_swarm")], arguments].concat())
+    }
+
+    /// `swarm` with a variable in its environment.
+    pub fn swarm_with(&self, variable: &str, value: &str, arguments: &[&str]) -> Ran {
+        let mut command = self.command();
+        command.env(variable, value).args(["run", env!("CARGO_BIN_EXE_swarm")]).args(arguments);
+        Ran::of(&command.output().unwrap())
+    }
+
+    /// Nothing has ever been built or released here, and these drones know of nobody.
+    pub fn start_afresh(&self, drones: &[&str]) {
+        let controller = self.directory.join("controller");
+        std::fs::remove_dir_all(&controller).unwrap();
+        std::fs::create_dir(&controller).unwrap();
+        for drone in drones {
+            self.on(drone, "rm -rf /var/lib/swarm/*").gives(0, &[]);
+        }
+        self.lab(&["forget"]);
     }
 
     /// `swarm` with this on its standard input; standard output apart from standard error.
@@ -112,7 +130,8 @@ impl Laboratory {
         let begun = Instant::now();
         while !wanted(&self.status()) {
             assert!(begun.elapsed() < Duration::from_secs(120), "never: {what}\n{}", self.status());
-            std::thread::yield_now();
+            // Not to wait for it, but to leave the processors to what is waited for.
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -121,7 +140,8 @@ impl Laboratory {
         let begun = Instant::now();
         while !wanted() {
             assert!(begun.elapsed() < Duration::from_secs(120), "never: {what}\n{}", self.status());
-            std::thread::yield_now();
+            // Not to wait for it, but to leave the processors to what is waited for.
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 

@@ -4,9 +4,14 @@
 mod access;
 mod bad_input;
 mod damage;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod laboratory;
+mod lost;
 mod main_job;
 mod parity;
 mod refused;
 mod selection;
 mod signing;
+mod soak;
+mod verbs;

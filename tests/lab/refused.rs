@@ -28,10 +28,11 @@ fn what_the_resolver_refuses_reaches_the_operator_whole_and_starts_nothing() {
 #[test]
 fn production_may_not_be_where_portage_keeps_its_own_packages_but_a_binhost_is_taken_over() {
     let lab = Laboratory::up("production");
-    // The driver as the controller, by itself and without sshd: its PKGDIR is no place for releases.
+    // The driver as the controller, by itself and without sshd: its PKGDIR is no place for releases. It has cores enough
+    // that other tests' load does not make it unwell.
     std::fs::copy(env!("CARGO_BIN_EXE_swarm"), lab.shared("swarm")).unwrap();
     let inventory = "[swarm]\nname = 'alone'\ndriver = 'capella'\nproduction = '/var/cache/binpkgs'\n\
-        [hosts.capella]\naddress = 'local'\n[drones.itself]\naddress = 'local'\ncores = 2\n";
+        [hosts.capella]\naddress = 'local'\n[drones.itself]\naddress = 'local'\ncores = 32\n";
     std::fs::write(lab.shared("alone.toml"), inventory).unwrap();
     let alone = "/dev/lab/swarm --inventory /dev/lab/alone.toml";
     lab.on("capella", &format!("{alone} push app-lab/hello")).gives(

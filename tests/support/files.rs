@@ -12,7 +12,7 @@ use russh_sftp::protocol::{
 };
 use russh_sftp::server::Handler;
 
-use super::{Line, Shared};
+use super::{Line, Occupied, Shared};
 
 /// A fault of the SFTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,19 +29,41 @@ pub enum Fault {
     Short(usize),
     /// Has space for this many bytes only.
     Full(u64),
+    /// Breaks the connection when a file is opened whose path has this in it. Once.
+    CutOpening(&'static str),
 }
 
 /// One session of the server.
 pub struct Server {
     shared: Arc<Shared>,
     line: Line,
-    open: HashMap<String, File>,
+    connection: usize,
+    _occupied: Occupied,
+    open: HashMap<String, Opened>,
     next: u32,
 }
 
+struct Opened {
+    path: String,
+    file: File,
+}
+
+/// A piece of a file that a client asked for and got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Which connection it went over, counted from 0.
+    pub connection: usize,
+    /// The file.
+    pub path: String,
+    /// Where in the file.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
+}
+
 impl Server {
-    pub fn new(shared: Arc<Shared>, line: Line) -> Self {
-        Self { shared, line, open: HashMap::new(), next: 0 }
+    pub(super) fn new(shared: Arc<Shared>, line: Line, connection: usize, occupied: Occupied) -> Self {
+        Self { shared, line, connection, _occupied: occupied, open: HashMap::new(), next: 0 }
     }
 
     fn path(&self, path: &str) -> Result<PathBuf, StatusCode> {
@@ -51,7 +73,7 @@ impl Server {
     }
 
     fn file(&self, handle: &str) -> Result<&File, StatusCode> {
-        self.open.get(handle).ok_or(StatusCode::Failure)
+        self.open.get(handle).map(|opened| &opened.file).ok_or(StatusCode::Failure)
     }
 
     /// Takes the first armed fault that meets the condition.
@@ -129,6 +151,10 @@ impl Handler for Server {
         _attributes: FileAttributes,
     ) -> Result<Handle, StatusCode> {
         let path = self.path(&filename)?;
+        if self.once(|fault| matches!(fault, Fault::CutOpening(part) if filename.contains(part))).is_some() {
+            self.line.cut();
+            return std::future::pending().await;
+        }
         let file = OpenOptions::new()
             .read(flags.contains(OpenFlags::READ))
             .write(flags.contains(OpenFlags::WRITE))
@@ -138,7 +164,7 @@ impl Handler for Server {
             .map_err(|error| code(&error))?;
         self.next += 1;
         let handle = self.next.to_string();
-        self.open.insert(handle.clone(), file);
+        self.open.insert(handle.clone(), Opened { path: filename, file });
         Ok(Handle { id, handle })
     }
 
@@ -167,6 +193,10 @@ impl Handler for Server {
             && let Some(byte) = data.get_mut((at - offset) as usize)
         {
             *byte = !*byte;
+        }
+        if let Some(Opened { path, .. }) = self.open.get(&handle).filter(|_| self.line.is_open()) {
+            let sent = Sent { connection: self.connection, path: path.clone(), offset, length: data.len() as u64 };
+            self.shared.sent.lock().unwrap().push(sent);
         }
         if data.is_empty() { Err(StatusCode::Eof) } else { Ok(Data { id, data }) }
     }

@@ -36,6 +36,21 @@ impl Line {
         self.set(State::Frozen);
     }
 
+    /// Whether bytes still move.
+    pub fn is_open(&self) -> bool {
+        self.0.lock().unwrap().state == State::Open
+    }
+
+    /// Waits until it is cut (true) or stands still (false).
+    pub async fn broken(&self) -> bool {
+        std::future::poll_fn(|context| match self.state(context) {
+            State::Open => Poll::Pending,
+            State::Cut => Poll::Ready(true),
+            State::Frozen => Poll::Ready(false),
+        })
+        .await
+    }
+
     /// Puts the switch into a stream.
     pub fn over(self, stream: DuplexStream) -> Switched {
         Switched { line: self, stream: Some(stream) }

@@ -11,7 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,59 +20,29 @@ use russh::keys::key::safe_rng;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey, PublicKeyBase64};
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session, VerifiedPublicKey};
-use russh::{Channel, ChannelId, ChannelMsg, ChannelWriteHalf};
+use russh::{Channel, ChannelId};
 use swarm::ssh::dial::{DialError, Dialer, Lane, Stream};
 use swarm::ssh::{Destination, RemoteHost, Way};
 use tempfile::TempDir;
 
+mod console;
+mod direct;
+pub mod drone;
 mod files;
 mod line;
+pub mod machine;
+pub mod package;
+pub mod push;
+pub mod script;
+pub mod workshop;
 
-pub use files::Fault;
+pub use console::{Answers, Console, Program, Step};
+pub use files::{Fault, Sent};
 pub use line::Line;
-
-/// One thing that the fake does in answer to a script.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Writes to standard output.
-    Stdout(Vec<u8>),
-    /// Writes to standard error.
-    Stderr(Vec<u8>),
-    /// Tells the exit status.
-    Status(u32),
-    /// Ends the output.
-    Eof,
-    /// Closes the channel.
-    Close,
-    /// Lets time pass.
-    Wait(Duration),
-    /// Waits until standard input ends, and writes what came to standard output.
-    Echo,
-    /// Does nothing, for ever.
-    Hang,
-    /// Breaks all of its connections.
-    Cut,
-    /// Lets all of its connections stand still, as when a cable is pulled.
-    Freeze,
-}
-
-impl Step {
-    /// Text on standard output.
-    pub fn out(text: &str) -> Self {
-        Self::Stdout(text.as_bytes().to_vec())
-    }
-
-    /// What a well-behaved host does: output, end, status, close.
-    pub fn all_is_well(text: &str, status: u32) -> Vec<Self> {
-        vec![Self::out(text), Self::Eof, Self::Status(status), Self::Close]
-    }
-}
-
-type Answer = dyn Fn(&str) -> Vec<Step> + Send + Sync;
 
 /// What all connections of a fake host share.
 pub struct Shared {
-    answer: Box<Answer>,
+    program: Arc<dyn Program>,
     /// The root of its file system.
     root: PathBuf,
     faults: Mutex<Vec<Fault>>,
@@ -81,10 +51,18 @@ pub struct Shared {
     lines: Mutex<Vec<Line>>,
     /// Connections that are open now.
     alive: AtomicUsize,
-    key: PrivateKey,
+    key: Mutex<PrivateKey>,
+    /// What was read of its files.
+    sent: Mutex<Vec<Sent>>,
     /// How many channels a connection may have, as sshd's MaxSessions.
     sessions: usize,
-    dead: bool,
+    dead: AtomicBool,
+}
+
+/// A directory in memory, where there is such a place: syncing, which takes most of a push's real time, is free there.
+/// Meant for small files; containers give it 64 MiB.
+pub fn memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// A fake host.
@@ -98,7 +76,11 @@ pub struct FakeHost {
 impl FakeHost {
     /// One that ends every script with success.
     pub fn new(name: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::within(name, tempfile::tempdir().unwrap())
+    }
+
+    /// The same, with its files in this directory.
+    pub fn within(name: &str, directory: TempDir) -> Self {
         let root = directory.path().join("root");
         std::fs::create_dir(&root).unwrap();
         let random = || PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
@@ -108,15 +90,16 @@ impl FakeHost {
         let pin = format!("{name}.test {} {}\n", key.algorithm(), key.public_key_base64());
         std::fs::write(directory.path().join("known_hosts"), pin).unwrap();
         let shared = Shared {
-            answer: Box::new(|_| Step::all_is_well("", 0)),
+            program: Arc::new(Answers(Box::new(|_| Step::all_is_well("", 0)))),
             root,
             faults: Mutex::default(),
             scripts: Mutex::default(),
             lines: Mutex::default(),
             alive: AtomicUsize::new(0),
-            key,
+            key: Mutex::new(key),
+            sent: Mutex::default(),
             sessions: 10,
-            dead: false,
+            dead: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared), name: name.to_owned(), directory, stall_timeout: Duration::from_secs(60) }
     }
@@ -128,7 +111,12 @@ impl FakeHost {
 
     /// Answers each script with the steps that the function gives for its text.
     pub fn answer(self, answer: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        self.setting(|shared| shared.answer = Box::new(answer))
+        self.program(Arc::new(Answers(Box::new(answer))))
+    }
+
+    /// Lets a program of the test's own run each script.
+    pub fn program(self, program: Arc<dyn Program>) -> Self {
+        self.setting(|shared| shared.program = program)
     }
 
     /// Refuses more channels than this on one connection.
@@ -138,7 +126,7 @@ impl FakeHost {
 
     /// Accepts connections and never says a word.
     pub fn dead(self) -> Self {
-        self.setting(|shared| shared.dead = true)
+        self.setting(|shared| shared.dead = AtomicBool::new(true))
     }
 
     /// A transfer that moves no byte for this long has failed.
@@ -187,6 +175,27 @@ impl FakeHost {
         self.shared.each_line(Line::freeze);
     }
 
+    /// Pulls its cable: nothing moves on any connection, nor on a new one, and nobody is told.
+    pub fn vanish(&self) {
+        self.shared.dead.store(true, Ordering::Relaxed);
+        self.freeze();
+    }
+
+    /// Puts the cable back. Connections from before stay dead.
+    pub fn come_back(&self) {
+        self.shared.dead.store(false, Ordering::Relaxed);
+    }
+
+    /// Gives it another host key, which nobody has pinned.
+    pub fn change_key(&self) {
+        *self.shared.key.lock().unwrap() = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
+    }
+
+    /// What was read of its files so far.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.shared.sent.lock().unwrap().clone()
+    }
+
     /// Where and how it is reached, with its key pinned.
     pub fn destination(&self) -> Destination {
         Destination {
@@ -204,6 +213,13 @@ impl FakeHost {
     /// How streams to it are made.
     pub fn dialer(&self) -> Arc<dyn Dialer> {
         Arc::new(Door(self.shared.clone()))
+    }
+
+    /// A way to it without SSH.
+    pub fn direct(&self) -> direct::Direct {
+        let line = Line::default();
+        self.shared.lines.lock().unwrap().push(line.clone());
+        direct::Direct { shared: self.shared.clone(), name: self.name.parse().unwrap(), line: Mutex::new(line) }
     }
 
     /// It, as the SSH layer sees it.
@@ -235,20 +251,29 @@ impl Dialer for Door {
     async fn dial(&self, _address: &str, _port: u16, _lane: Lane) -> Result<Box<dyn Stream>, DialError> {
         let (near, far) = tokio::io::duplex(PIPE);
         let line = Line::default();
-        self.0.lines.lock().unwrap().push(line.clone());
-        if self.0.dead {
+        let number = {
+            let mut lines = self.0.lines.lock().unwrap();
+            lines.push(line.clone());
+            lines.len() - 1
+        };
+        if self.0.dead.load(Ordering::Relaxed) {
             line.freeze();
         }
         let config = server::Config {
-            keys: vec![self.0.key.clone()],
+            keys: vec![self.0.key.lock().unwrap().clone()],
             auth_rejection_time: Duration::ZERO,
             inactivity_timeout: None,
             window_size: 32 << 20,
             maximum_packet_size: 65535,
             ..server::Config::default()
         };
-        let connection =
-            Connection { shared: self.0.clone(), line: line.clone(), channels: HashMap::new(), open: Arc::default() };
+        let connection = Connection {
+            shared: self.0.clone(),
+            line: line.clone(),
+            number,
+            channels: HashMap::new(),
+            open: Arc::default(),
+        };
         let shared = self.0.clone();
         tokio::spawn(async move {
             shared.alive.fetch_add(1, Ordering::Relaxed);
@@ -265,12 +290,23 @@ impl Dialer for Door {
 struct Connection {
     shared: Arc<Shared>,
     line: Line,
+    number: usize,
     channels: HashMap<ChannelId, Channel<Msg>>,
     open: Open,
 }
 
 /// The channels that are open.
 type Open = Arc<Mutex<HashSet<ChannelId>>>;
+
+/// Counts a channel as open for as long as something runs on it. That the client has closed it is no help: where both
+/// sides close at the same time russh does not tell its server of it.
+struct Occupied(Open, ChannelId);
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().remove(&self.1);
+    }
+}
 
 impl server::Handler for Connection {
     type Error = russh::Error;
@@ -308,11 +344,8 @@ impl server::Handler for Connection {
     ) -> Result<(), russh::Error> {
         if let Some(channel) = self.channels.remove(&id) {
             session.channel_success(id)?;
-            let (shared, open) = (self.shared.clone(), self.open.clone());
-            tokio::spawn(async move {
-                perform(shared, channel).await;
-                open.lock().unwrap().remove(&id);
-            });
+            let (shared, occupied) = (self.shared.clone(), Occupied(self.open.clone(), id));
+            tokio::spawn(console::perform(shared, channel, occupied));
         }
         Ok(())
     }
@@ -326,90 +359,16 @@ impl server::Handler for Connection {
         match self.channels.remove(&id) {
             Some(channel) if name == "sftp" => {
                 session.channel_success(id)?;
-                let server = files::Server::new(self.shared.clone(), self.line.clone());
+                let server = files::Server::new(
+                    self.shared.clone(),
+                    self.line.clone(),
+                    self.number,
+                    Occupied(self.open.clone(), id),
+                );
                 russh_sftp::server::run(channel.into_stream(), server).await;
                 Ok(())
             }
             _ => session.channel_failure(id),
         }
-    }
-}
-
-/// Reads a script from a channel and does what the test wants done about it.
-async fn perform(shared: Arc<Shared>, channel: Channel<Msg>) {
-    let (mut read, write) = channel.split();
-    let mut input = Vec::new();
-    let line_end = loop {
-        if let Some(end) = input.iter().position(|byte| *byte == b'\n') {
-            break end;
-        }
-        match read.wait().await {
-            Some(ChannelMsg::Data { data }) => input.extend_from_slice(&data),
-            Some(ChannelMsg::Eof | ChannelMsg::Close) | None => return,
-            Some(_) => {}
-        }
-    };
-    let rest = input.split_off(line_end + 1);
-    let script = decoded(&input[..line_end]);
-    shared.scripts.lock().unwrap().push(script.clone());
-    for step in (shared.answer)(&script) {
-        if step == Step::Echo {
-            let mut echo = rest.clone();
-            while let Some(ChannelMsg::Data { data }) = read.wait().await {
-                echo.extend_from_slice(&data);
-            }
-            let _ = write.data_bytes(echo).await;
-        } else if act(&shared, &write, step).await.is_err() {
-            return;
-        }
-    }
-    // A channel whose other side is not read stalls its connection.
-    while read.wait().await.is_some() {}
-}
-
-async fn act(shared: &Shared, write: &ChannelWriteHalf<Msg>, step: Step) -> Result<(), russh::Error> {
-    match step {
-        Step::Stdout(data) => write.data_bytes(data).await,
-        Step::Stderr(data) => write.extended_data_bytes(1, data).await,
-        Step::Status(status) => write.exit_status(status).await,
-        Step::Eof => write.eof().await,
-        Step::Close => write.close().await,
-        Step::Wait(time) => {
-            tokio::time::sleep(time).await;
-            Ok(())
-        }
-        Step::Hang => std::future::pending().await,
-        Step::Cut => {
-            shared.each_line(Line::cut);
-            Ok(())
-        }
-        Step::Freeze => {
-            shared.each_line(Line::freeze);
-            Ok(())
-        }
-        Step::Echo => Ok(()),
-    }
-}
-
-/// What `printf %b` makes of the line that a script is sent as.
-fn decoded(line: &[u8]) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = line;
-    loop {
-        rest = match rest {
-            [b'\\', b'\\', tail @ ..] => {
-                bytes.push(b'\\');
-                tail
-            }
-            [b'\\', b'0', high, middle, low, tail @ ..] => {
-                bytes.push((high - b'0') << 6 | (middle - b'0') << 3 | (low - b'0'));
-                tail
-            }
-            [byte, tail @ ..] => {
-                bytes.push(*byte);
-                tail
-            }
-            [] => return String::from_utf8_lossy(&bytes).into_owned(),
-        };
     }
 }

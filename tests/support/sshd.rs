@@ -28,33 +28,30 @@ impl Sshd {
 
     /// The same, with more lines for its configuration, which `prepare` makes when the directory is there.
     pub fn configured(prepare: impl Fn(&Path) -> String) -> Self {
-        Self::launched(&[SSHD], prepare)
+        Self::launched(|path| (vec![SSHD.to_owned()], prepare(path)))
     }
 
     /// One that sees these files (name, content, mode) in its own /etc; it takes root.
     pub fn with_files_in_etc(files: &[(&str, &str, u32)]) -> Self {
-        const LAUNCH: &str = r#"while [ "$1" != -- ]; do
-            [ -e "/etc/${1##*/}" ] || : >"/etc/${1##*/}"; mount --bind "$1" "/etc/${1##*/}" || exit 1; shift; done
-            shift; exec "$@""#;
-        let etc = tempfile::tempdir().unwrap();
-        let mut launcher =
-            ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAUNCH, "0"].map(str::to_owned).to_vec();
-        for (name, content, mode) in files {
-            let path = etc.path().join(name);
-            fs::write(&path, content).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
-            launcher.push(path.to_str().unwrap().to_owned());
-        }
-        launcher.extend(["--", SSHD].map(str::to_owned));
-        let launcher: Vec<&str> = launcher.iter().map(String::as_str).collect();
-        // Once it listens, its files are mounted, and their other names are not needed any more.
-        Self::launched(&launcher, |path| {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-            String::new()
+        const LAUNCH: &str = r#"mount -t overlay overlay -o "lowerdir=$1:/etc" /etc || exit 1; shift; exec "$@""#;
+        Self::launched(|path| {
+            let etc = path.join("etc");
+            fs::create_dir(&etc).unwrap();
+            for (name, content, mode) in files {
+                fs::write(etc.join(name), content).unwrap();
+                fs::set_permissions(etc.join(name), fs::Permissions::from_mode(*mode)).unwrap();
+            }
+            for directory in [path, &etc] {
+                fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).unwrap();
+            }
+            let etc = etc.to_str().unwrap();
+            let launcher = ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAUNCH, "0", etc, SSHD];
+            (launcher.map(str::to_owned).to_vec(), String::new())
         })
     }
 
-    fn launched(launcher: &[&str], prepare: impl Fn(&Path) -> String) -> Self {
+    /// The same, with the command that becomes sshd and more lines for its configuration.
+    fn launched(prepare: impl Fn(&Path) -> (Vec<String>, String)) -> Self {
         assert!(
             Path::new(SSHD).exists(),
             "{SSHD} is missing: install OpenSSH's server (Debian: openssh-server, Gentoo: net-misc/openssh)"
@@ -65,11 +62,11 @@ impl Sshd {
         keygen(&path.join("identity"));
         fs::copy(path.join("identity.pub"), path.join("authorized_keys")).unwrap();
         fs::create_dir_all("/run/sshd").expect("sshd needs the directory /run/sshd: run these tests as root");
-        let extra = prepare(path);
+        let (launcher, extra) = prepare(path);
         // Another process may take the port between our letting it go and sshd's taking it; then another is tried.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if let Some(child) = listen(launcher, path, port, &extra) {
+            if let Some(child) = listen(&launcher, path, port, &extra) {
                 let sshd = Self { child, directory, port };
                 sshd.pin("127.0.0.1", port);
                 return sshd;
@@ -156,7 +153,7 @@ pub fn ssh_keygen(arguments: &[&str]) {
 
 /// Starts sshd and waits until it listens. The home directory is moved out of the way, so that the start-up files of
 /// whoever runs the tests are none of theirs; of several SetEnv lines the first counts.
-fn listen(launcher: &[&str], path: &Path, port: u16, extra: &str) -> Option<Child> {
+fn listen(launcher: &[String], path: &Path, port: u16, extra: &str) -> Option<Child> {
     let shown = path.display();
     let config = format!(
         "ListenAddress 127.0.0.1:{port}\nHostKey {shown}/host_key\nAuthorizedKeysFile {shown}/authorized_keys\n\
@@ -166,7 +163,7 @@ fn listen(launcher: &[&str], path: &Path, port: u16, extra: &str) -> Option<Chil
     );
     let file = path.join("sshd_config");
     fs::write(&file, config).unwrap();
-    let mut child = Command::new(launcher[0])
+    let mut child = Command::new(&launcher[0])
         .args(&launcher[1..])
         .args(["-D", "-e", "-f"])
         .arg(&file)

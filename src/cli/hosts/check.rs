@@ -1,14 +1,31 @@
-//! `swarm hosts check`: is every host there, and fit for its part.
+//! `swarm hosts check`: is every host there, and fit for its part; and what do drones keep of jobs.
 
-use super::{Asked, Named, ask, roles};
+use std::time::Duration;
+
+use clap::Args;
+use futures::{StreamExt, stream};
+
+use super::{AT_ONCE, Asked, Named, ask, clean, roles};
 use crate::cli::exit::Exit;
 use crate::core::text::escaped;
 use crate::drone::facts::{Duty, Finding, Severity, check};
+use crate::drone::job::Progress;
+use crate::drone::strays::{self, Stray};
 use crate::inventory::{Host, Inventory, Role};
-use crate::ssh::HostErrorKind;
+use crate::ssh::{HostError, HostErrorKind};
 use crate::ui::table::{Cell, Table, Tone, write_out};
 
-pub async fn run(named: &Named, inventory: &Inventory) -> anyhow::Result<Exit> {
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    named: Named,
+    /// Remove the job directories that are ours and over; the others are named and left
+    #[arg(long)]
+    clean: bool,
+}
+
+pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    let named = &arguments.named;
     let hosts = named.select(inventory)?;
     let verdicts: Vec<Verdict> =
         ask(&hosts, inventory).await.into_iter().map(|asked| judge(asked, inventory)).collect();
@@ -17,7 +34,7 @@ pub async fn run(named: &Named, inventory: &Inventory) -> anyhow::Result<Exit> {
         table.row([
             Cell::from(&verdict.asked.host.name),
             Cell::from(roles(verdict.asked.host, inventory)),
-            Cell::optional(verdict.asked.address.as_ref()),
+            Cell::optional(verdict.asked.connection.address()),
             verdict.state(),
         ]);
     }
@@ -28,15 +45,84 @@ pub async fn run(named: &Named, inventory: &Inventory) -> anyhow::Result<Exit> {
     if !troubles.is_empty() {
         write_out(&format!("\n{troubles}"))?;
     }
+    let jobs = jobs(&verdicts).await;
+    show_jobs(&jobs)?;
+    let clean = !arguments.clean || clean_up(&jobs, inventory).await?;
     let wanted_drones = named.hosts.is_empty() || !drones.is_empty();
     if wanted_drones {
         write_out(&format!("\n{usable} of {} drones can be used.\n", drones.len()))?;
     }
-    Ok(match (usable, troubles.is_empty()) {
+    Ok(match (usable, troubles.is_empty() && clean) {
         (0, _) if wanted_drones => Exit::NoDrone,
         (_, false) => Exit::Impossible,
         (_, true) => Exit::Done,
     })
+}
+
+/// A drone, and the job directories there.
+type Jobs<'a> = (&'a Asked<'a>, Result<Vec<Stray>, HostError>);
+
+/// What lies in the job directories of the drones that answered.
+async fn jobs<'a>(verdicts: &'a [Verdict<'a>]) -> Vec<Jobs<'a>> {
+    let drones = verdicts.iter().filter(|verdict| verdict.is_drone() && verdict.asked.facts.is_ok());
+    let lists = drones.map(|verdict| async {
+        let workdir = &verdict.asked.host.access.workdir;
+        (&verdict.asked, strays::list(verdict.asked.connection.as_ref(), workdir, true).await)
+    });
+    stream::iter(lists).buffered(AT_ONCE).collect().await
+}
+
+fn show_jobs(lists: &[Jobs<'_>]) -> anyhow::Result<()> {
+    let mut table = Table::new(["drone", "job", "state", "build", "package", "size", "age"]).numbers("size");
+    for (drone, list) in lists {
+        match list {
+            Ok(list) => list.iter().for_each(|stray| table.row(job_row(drone.host, stray))),
+            Err(error) => eprintln!("{}", escaped(&error.to_string())),
+        }
+    }
+    if !table.is_empty() {
+        write_out("\nJob directories, of builds that go on and of others:\n")?;
+        table.print()?;
+    }
+    Ok(())
+}
+
+/// Removes what is ours and over; whether it is all gone.
+async fn clean_up(lists: &[Jobs<'_>], inventory: &Inventory) -> anyhow::Result<bool> {
+    let state = &clean::journal(inventory)?;
+    let cleanings = lists.iter().filter_map(|(drone, list)| {
+        let strays = list.as_ref().ok()?;
+        Some(clean::clean(drone.host, drone.connection.as_ref(), strays, state))
+    });
+    let cleanings: Vec<_> = stream::iter(cleanings).buffered(AT_ONCE).collect().await;
+    let lines: String = cleanings.iter().flat_map(|(lines, _)| lines).map(|line| format!("{line}\n")).collect();
+    write_out(if lines.is_empty() { "\nNo drone has anything that is to be removed.\n" } else { "\n" })?;
+    write_out(&lines)?;
+    Ok(cleanings.iter().all(|(_, gone)| *gone) && lists.iter().all(|(_, list)| list.is_ok()))
+}
+
+fn job_row(host: &Host, stray: &Stray) -> [Cell; 7] {
+    let manifest = stray.manifest.as_ref();
+    [
+        Cell::from(&host.name),
+        Cell::from(&stray.job),
+        match stray.progress {
+            Progress::New => Cell::from("not started"),
+            Progress::Running => Cell::new("running", Tone::Good),
+            Progress::Ended => Cell::from("ended"),
+            Progress::Lost => Cell::new("lost", Tone::Warning),
+        },
+        Cell::optional(manifest.map(|manifest| format!("{} of {}", manifest.build, manifest.driver))),
+        Cell::optional(manifest.map(|manifest| &manifest.identity.cpv)),
+        Cell::from(stray.size),
+        Cell::from(humantime::format_duration(rounded(stray.age))),
+    ]
+}
+
+/// An age to the minute, or to the second where it is less.
+fn rounded(age: Duration) -> Duration {
+    let seconds = age.as_secs();
+    Duration::from_secs(if seconds < 60 { seconds } else { seconds - seconds % 60 })
 }
 
 /// A host's answer and what is to be mended there.

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use swarm::ssh::{Chunk, Host, HostErrorKind, Script};
 
-#[cfg(test)]
-mod support;
-
-use support::{FakeHost, Fault, Step};
+use crate::support::{FakeHost, Fault, Step};
 
 /// A script whose text does not matter.
 fn script() -> Script {

@@ -1,0 +1,23 @@
+//! Input and output that failed.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What failed with a file or directory, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {action} {}: {source}", .path.display())]
+pub struct FileError {
+    /// What was being done.
+    pub action: &'static str,
+    /// To what.
+    pub path: PathBuf,
+    /// Why it failed.
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// Whether the file system is full or a quota used up; what cures that depends on whose it is.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}

@@ -1,0 +1,16 @@
+//! What a real host or drone cannot be made to do, done by fake ones in this process: see `tests/support`.
+
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod drones;
+#[cfg(test)]
+mod luck;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod ssh;
