@@ -3,7 +3,7 @@
 //!
 //! `just bench` runs it and prints the figures; it ends with status 1 where one is beyond its bar. Each figure is taken
 //! in a process of its own, which this one starts as itself with an argument, so that none has another's memory.
-#![expect(clippy::expect_used, reason = "a measurement that cannot go on stops")]
+#![expect(clippy::expect_used, reason = "a benchmark may end anywhere")]
 
 mod fleet;
 
@@ -115,7 +115,7 @@ fn resume(directory: &Path) {
     let begun = Instant::now();
     let state = Journal::open(directory).expect("the journal opens").replay().expect("the journal replays");
     let took = begun.elapsed();
-    assert!(state.builds.values().any(|build| build.received().count() > 1000));
+    assert!(state.builds.values().any(|build| build.received().count() >= 1000));
     tell(took, before);
 }
 

@@ -4,11 +4,11 @@
 //! of strings those take three times their text and most of a controller's memory. Here all texts of one set or map lie
 //! in one piece of memory, with the place where each ends. They are made once, read in order, and never changed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer};
-use serde::ser::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Texts in a fixed order.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -41,6 +41,17 @@ impl<T: AsRef<str>> FromIterator<T> for Texts {
             ends.push(end);
         }
         Self { all: all.into(), ends: ends.into() }
+    }
+}
+
+/// A text while it is read, borrowed from its source where that has it as it stands.
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }
 
@@ -81,7 +92,7 @@ impl Serialize for Words {
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(BTreeSet::<String>::deserialize(deserializer)?.into_iter().collect())
+        Ok(BTreeSet::<Text<'de>>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 
@@ -124,7 +135,7 @@ impl Serialize for Fields {
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(BTreeMap::<String, String>::deserialize(deserializer)?.into_iter().collect())
+        Ok(BTreeMap::<Text<'de>, Text<'de>>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 

@@ -310,6 +310,7 @@ pub async fn outcome(host: &dyn Host, directory: &JobDirectory) -> Result<Ending
     ask(host, &directory.script(include_str!("outcome.sh")), "asking how the build ended", read_outcome).await
 }
 
+/// What the marked lines say of the end.
 pub(crate) fn read_outcome(lines: &[Vec<String>]) -> Option<Ending> {
     let mut ending = Ending::default();
     let mut told = false;

@@ -121,7 +121,7 @@ fn stray(name: &str, rest: &str) -> Option<Stray> {
         job: name.parse().ok()?,
         manifest: None,
         progress: Progress::of_word(progress)?,
-        size: ByteSize::kib(size.parse().ok()?),
+        size: ByteSize::b(size.parse::<u64>().ok()?.saturating_mul(1024)),
         // A clock that was set back makes it no older than new.
         age: Duration::from_secs(age.parse::<i64>().ok()?.try_into().unwrap_or(0)),
     })

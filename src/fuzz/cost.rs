@@ -153,10 +153,10 @@ fn what_hosts_say_costs_no_more_than_its_length() {
         ("", " * ERROR: a failed (\n"),
         ("", " error: "),
         ("swarm-fact:portage.FEATURES='", "a "),
-        ("SWARM-STRAY: job a new 0 1\nSWARM-STRAY: manifest a ", "{\"a\":"),
+        ("SWARM-STRAY:job a new 1 1\nSWARM-STRAY:manifest a ", "{\"a\":"),
         ("", "swarm-fact:program=tar\n"),
         ("", "\u{202e}"),
-        ("", "SWARM-STRAY: job a new 0 1\n"),
+        ("", "SWARM-STRAY:job a new 1 1\n"),
     ];
     check("lines", &read, &texts);
 }

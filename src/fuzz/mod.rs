@@ -30,7 +30,7 @@ const ROUNDS: usize = 400;
 /// The seed of a short run.
 const SEED: u64 = 20_271_104;
 /// More inputs than this are not kept.
-const KEPT: usize = 4000;
+const KEPT: usize = 1500;
 /// Longer inputs (bytes) are cut.
 const LONGEST: usize = 64 << 10;
 /// The most memory (KiB) that the process of a target may ever have had. An xz stream may ask for 128 MiB.

@@ -91,21 +91,21 @@ fn jobs_that_lie_on_a_drone() {
         "chost":"x86_64-pc-linux-gnu","compiler":{"CFLAGS":"-O2"},"linked":[["a/b",{"slot":"0","sub_slot":"1"}]]},
         "build_id":3}"#;
     let manifest = manifest.replace('\n', " ");
-    let seed = format!("SWARM-STRAY: job b1-1 ended 12 60\nSWARM-STRAY: manifest b1-1 {manifest}\n");
+    let seed = format!("SWARM-STRAY:job b1-1 running 2048 77\nSWARM-STRAY:manifest b1-1 {manifest}\n");
     let words =
-        ["SWARM-STRAY: ", "job ", "manifest ", "b1-1", "../x", "\"job\":", "{", "}", "[", "\"\\u001b\"", "\\ud800"];
+        ["SWARM-STRAY:", "job ", "manifest ", "b1-1", "../x", "ended", "{", "[", "\"\\u001b\"", "null", "\\ud800"];
     fuzz("strays", vec![seed.into_bytes()], &words, |input| {
-        let found = strays::parse(&String::from_utf8_lossy(input));
-        for stray in &found {
-            assert_below(stray.job.as_str());
-            let Some(manifest) = &stray.manifest else { continue };
-            assert_eq!(manifest.job, stray.job);
-            for name in [manifest.build.as_str(), manifest.identity.cpv.as_str()] {
-                assert_below(name);
-            }
+        let jobs = strays::parse(&String::from_utf8_lossy(input));
+        for job in &jobs {
+            assert_below(job.job.as_str());
+            let Some(manifest) = &job.manifest else { continue };
+            assert_eq!(manifest.job, job.job);
+            [manifest.build.as_str(), manifest.identity.cpv.as_str()].iter().for_each(|name| assert_below(name));
+            let written = serde_json::to_string(manifest).unwrap();
+            assert_eq!(&serde_json::from_str::<job::Manifest>(&written).unwrap(), manifest);
         }
-        let read = found.iter().filter(|stray| stray.manifest.is_some()).count();
-        format!("{} {read}", found.len())
+        let whose = jobs.iter().filter(|job| job.manifest.is_some()).count();
+        format!("{} {whose} {:?}", jobs.len(), jobs.first().map(|job| job.progress))
     });
 }
 

@@ -101,7 +101,8 @@ fn parse_line(number: usize, line: &str) -> Result<(&str, Record), ManifestFault
     if words.next() != Some("DATA") {
         return Err(bad());
     }
-    let name = words.next().ok_or_else(bad)?;
+    // A member's name is a file name; a longer one would only fill messages.
+    let name = words.next().filter(|name| name.len() <= 255).ok_or_else(bad)?;
     let size = words.next().and_then(|size| size.parse().ok()).ok_or_else(bad)?;
     let (mut blake2b, mut sha512) = (None, None);
     while let Some(hash) = words.next() {
