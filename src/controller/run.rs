@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+mod halt;
+mod sight;
+
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -15,21 +18,20 @@ use tokio::time::Instant;
 use super::error::ControlError;
 use super::job::{self, Work};
 use super::keeper::{Keeper, Reins};
-use super::report::{Report, Sighting};
+use super::report::Report;
 use super::session::{Session, now};
 use super::socket::Asked;
 use super::{verb, work};
 use crate::core::decide::{End, Start, decide};
 use crate::core::event::{Event, JobOutcome, ReceivedFile, Trouble};
 use crate::core::failure::FailureClass;
-use crate::core::names::{BuildId, Epoch, HostName, JobName};
+use crate::core::names::{BuildId, HostName, JobName};
 use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
-use crate::core::state::{Condition, Job, Standing};
+use crate::core::state::{Job, Standing};
 use crate::core::status::Status;
-use crate::drone::job::{JobDirectory, Progress};
-use crate::drone::strays::Stray;
-use crate::drone::tend::{self, Claimant, Visitor};
+use crate::drone::job::JobDirectory;
+use crate::drone::tend::Visitor;
 use crate::drone::watch::Watch;
 use crate::portage::index::PackagePath;
 use crate::ssh::Host;
@@ -39,13 +41,6 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// Where another controller was at work before, its jobs are looked for on all drones that answer within this time
 /// before anything starts: what one of them builds must not be begun on another.
 const LOOK_FOR_JOBS: Duration = Duration::from_secs(60);
-/// So long the end of a run may take to tell the drones that their leases are over.
-const FAREWELL: Duration = Duration::from_secs(2);
-
-/// A second Ctrl-C within this time means that the builds are to be ended, too.
-const SECOND_THOUGHT: Duration = Duration::from_secs(3);
-/// So long it may take to end the jobs on all drones that can be reached.
-const ENDING: Duration = Duration::from_secs(40);
 
 /// How the operator, or the system, asks for the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,57 +197,6 @@ impl Run<'_> {
                 let _gone = answer.send(Status::of(self.session.state(), None, now()));
             }
         }
-    }
-
-    /// Nothing is started any more; whether what runs goes on depends on a second Ctrl-C.
-    async fn halt(
-        &mut self,
-        halt: Halt,
-        reported: &mut mpsc::Receiver<Report>,
-        outside: &mut Outside,
-    ) -> Result<Finish, ControlError> {
-        let running = self.session.state().jobs.len();
-        let next = "the next `swarm push` takes them up";
-        if halt == Halt::BySystem || running == 0 {
-            self.session.note(&format!("interrupted: {running} builds go on at the drones; {next}"));
-            return Ok(Finish::Interrupted);
-        }
-        let again = SECOND_THOUGHT.as_secs();
-        self.session.note(&format!(
-            "interrupted: {running} builds go on at the drones; {next}. Ctrl-C again within {again} s ends them"
-        ));
-        let until = Instant::now() + SECOND_THOUGHT;
-        loop {
-            tokio::select! {
-                // What comes in meanwhile is not lost.
-                report = reported.recv() => if let Some(report) = report { self.hear(report)? },
-                Some(halt) = outside.halts.recv() => if halt == Halt::ByKey { break },
-                () = tokio::time::sleep_until(until) => return Ok(Finish::Interrupted),
-            }
-        }
-        self.end_all(reported).await
-    }
-
-    /// Ends every job on every drone that can be reached.
-    async fn end_all(&mut self, reported: &mut mpsc::Receiver<Report>) -> Result<Finish, ControlError> {
-        self.session.note("the builds on the drones are being ended");
-        let jobs: Vec<_> =
-            self.session.state().jobs.iter().map(|(name, job)| (name.clone(), job.drone.clone())).collect();
-        for (name, drone) in jobs {
-            self.discard(name, &drone);
-        }
-        let until = Instant::now() + ENDING;
-        while !self.session.state().jobs.is_empty() {
-            tokio::select! {
-                report = reported.recv() => if let Some(report) = report { self.hear(report)? },
-                () = tokio::time::sleep_until(until) => {
-                    let left: Vec<String> = self.session.state().jobs.iter().map(|(name, job)| format!("{name} on {}", job.drone)).collect();
-                    self.session.note(&format!("not ended, their drones do not answer: {}", left.join(", ")));
-                    break;
-                }
-            }
-        }
-        Ok(Finish::Stopped)
     }
 
     /// Nothing starts before it is known whether another controller is at work; how long that may still take.
@@ -461,113 +405,6 @@ impl Run<'_> {
         self.session.record(&Event::JobEnded { job, outcome, at: now() })?;
         self.count_jobs(&drone);
         Ok(())
-    }
-
-    fn see(&mut self, drone: HostName, sighting: Sighting) -> Result<(), ControlError> {
-        if let Sighting::Claimed { from_another } = sighting {
-            self.succeeds |= from_another;
-            return Ok(());
-        }
-        self.unseen.remove(&drone);
-        let Some(before) = self.session.state().drones.get(&drone).map(|drone| drone.condition.clone()) else {
-            return Ok(());
-        };
-        match &before {
-            // The operator left it out of this run; it is only kept for the jobs that it has.
-            Condition::Away { trouble: Trouble::LeftOut, .. } => return Ok(()),
-            // A job found it unlike the driver: only a comparison changes that.
-            Condition::Away { trouble: Trouble::Differs, .. }
-                if matches!(sighting, Sighting::Ready { compared: false, .. }) =>
-            {
-                return Ok(());
-            }
-            _ => {}
-        }
-        match sighting {
-            Sighting::Ready { address, jobs, .. } => {
-                self.looked.get_or_insert_with(Instant::now);
-                self.find(&drone, jobs)?;
-                if before == (Condition::Ready { address: address.clone() }) {
-                    return Ok(());
-                }
-                self.session.record(&Event::DroneReady { drone, address })
-            }
-            Sighting::Away { trouble, reason } => {
-                let known = matches!(&before, Condition::Away { trouble: old, reason: said, .. } if *old == trouble && *said == reason);
-                if known {
-                    return Ok(());
-                }
-                self.session.record(&Event::DroneAway { drone, trouble, reason, at: now() })
-            }
-            Sighting::Claimed { .. } => Ok(()),
-            Sighting::Held { by, seconds } => Err(ControlError::Held { drone, by, seconds }),
-            Sighting::Outranked { by } => self.claim_above(drone, by),
-        }
-    }
-
-    /// A controller whose lease is over had a higher epoch: ours has to rise above it. Where that is one that has
-    /// taken over from us, we stand down.
-    fn claim_above(&mut self, drone: HostName, by: Claimant) -> Result<(), ControlError> {
-        self.succeeds = true;
-        if by.epoch < self.session.state().epoch {
-            // Our claim has risen since that look; the keeper looks again by itself.
-            self.unseen.insert(drone);
-            return Ok(());
-        }
-        if self.session.state().drones.values().any(|drone| matches!(drone.condition, Condition::Ready { .. })) {
-            return Err(ControlError::Outranked { drone, by });
-        }
-        let Some(above) = by.epoch.0.checked_add(1) else { return Err(ControlError::Outranked { drone, by }) };
-        self.session.claim(Epoch(above))?;
-        let visitor = self.session.visitor();
-        self.visitor.send_modify(|old| *old = Visitor { take_over: old.take_over, ..visitor });
-        self.unseen.insert(drone);
-        Ok(())
-    }
-
-    /// Jobs that lie on a drone and are not in our books: another controller's that build what we need are taken in.
-    /// Our own that are over are leftovers of a lost answer.
-    fn find(&mut self, drone: &HostName, jobs: Vec<Stray>) -> Result<(), ControlError> {
-        for found in jobs {
-            let Some(manifest) = found.manifest else { continue };
-            if self.session.state().jobs.contains_key(&manifest.job) {
-                continue;
-            }
-            let ours = self.session.state().controller.as_ref() == Some(&manifest.controller);
-            if ours {
-                // The journal knows that it is over; only the drone does not.
-                self.discard(manifest.job, drone);
-                continue;
-            }
-            let wanted = self.session.state().open_build().and_then(|build| build.needs_job_for(&manifest.identity));
-            let Some(package) = wanted.filter(|_| found.progress != Progress::New) else { continue };
-            let cpv = &manifest.identity.cpv;
-            if self.session.state().build_ids.get(cpv).is_some_and(|used| *used >= manifest.build_id) {
-                continue;
-            }
-            let (job, build_id) = (manifest.job, manifest.build_id);
-            let event = Event::JobFound { job: job.clone(), package, drone: drone.clone(), build_id, at: now() };
-            self.session.record(&event)?;
-            if let Some(state) = self.session.state().jobs.get(&job).cloned() {
-                self.spawn(&job, &state)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends our leases, so that whoever comes next need not wait for them.
-    async fn say_farewell(&self) {
-        let visitor = self.session.visitor();
-        let ready = self.session.state().drones.iter().filter(|(name, drone)| {
-            self.reins.contains_key(*name) && matches!(drone.condition, Condition::Ready { .. })
-        });
-        let leaves = ready.filter_map(|(name, _)| {
-            let host = Arc::clone(self.session.hosts.get(name)?);
-            let (workdir, visitor) = (self.session.workdir(name), visitor.clone());
-            Some(async move { tend::leave(host.as_ref(), &workdir, &visitor).await })
-        });
-        // A lease that is not ended ends by itself.
-        let _late = tokio::time::timeout(FAREWELL, futures::future::join_all(leaves)).await;
     }
 }
 

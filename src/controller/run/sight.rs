@@ -1,0 +1,108 @@
+//! What follows from a keeper's look at its drone.
+
+use tokio::time::Instant;
+
+use super::Run;
+use crate::controller::error::ControlError;
+use crate::controller::report::Sighting;
+use crate::controller::session::now;
+use crate::core::event::{Event, Trouble};
+use crate::core::names::{Epoch, HostName};
+use crate::core::state::Condition;
+use crate::drone::job::Progress;
+use crate::drone::strays::Stray;
+use crate::drone::tend::{Claimant, Visitor};
+
+impl Run<'_> {
+    pub(super) fn see(&mut self, drone: HostName, sighting: Sighting) -> Result<(), ControlError> {
+        if let Sighting::Claimed { from_another } = sighting {
+            self.succeeds |= from_another;
+            return Ok(());
+        }
+        self.unseen.remove(&drone);
+        let Some(before) = self.session.state().drones.get(&drone).map(|drone| drone.condition.clone()) else {
+            return Ok(());
+        };
+        match &before {
+            // The operator left it out of this run; it is only kept for the jobs that it has.
+            Condition::Away { trouble: Trouble::LeftOut, .. } => return Ok(()),
+            // A job found it unlike the driver: only a comparison changes that.
+            Condition::Away { trouble: Trouble::Differs, .. }
+                if matches!(sighting, Sighting::Ready { compared: false, .. }) =>
+            {
+                return Ok(());
+            }
+            _ => {}
+        }
+        match sighting {
+            Sighting::Ready { address, jobs, .. } => {
+                self.looked.get_or_insert_with(Instant::now);
+                self.find(&drone, jobs)?;
+                if before == (Condition::Ready { address: address.clone() }) {
+                    return Ok(());
+                }
+                self.session.record(&Event::DroneReady { drone, address })
+            }
+            Sighting::Away { trouble, reason } => {
+                let known = matches!(&before, Condition::Away { trouble: old, reason: said, .. } if *old == trouble && *said == reason);
+                if known {
+                    return Ok(());
+                }
+                self.session.record(&Event::DroneAway { drone, trouble, reason, at: now() })
+            }
+            Sighting::Claimed { .. } => Ok(()),
+            Sighting::Held { by, seconds } => Err(ControlError::Held { drone, by, seconds }),
+            Sighting::Outranked { by } => self.claim_above(drone, by),
+        }
+    }
+
+    /// A controller whose lease is over had a higher epoch: ours has to rise above it. Where that is one that has
+    /// taken over from us, we stand down.
+    fn claim_above(&mut self, drone: HostName, by: Claimant) -> Result<(), ControlError> {
+        self.succeeds = true;
+        if by.epoch < self.session.state().epoch {
+            // Our claim has risen since that look; the keeper looks again by itself.
+            self.unseen.insert(drone);
+            return Ok(());
+        }
+        if self.session.state().drones.values().any(|drone| matches!(drone.condition, Condition::Ready { .. })) {
+            return Err(ControlError::Outranked { drone, by });
+        }
+        let Some(above) = by.epoch.0.checked_add(1) else { return Err(ControlError::Outranked { drone, by }) };
+        self.session.claim(Epoch(above))?;
+        let visitor = self.session.visitor();
+        self.visitor.send_modify(|old| *old = Visitor { take_over: old.take_over, ..visitor });
+        self.unseen.insert(drone);
+        Ok(())
+    }
+
+    /// Jobs that lie on a drone and are not in our books: another controller's that build what we need are taken in.
+    /// Our own that are over are leftovers of a lost answer.
+    fn find(&mut self, drone: &HostName, jobs: Vec<Stray>) -> Result<(), ControlError> {
+        for found in jobs {
+            let Some(manifest) = found.manifest else { continue };
+            if self.session.state().jobs.contains_key(&manifest.job) {
+                continue;
+            }
+            let ours = self.session.state().controller.as_ref() == Some(&manifest.controller);
+            if ours {
+                // The journal knows that it is over; only the drone does not.
+                self.discard(manifest.job, drone);
+                continue;
+            }
+            let wanted = self.session.state().open_build().and_then(|build| build.needs_job_for(&manifest.identity));
+            let Some(package) = wanted.filter(|_| found.progress != Progress::New) else { continue };
+            let cpv = &manifest.identity.cpv;
+            if self.session.state().build_ids.get(cpv).is_some_and(|used| *used >= manifest.build_id) {
+                continue;
+            }
+            let (job, build_id) = (manifest.job, manifest.build_id);
+            let event = Event::JobFound { job: job.clone(), package, drone: drone.clone(), build_id, at: now() };
+            self.session.record(&event)?;
+            if let Some(state) = self.session.state().jobs.get(&job).cloned() {
+                self.spawn(&job, &state)?;
+            }
+        }
+        Ok(())
+    }
+}
