@@ -14,6 +14,8 @@ mod fuzz;
 pub mod inventory;
 pub mod portage;
 pub mod release;
+#[cfg(test)]
+mod seeded;
 pub mod ssh;
 pub mod store;
 pub mod ui;

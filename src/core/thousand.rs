@@ -15,26 +15,14 @@ use super::plan::PackageIndex;
 use super::simulation::{opened, plan};
 use super::state::{Condition, Standing, State};
 use super::texts::Fields;
+use crate::seeded::Seeded;
 
 const BUILDS: u64 = 1000;
 const LOST_AFTER: u64 = 600;
 
-/// Chance that comes out the same for the same seed: splitmix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-}
-
 struct Play {
     state: State,
-    chance: Chance,
+    chance: Seeded,
     now: Timestamp,
     /// How often each package was received.
     received: BTreeMap<PackageIndex, u32>,
@@ -43,10 +31,10 @@ struct Play {
 
 impl Play {
     fn new(seed: u64) -> Self {
-        let mut chance = Chance(seed);
-        let size = 1 + chance.below(12) as usize;
+        let mut chance = Seeded::new(seed);
+        let size = 1 + chance.below(12);
         let edges: Vec<(usize, usize)> = (0..chance.below(20))
-            .map(|_| (chance.below(size as u64) as usize, chance.below(size as u64) as usize))
+            .map(|_| (chance.below(size), chance.below(size)))
             .filter(|(from, to)| from != to)
             .collect();
         let drones: Vec<(u32, u32)> =
@@ -115,7 +103,7 @@ impl Play {
     /// Something happens to a drone.
     fn shake(&mut self) {
         let drones: Vec<HostName> = self.state.drones.keys().cloned().collect();
-        let drone = drones[self.chance.below(drones.len() as u64) as usize].clone();
+        let drone = drones[self.chance.below(drones.len())].clone();
         let at = self.now;
         if !self.away(&drone) {
             let trouble = Trouble::Unreachable;
@@ -147,7 +135,7 @@ impl Play {
         if jobs.is_empty() {
             return false;
         }
-        let job = jobs[self.chance.below(jobs.len() as u64) as usize].clone();
+        let job = jobs[self.chance.below(jobs.len())].clone();
         if self.state.jobs[&job].standing == Standing::Unwanted {
             self.ended(job, JobOutcome::Discarded);
             return true;

@@ -23,7 +23,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mutate::Chance;
+use crate::seeded::Seeded;
 
 /// Rounds of a short run: some tenths of a second for most targets.
 const ROUNDS: usize = 400;
@@ -42,7 +42,7 @@ fn fuzz(name: &str, seeds: Vec<Vec<u8>>, dictionary: &[&str], target: impl Fn(&[
     let seed = std::env::var("SWARM_FUZZ_SEED").ok().and_then(|text| text.parse().ok());
     let seed = seed.unwrap_or_else(|| if seconds.is_some() { from_the_clock() } else { SEED });
     let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let mut chance = Chance::new(seed);
+    let mut chance = Seeded::new(seed);
     let mut shapes = HashSet::new();
     let attempt = |input: &[u8]| {
         catch_unwind(AssertUnwindSafe(|| target(input))).unwrap_or_else(|fault| {

@@ -1,7 +1,6 @@
 //! Mutations of inputs: of bytes, of lines, of numbers, of words that the target knows.
 
-/// A source of luck that gives the same from the same seed (SplitMix64, Steele and others 2014).
-pub(super) struct Chance(u64);
+use crate::seeded::Seeded;
 
 /// What parsers stumble over.
 const NUMBERS: [&str; 12] = [
@@ -43,24 +42,7 @@ const PIECES: [&str; 22] = [
     "%s",
 ];
 
-impl Chance {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `limit`; zero where that is zero.
-    pub(super) fn below(&mut self, limit: usize) -> usize {
-        (self.next() % (limit.max(1) as u64)) as usize
-    }
-
+impl Seeded {
     fn one<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         of.get(self.below(of.len()))
     }
@@ -88,7 +70,7 @@ impl Chance {
                 input.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= bit);
             }
             1 => {
-                let byte = self.next() as u8;
+                let byte = self.below(256) as u8;
                 input.iter_mut().skip(at).take(1).for_each(|old| *old = byte);
             }
             2 => input.truncate(at),

@@ -8,30 +8,15 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::seeded::Seeded;
 use crate::support::drone::Spoil;
 use crate::support::push::{Fleet, plan};
 
 /// So many pushes; SWARM_SEED=N begins elsewhere.
 const PUSHES: u64 = 60;
 
-/// A small generator (xorshift64*), so that a seed means the same wherever it runs.
-struct Luck(u64);
-
-impl Luck {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
-    }
-}
-
 /// A fleet and plan from a seed.
-fn fleet(luck: &mut Luck) -> Fleet {
+fn fleet(luck: &mut Seeded) -> Fleet {
     let size = 1 + luck.below(9);
     let edges: Vec<_> = (0..luck.below(2 * size)).map(|_| (luck.below(size), luck.below(size))).collect();
     let edges: Vec<_> = edges.into_iter().filter(|(from, to)| from > to).collect();
@@ -49,10 +34,10 @@ async fn with_any_luck_of_the_lines_nothing_is_lost_and_nothing_compiled_twice()
     const SPOILS: [Spoil; 6] =
         [Spoil::CutBefore, Spoil::CutAfter, Spoil::Freeze, Spoil::Noise, Spoil::StatusFirst, Spoil::NoStatus];
     for seed in seeds() {
-        let mut luck = Luck::new(seed);
+        let mut luck = Seeded::new(seed);
         let fleet = fleet(&mut luck);
         for (number, drone) in fleet.drones.iter().enumerate() {
-            let mut luck = Luck::new(seed * 100 + number as u64 + 1);
+            let mut luck = Seeded::new(seed * 100 + number as u64 + 1);
             drone.spoil_by(move |_| (luck.below(12) == 0).then(|| SPOILS[luck.below(SPOILS.len())]));
         }
         println!("seed {seed}");
@@ -66,7 +51,7 @@ async fn with_any_luck_of_the_lines_nothing_is_lost_and_nothing_compiled_twice()
 #[tokio::test(start_paused = true)]
 async fn with_any_luck_of_the_drones_every_package_is_received_once() {
     for seed in seeds() {
-        let mut luck = Luck::new(seed);
+        let mut luck = Seeded::new(seed);
         let fleet = fleet(&mut luck);
         println!("seed {seed}");
         let events = async {

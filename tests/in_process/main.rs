@@ -5,6 +5,10 @@
 mod support;
 
 #[cfg(test)]
+#[path = "../../src/seeded.rs"]
+mod seeded;
+
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod drones;

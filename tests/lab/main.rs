@@ -11,6 +11,8 @@ mod lost;
 mod main_job;
 mod parity;
 mod refused;
+#[path = "../../src/seeded.rs"]
+mod seeded;
 mod selection;
 mod signing;
 mod soak;

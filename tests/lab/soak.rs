@@ -11,34 +11,28 @@ use serde_json::Value;
 use swarm::core::event::Event;
 
 use super::laboratory::Laboratory;
+use super::seeded::Seeded;
 
 const DRONES: [&str; 3] = ["drone-izar", "drone-tarn", "drone-vega"];
 /// So often a round may end with packages that failed, or without a drone, and be begun again.
 const AGAIN: u32 = 12;
 
-/// Chance that comes out the same for the same seed: splitmix64.
-struct Chance(u64);
+/// What befalls a soak.
+struct Chance(Seeded);
 
 impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
     fn drone(&mut self) -> &'static str {
-        DRONES[self.below(3) as usize]
+        DRONES[self.0.below(DRONES.len())]
+    }
+
+    /// A time shorter than so many seconds.
+    fn less_than(&mut self, seconds: u64) -> Duration {
+        Duration::from_millis(self.0.below(1000 * seconds as usize) as u64)
     }
 
     /// Lets this many seconds pass at most, some at least.
     fn pass(&mut self, least: u64, most: u64) {
-        std::thread::sleep(Duration::from_millis(1000 * least + self.below(1000 * (most - least))));
+        std::thread::sleep(Duration::from_secs(least) + self.less_than(most - least));
     }
 }
 
@@ -70,8 +64,8 @@ impl Soak {
         let mut push = self.lab.swarm_beside(&["push", "--finalize", "--rebuild", "app-lab/suite"]);
         let mut ends = Vec::new();
         loop {
-            let until = Instant::now()
-                + Duration::from_millis(1000 * self.rest.0 + self.chance.below(1000 * (self.rest.1 - self.rest.0)));
+            let rest = Duration::from_secs(self.rest.0) + self.chance.less_than(self.rest.1 - self.rest.0);
+            let until = Instant::now() + rest;
             while Instant::now() < until && push.try_wait().unwrap().is_none() {
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -97,7 +91,7 @@ impl Soak {
     }
 
     fn fault(&mut self, push: &Child) {
-        let fault = FAULTS[self.chance.below(FAULTS.len() as u64) as usize];
+        let fault = FAULTS[self.chance.0.below(FAULTS.len())];
         let drone = self.chance.drone();
         eprintln!("{fault:?} {drone}");
         *self.faults.entry(fault).or_default() += 1;
@@ -189,7 +183,7 @@ fn soak(name: &str, seed: Option<u64>, builds: usize, rest: (u64, u64)) {
     eprintln!("SWARM_SOAK_SEED={seed} SWARM_SOAK_BUILDS={builds}");
     let lab = Laboratory::up(name);
     lab.edit_inventory(|text| text.replacen("state = ", "lost_after = \"40s\"\nstate = ", 1));
-    let mut soak = Soak { lab, chance: Chance(seed), faults: BTreeMap::new(), rest };
+    let mut soak = Soak { lab, chance: Chance(Seeded::new(seed)), faults: BTreeMap::new(), rest };
     let begun = Instant::now();
     let mut rounds = 0;
     let mut received = 0;
