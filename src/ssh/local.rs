@@ -290,43 +290,46 @@ fn words(error: &std::io::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-    use std::time::Duration;
-
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::ssh::Way;
-
-    fn host() -> LocalHost {
-        LocalHost::new(&Destination {
+impl LocalHost {
+    /// This machine as the user that runs the tests.
+    pub(crate) fn here() -> Self {
+        Self::new(&Destination {
             name: "here".parse().unwrap(),
-            ways: vec![Way::direct(LOCAL)],
+            ways: vec![crate::ssh::Way::direct(LOCAL)],
             port: 22,
             user: "root".to_owned(),
             become_root: None,
             identity: None,
             known_hosts: "/nonexistent".into(),
-            stall_timeout: Duration::from_secs(60),
+            stall_timeout: std::time::Duration::from_secs(60),
         })
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
 
     #[tokio::test]
     async fn a_script_runs_here_as_it_would_there() {
         let script = Script::new("echo \"$value\"; echo wrong >&2; exit 3").set("value", "it's");
-        let output = host().run(&script).await.unwrap();
+        let output = LocalHost::here().run(&script).await.unwrap();
         assert_eq!(
             (output.stdout.as_slice(), output.stderr.as_slice(), output.status),
             (&b"it's\n"[..], &b"wrong\n"[..], 3)
         );
-        assert_eq!(host().run(&Script::new("kill -9 $$")).await.unwrap_err().kind, HostErrorKind::Lost);
-        assert_eq!(host().run(&Script::new("cat")).await.unwrap().status, 0, "standard input is empty");
+        assert_eq!(LocalHost::here().run(&Script::new("kill -9 $$")).await.unwrap_err().kind, HostErrorKind::Lost);
+        assert_eq!(LocalHost::here().run(&Script::new("cat")).await.unwrap().status, 0, "standard input is empty");
     }
 
     #[tokio::test]
     async fn input_comes_in_pieces() {
-        let mut running = host().start(&Script::new("while read -r line; do echo \"got $line\"; done")).await.unwrap();
+        let mut running =
+            LocalHost::here().start(&Script::new("while read -r line; do echo \"got $line\"; done")).await.unwrap();
         running.input.send(b"one\n".to_vec()).await.unwrap();
         assert_eq!(running.output.recv().await, Some(Chunk::Stdout(b"got one\n".to_vec())));
         drop(running.input);
@@ -339,14 +342,14 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("file");
         let name = path.to_str().unwrap();
-        assert_eq!(host().read(name, 5).await.unwrap(), None);
-        host().write(name, b"first", 0o644).await.unwrap();
-        host().write(name, b"second", 0o666).await.unwrap();
+        assert_eq!(LocalHost::here().read(name, 5).await.unwrap(), None);
+        LocalHost::here().write(name, b"first", 0o644).await.unwrap();
+        LocalHost::here().write(name, b"second", 0o666).await.unwrap();
         assert_eq!(fs_err::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
-        assert_eq!(host().read(name, 6).await.unwrap().unwrap(), b"second");
-        assert_eq!(host().read(name, 5).await.unwrap_err().kind, HostErrorKind::Failed);
-        assert_eq!(host().read_from(name, 3, 2).await.unwrap().unwrap(), b"on");
-        let error = host().write("/nowhere/file", b"", 0o600).await.unwrap_err();
+        assert_eq!(LocalHost::here().read(name, 6).await.unwrap().unwrap(), b"second");
+        assert_eq!(LocalHost::here().read(name, 5).await.unwrap_err().kind, HostErrorKind::Failed);
+        assert_eq!(LocalHost::here().read_from(name, 3, 2).await.unwrap().unwrap(), b"on");
+        let error = LocalHost::here().write("/nowhere/file", b"", 0o600).await.unwrap_err();
         assert!(error.kind == HostErrorKind::Failed && error.message.contains("/nowhere"), "{error}");
         assert_eq!(fs_err::read_dir(directory.path()).unwrap().count(), 1, "no temporary file is left");
     }
@@ -357,12 +360,15 @@ mod tests {
         let (from, to) = (directory.path().join("from"), directory.path().join("to"));
         fs_err::write(&from, "0123456789").unwrap();
         fs_err::write(&to, "012").unwrap();
-        assert_eq!(host().download(from.to_str().unwrap(), &to).await.unwrap(), 7);
+        assert_eq!(LocalHost::here().download(from.to_str().unwrap(), &to).await.unwrap(), 7);
         assert_eq!(fs_err::read(&to).unwrap(), b"0123456789");
         fs_err::write(&to, "longer than that").unwrap();
-        assert_eq!(host().download(from.to_str().unwrap(), &to).await.unwrap_err().kind, HostErrorKind::Local);
-        assert_eq!(host().download("/nonexistent", &to).await.unwrap_err().kind, HostErrorKind::Failed);
-        host().upload(&from, to.to_str().unwrap(), 0o600).await.unwrap();
+        assert_eq!(
+            LocalHost::here().download(from.to_str().unwrap(), &to).await.unwrap_err().kind,
+            HostErrorKind::Local
+        );
+        assert_eq!(LocalHost::here().download("/nonexistent", &to).await.unwrap_err().kind, HostErrorKind::Failed);
+        LocalHost::here().upload(&from, to.to_str().unwrap(), 0o600).await.unwrap();
         assert_eq!(fs_err::read(&to).unwrap(), b"0123456789");
     }
 }

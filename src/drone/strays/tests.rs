@@ -10,20 +10,7 @@ use super::*;
 use crate::core::names::{BuildId, Epoch};
 use crate::core::package::Identity;
 use crate::core::texts::Words;
-use crate::ssh::{Destination, LOCAL, LocalHost, Way};
-
-fn here() -> LocalHost {
-    LocalHost::new(&Destination {
-        name: "here".parse().unwrap(),
-        ways: vec![Way::direct(LOCAL)],
-        port: 22,
-        user: "root".to_owned(),
-        become_root: None,
-        identity: None,
-        known_hosts: "/nonexistent".into(),
-        stall_timeout: Duration::from_secs(60),
-    })
-}
+use crate::ssh::LocalHost;
 
 fn manifest(job: &str) -> Manifest {
     Manifest {
@@ -74,7 +61,7 @@ async fn every_directory_is_told_with_its_state_size_and_owner() {
     written("lost", &serde_json::to_string_pretty(&manifest("another")).unwrap());
     written("new", "{\n\u{1b}[2J");
 
-    let strays = list(&here(), &workdir.path().to_str().unwrap().parse().unwrap(), true).await.unwrap();
+    let strays = list(&LocalHost::here(), &workdir.path().to_str().unwrap().parse().unwrap(), true).await.unwrap();
     let seen: Vec<_> = strays.iter().map(|stray| (stray.job.as_str(), stray.progress)).collect();
     assert_eq!(
         seen,
@@ -118,7 +105,7 @@ fn only_what_is_ours_and_over_and_not_in_the_books_is_removed() {
 
 #[tokio::test]
 async fn a_drone_that_never_built_has_none() {
-    assert_eq!(list(&here(), &"/nowhere/swarm".parse().unwrap(), true).await.unwrap(), []);
+    assert_eq!(list(&LocalHost::here(), &"/nowhere/swarm".parse().unwrap(), true).await.unwrap(), []);
 }
 
 proptest! {
