@@ -1,27 +1,17 @@
 //! What is known, and how an event changes it. What follows within a build is that build's own ([`super::build`]).
 
+mod jobs;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::build::{Attempt, Build, Package, Phase};
-use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection, Trouble};
-use super::failure::{Failure, FailureClass};
+use super::build::{Build, Phase};
+use super::event::{DroneSpec, Event, Selection, Trouble};
 use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use super::package::{Cpv, Identity, PackageName};
 use super::plan::{PackageIndex, Plan};
 
-/// A package that failed in its own right on so many different drones is failed, not tried again.
-const OWN_FAILURE_LIMIT: usize = 2;
-/// So many attempts in all, whoever is to blame, and the package is failed: every run ends.
-const ATTEMPT_LIMIT: usize = 12;
-/// A drone's first rest after a failure of its own, in seconds; it doubles with each further one.
-const FIRST_REST: i64 = 30;
-/// The longest rest, in seconds.
-const LONGEST_REST: i64 = 3600;
-
-/// So many of a package's latest builds say how long its next one takes.
-const REMEMBERED_BUILDS: usize = 5;
 /// What a build is taken to last, in seconds, as long as nothing is known of its package.
 const UNKNOWN_DURATION: u64 = 600;
 /// So many builds that are over are remembered.
@@ -326,201 +316,6 @@ impl State {
         for drone in self.drones.values_mut() {
             drone.failures = 0;
             drone.rest_until = None;
-        }
-        Ok(())
-    }
-
-    fn find_job(
-        &mut self,
-        job: &JobName,
-        package: PackageIndex,
-        drone: &HostName,
-        build_id: BuildId,
-        at: Timestamp,
-    ) -> Result<(), Inconsistent> {
-        self.drone_mut(drone)?;
-        let build = self.open_mut()?;
-        let name = build.name.clone();
-        match build.packages.get(package.index()) {
-            Some(Package { phase: Phase::Needed, .. }) => {}
-            _ => return Err(inconsistent(format!("that job {job} was found for a package that is not needed"))),
-        }
-        let cpv = build.identity(package).cpv.clone();
-        build.change_phase(package, Phase::Delegated(job.clone()));
-        build.finished = None;
-        self.raise_build_id(&cpv, build_id);
-        let build_ids = BTreeMap::from([(package, build_id)]);
-        let drone = drone.clone();
-        let found = Job { build: name, package, drone, build_ids, since: at, standing: Standing::Active };
-        self.jobs.insert(job.clone(), found);
-        Ok(())
-    }
-
-    fn give_up(&mut self, name: &JobName, at: Timestamp) -> Result<(), Inconsistent> {
-        let job = self
-            .jobs
-            .get_mut(name)
-            .ok_or_else(|| inconsistent(format!("that job {name}, which is over, is given up")))?;
-        if job.standing != Standing::Active {
-            return Err(inconsistent(format!("that job {name} is given up, again")));
-        }
-        job.standing = Standing::GivenUp;
-        let job = job.clone();
-        let reason = match self.drones.get(&job.drone).map(|drone| &drone.condition) {
-            Some(Condition::Away { reason, .. }) => format!("its drone was away for too long: {reason}"),
-            _ => "its drone was away for too long".to_owned(),
-        };
-        let failure = Failure { class: FailureClass::Lost, reason };
-        self.count_failure(name, &job, failure, None, at)
-    }
-
-    fn bring_back(&mut self, name: &JobName) -> Result<(), Inconsistent> {
-        let job =
-            self.jobs.get_mut(name).ok_or_else(|| inconsistent(format!("that job {name}, which is over, is back")))?;
-        let Some(build) = self.builds.get_mut(&job.build) else { return Ok(()) };
-        if job.standing == Standing::GivenUp && matches!(build.packages[job.package.index()].phase, Phase::Needed) {
-            job.standing = Standing::Active;
-            build.change_phase(job.package, Phase::Delegated(name.clone()));
-        }
-        Ok(())
-    }
-
-    fn start_job(
-        &mut self,
-        job: &JobName,
-        package: PackageIndex,
-        drone: &HostName,
-        build_ids: &BTreeMap<PackageIndex, BuildId>,
-        at: Timestamp,
-    ) -> Result<(), Inconsistent> {
-        self.drone_mut(drone)?;
-        let build = self.open_mut()?;
-        let name = build.name.clone();
-        match build.packages.get(package.index()) {
-            Some(Package { phase: Phase::Needed, missing: 0, .. }) => {}
-            _ => return Err(inconsistent(format!("that job {job} starts a package that cannot start"))),
-        }
-        if build_ids.keys().any(|package| package.index() >= build.packages.len()) {
-            return Err(inconsistent(format!("that job {job} may build what is outside of its plan")));
-        }
-        let cpvs: Vec<_> =
-            build_ids.iter().map(|(package, build_id)| (build.identity(*package).cpv.clone(), *build_id)).collect();
-        build.set_phase(package, Phase::Delegated(job.clone()));
-        build.finished = None;
-        for (cpv, build_id) in &cpvs {
-            self.raise_build_id(cpv, *build_id);
-        }
-        self.last_job += 1;
-        let (drone, build_ids) = (drone.clone(), build_ids.clone());
-        let job_state = Job { build: name, package, drone, build_ids, since: at, standing: Standing::Active };
-        self.jobs.insert(job.clone(), job_state);
-        Ok(())
-    }
-
-    fn receive(
-        &mut self,
-        name: &JobName,
-        package: PackageIndex,
-        file: &ReceivedFile,
-        at: Timestamp,
-    ) -> Result<(), Inconsistent> {
-        let job = self.jobs.get(name).cloned();
-        let job = job.ok_or_else(|| inconsistent(format!("that job {name}, which nobody started, delivered")))?;
-        let build = self.build_mut(&job.build)?;
-        match build.packages.get(package.index()).map(|package| &package.phase) {
-            None => return Err(inconsistent(format!("that job {name} delivered a package outside its plan"))),
-            // The first is taken; a second one does no harm.
-            Some(Phase::Received(_)) => return Ok(()),
-            Some(Phase::Needed | Phase::Delegated(_) | Phase::Failed) => {}
-        }
-        build.change_phase(package, Phase::Received(file.clone()));
-        let took = at.seconds_since(job.since);
-        let built = build.identity(package).cpv.package_name();
-        if package == job.package {
-            let known = self.durations.entry(built).or_default();
-            known.push_back(took);
-            if known.len() > REMEMBERED_BUILDS {
-                known.pop_front();
-            }
-        }
-        // Whoever else builds it does so for nobody.
-        let rivals = self.jobs.iter_mut().filter(|(other, _)| *other != name).map(|(_, rival)| rival);
-        for rival in rivals.filter(|rival| rival.build == job.build && rival.package == package) {
-            rival.standing = Standing::Unwanted;
-        }
-        Ok(())
-    }
-
-    fn end_job(&mut self, name: &JobName, outcome: &JobOutcome, at: Timestamp) -> Result<(), Inconsistent> {
-        let job = self.jobs.remove(name).ok_or_else(|| inconsistent(format!("that job {name} ended, again")))?;
-        match outcome {
-            JobOutcome::Delivered => {
-                if let Some(drone) = self.drones.get_mut(&job.drone) {
-                    drone.failures = 0;
-                    drone.rest_until = None;
-                }
-                Ok(())
-            }
-            JobOutcome::Failed { failure, log } => self.count_failure(name, &job, failure.clone(), log.clone(), at),
-            JobOutcome::Discarded => {
-                self.release(name, &job);
-                Ok(())
-            }
-        }
-    }
-
-    /// The package of a job that is over waits again, if it was this job that it waited for.
-    fn release(&mut self, name: &JobName, job: &Job) {
-        let Some(build) = self.builds.get_mut(&job.build) else { return };
-        if matches!(&build.packages[job.package.index()].phase, Phase::Delegated(other) if other == name) {
-            build.change_phase(job.package, Phase::Needed);
-        }
-    }
-
-    fn count_failure(
-        &mut self,
-        name: &JobName,
-        job: &Job,
-        failure: Failure,
-        log: Option<String>,
-        at: Timestamp,
-    ) -> Result<(), Inconsistent> {
-        let own = failure.class.is_the_packages();
-        if !own && let Some(drone) = self.drones.get_mut(&job.drone) {
-            let rest = FIRST_REST.saturating_mul(1 << drone.failures.min(10)).min(LONGEST_REST);
-            drone.failures += 1;
-            drone.rest_until = Some(Timestamp(at.0.saturating_add(rest)));
-        }
-        let usable: BTreeSet<_> = self
-            .drones
-            .values()
-            .filter(|drone| matches!(drone.condition, Condition::Ready { .. }))
-            .map(|drone| drone.spec.name.clone())
-            .collect();
-        let Some(build) = self.builds.get_mut(&job.build) else { return Ok(()) };
-        let package = build
-            .packages
-            .get_mut(job.package.index())
-            .ok_or_else(|| inconsistent("a job for a package outside its plan"))?;
-        package.attempts.push(Attempt { job: name.clone(), drone: job.drone.clone(), failure, log, at });
-        match &package.phase {
-            // Another job has brought it, or is about to.
-            Phase::Received(_) | Phase::Failed => return Ok(()),
-            Phase::Delegated(other) if other != name => return Ok(()),
-            Phase::Needed | Phase::Delegated(_) => {}
-        }
-        let failed_on: BTreeSet<_> = package
-            .attempts
-            .iter()
-            .filter(|attempt| attempt.failure.class.is_the_packages())
-            .map(|attempt| attempt.drone.clone())
-            .collect();
-        let others = usable.difference(&failed_on).count();
-        let hopeless = failed_on.len() >= OWN_FAILURE_LIMIT || (own && others == 0);
-        if hopeless || package.attempts.len() >= ATTEMPT_LIMIT {
-            build.change_phase(job.package, Phase::Failed);
-        } else {
-            build.change_phase(job.package, Phase::Needed);
         }
         Ok(())
     }
