@@ -74,7 +74,7 @@ impl Keeper {
             let rest = match &sighting {
                 Sighting::Ready { .. } => INTERVAL,
                 // The loop answers with a higher epoch, or ends.
-                Sighting::Claimed { .. } | Sighting::Held { .. } | Sighting::Outranked { .. } => INTERVAL,
+                Sighting::Held { .. } | Sighting::Outranked { .. } => INTERVAL,
                 Sighting::Away { trouble: Trouble::Differs, .. } => COMPARE_AGAIN,
                 Sighting::Away { .. } => pause,
             };
@@ -122,10 +122,10 @@ impl Keeper {
             Some(Claimed::Held(by, seconds)) => return Ok(Sighting::Held { by, seconds }),
             Some(Claimed::Outranked(by)) => return Ok(Sighting::Outranked { by }),
             Some(Claimed::Ours(before)) if !*reached => {
-                let rival = before.and_then(|before| before.controller).filter(|name| *name != visitor.controller);
-                let sighting = Sighting::Claimed { from_another: rival.is_some() };
-                // Nobody listens any more: the next report says so, too.
-                let _gone = self.reports.send(Report::Drone { drone: self.drone.clone(), sighting }).await;
+                if before.and_then(|before| before.controller).is_some_and(|name| name != visitor.controller) {
+                    // Nobody listens any more: the next report says so, too.
+                    let _gone = self.reports.send(Report::Succeeds).await;
+                }
             }
             Some(Claimed::Ours(_)) | None => {}
         }

@@ -32,6 +32,8 @@ pub enum Report {
         /// How.
         outcome: JobOutcome,
     },
+    /// A drone that has become ours was another controller's before, so that jobs of that one may lie on any drone.
+    Succeeds,
     /// A keeper has looked at its drone.
     Drone {
         /// The drone.
@@ -48,11 +50,6 @@ pub enum Report {
 /// How a keeper finds its drone.
 #[derive(Debug)]
 pub enum Sighting {
-    /// It has come into reach and is ours; it is still to be compared with the plan.
-    Claimed {
-        /// Whether another controller had claimed it before, so that jobs of that one may lie on any drone.
-        from_another: bool,
-    },
     /// It can take work.
     Ready {
         /// The address in use.

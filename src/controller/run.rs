@@ -11,7 +11,7 @@ use std::time::Duration;
 mod halt;
 mod sight;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
@@ -305,12 +305,17 @@ impl Run<'_> {
             visitor: self.visitor.subscribe(),
             delivered: build.received_path(job.package).is_some(),
             given_up: job.standing == Standing::GivenUp,
-            doubt: self.reins.get(&job.drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default(),
+            doubt: self.doubt(&job.drone),
             reports: self.reports.clone(),
         };
         self.works.insert(name.clone(), self.tasks.spawn(work.run()));
         self.count_jobs(&job.drone);
         Ok(())
+    }
+
+    /// What makes a drone's keeper look at once.
+    fn doubt(&self, drone: &HostName) -> Arc<Notify> {
+        self.reins.get(drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default()
     }
 
     fn count_jobs(&self, drone: &HostName) {
@@ -350,8 +355,7 @@ impl Run<'_> {
         }
         let Some(host) = self.session.hosts.get(drone).map(Arc::clone) else { return };
         let directory = JobDirectory { workdir: self.session.workdir(drone), job: name };
-        let doubt = self.reins.get(drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default();
-        let staging = Arc::clone(&self.session.staging);
+        let (staging, doubt) = (Arc::clone(&self.session.staging), self.doubt(drone));
         self.tasks.spawn(job::discard(host, directory, staging, doubt, self.reports.clone()));
     }
 
@@ -370,6 +374,10 @@ impl Run<'_> {
                 Ok(())
             }
             Report::Ended { job, outcome } => self.end(job, outcome),
+            Report::Succeeds => {
+                self.succeeds = true;
+                Ok(())
+            }
             Report::Drone { drone, sighting } => self.see(drone, sighting),
             Report::Stopped(error) => Err(error),
             Report::Note(text) => {

@@ -15,10 +15,6 @@ use crate::drone::tend::{Claimant, Visitor};
 
 impl Run<'_> {
     pub(super) fn see(&mut self, drone: HostName, sighting: Sighting) -> Result<(), ControlError> {
-        if let Sighting::Claimed { from_another } = sighting {
-            self.succeeds |= from_another;
-            return Ok(());
-        }
         self.unseen.remove(&drone);
         let Some(before) = self.session.state().drones.get(&drone).map(|drone| drone.condition.clone()) else {
             return Ok(());
@@ -44,13 +40,13 @@ impl Run<'_> {
                 self.session.record(&Event::DroneReady { drone, address })
             }
             Sighting::Away { trouble, reason } => {
-                let known = matches!(&before, Condition::Away { trouble: old, reason: said, .. } if *old == trouble && *said == reason);
-                if known {
+                if let Condition::Away { trouble: known, reason: said, .. } = &before
+                    && (*known, said) == (trouble, &reason)
+                {
                     return Ok(());
                 }
                 self.session.record(&Event::DroneAway { drone, trouble, reason, at: now() })
             }
-            Sighting::Claimed { .. } => Ok(()),
             Sighting::Held { by, seconds } => Err(ControlError::Held { drone, by, seconds }),
             Sighting::Outranked { by } => self.claim_above(drone, by),
         }
