@@ -13,6 +13,8 @@ use swarm::core::event::Event;
 use super::laboratory::Laboratory;
 use super::seeded::Seeded;
 
+/// The soak's own inventory, in the lab's directory.
+const INVENTORY: &str = "soak.toml";
 const DRONES: [&str; 3] = ["drone-izar", "drone-tarn", "drone-vega"];
 /// So often a round may end with packages that failed, or without a drone, and be begun again.
 const AGAIN: u32 = 12;
@@ -59,9 +61,14 @@ struct Soak {
 }
 
 impl Soak {
+    fn push(&self, arguments: &[&str]) -> Child {
+        let inventory = self.lab.file(INVENTORY);
+        self.lab.swarm_beside(&[&["--inventory", inventory.to_str().unwrap(), "push"], arguments].concat())
+    }
+
     /// Builds all that the suite needs, with faults meanwhile, until it is released.
     fn round(&mut self) {
-        let mut push = self.lab.swarm_beside(&["push", "--finalize", "--rebuild", "app-lab/suite"]);
+        let mut push = self.push(&["--finalize", "--rebuild", "app-lab/suite"]);
         let mut ends = Vec::new();
         loop {
             let rest = Duration::from_secs(self.rest.0) + self.chance.less_than(self.rest.1 - self.rest.0);
@@ -82,11 +89,7 @@ impl Soak {
             let bad = ends.iter().filter(|(code, _)| code.is_some()).count();
             assert!(bad < AGAIN as usize, "{ends:#?}\n{}", self.lab.status());
             let failed = output.status.code() == Some(3);
-            push = self.lab.swarm_beside(if failed {
-                &["push", "--finalize", "--retry-failed"]
-            } else {
-                &["push", "--finalize"]
-            });
+            push = self.push(if failed { &["--finalize", "--retry-failed"] } else { &["--finalize"] });
         }
     }
 
@@ -182,7 +185,12 @@ fn soak(name: &str, seed: Option<u64>, builds: usize, rest: (u64, u64)) {
     let builds = chosen("SWARM_SOAK_BUILDS").map_or(builds, |number| number as usize);
     eprintln!("SWARM_SOAK_SEED={seed} SWARM_SOAK_BUILDS={builds}");
     let lab = Laboratory::up(name);
-    lab.edit_inventory(|text| text.replacen("state = ", "lost_after = \"40s\"\nstate = ", 1));
+    // Portage itself can hang for ever on a full disk; what ends such a build is its silence. The lab writes its own
+    // inventory anew whenever a host is switched on.
+    let text = std::fs::read_to_string(lab.inventory()).unwrap();
+    let text =
+        text.replacen("state = ", "lost_after = \"40s\"\nstate = ", 1) + "\n[packages.\"*/*\"]\nsilence = \"45s\"\n";
+    std::fs::write(lab.file(INVENTORY), text).unwrap();
     let mut soak = Soak { lab, chance: Chance(Seeded::new(seed)), faults: BTreeMap::new(), rest };
     let begun = Instant::now();
     let mut rounds = 0;
@@ -194,7 +202,8 @@ fn soak(name: &str, seed: Option<u64>, builds: usize, rest: (u64, u64)) {
         eprintln!("round {rounds}: {received} received, {} s, {:?}", begun.elapsed().as_secs(), soak.faults);
     }
     // A quiet run at the end sees every drone, and takes away what was left on those that were off.
-    soak.lab.swarm(&["push", "--finalize", "--rebuild", "app-lab/hello"]).gives(0, &[]);
+    let quiet = soak.push(&["--finalize", "--rebuild", "app-lab/hello"]).wait_with_output().unwrap();
+    assert_eq!(quiet.status.code(), Some(0), "{}", String::from_utf8_lossy(&quiet.stderr));
     let status: Value = soak.lab.status();
     assert!(status["failed"].as_object().unwrap().is_empty(), "{status}");
     soak.drones_are_clean();
