@@ -1,5 +1,7 @@
 //! Links that are lost and drones that go away, while something is built on them.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use super::laboratory::Laboratory;
@@ -98,18 +100,20 @@ fn two_controllers_never_build_one_package_twice() {
 fn verbs_reach_the_controller_at_work_and_a_second_interrupt_ends_the_builds() {
     let lab = Laboratory::up("verbs-at-work");
     hold(&lab, "sleeper");
-    let push = lab.swarm_beside(&["push", "app-lab/sleeper"]);
+    let mut push = lab.swarm_beside(&["push", "app-lab/sleeper"]);
     let drone = drone_of(&lab);
     lab.swarm(&["drain", &drone]).gives(0, &["gets no new work; 1 of its jobs go on"]);
     assert_eq!(lab.status()["drones"][&drone]["state"], "draining");
     lab.swarm(&["unblock", "sleeper"]).gives(1, &["has neither failed nor is it blocked"]);
     lab.swarm(&["balance"]).gives(0, &["0 packages wait"]);
-    let signal = || std::process::Command::new("kill").args(["-INT", &push.id().to_string()]).status().unwrap();
-    signal();
-    signal();
-    let output = push.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(130) && said.contains("are being ended"), "{said}");
+    let mut said = BufReader::new(push.stderr.take().unwrap());
+    let signal = |push: &Child| Command::new("kill").args(["-INT", &push.id().to_string()]).status().unwrap();
+    signal(&push);
+    // Two signals that wait at the same time are one: the second goes off once the first has been answered.
+    read_up_to(&mut said, "interrupted: 1 builds go on");
+    signal(&push);
+    read_up_to(&mut said, "are being ended");
+    assert_eq!(push.wait_with_output().unwrap().status.code(), Some(130));
     let clean = "ls /var/lib/swarm/jobs; grep -lz '^SWARM_JOB=' /proc/[0-9]*/environ 2>/dev/null; :";
     assert_eq!(lab.on(&drone, clean).said, "");
     assert_eq!(lab.status()["needed"].as_array().unwrap().len(), 1);
@@ -125,4 +129,9 @@ fn verbs_reach_the_controller_at_work_and_a_second_interrupt_ends_the_builds() {
     assert_eq!(push.wait_with_output().unwrap().status.code(), Some(1));
     assert!(lab.status()["build"].is_null());
     assert_eq!(lab.on(second, clean).said, "");
+}
+
+/// Reads what a push says until it has said this.
+fn read_up_to(said: &mut impl BufRead, wanted: &str) {
+    assert!(said.lines().any(|line| line.unwrap().contains(wanted)), "the push ended without saying {wanted:?}");
 }
