@@ -81,7 +81,10 @@ impl Journey {
         let build: BuildName = format!("20270101T{number:06}").parse().expect("a name");
         let plan = plan(number, self.packages);
         let cpvs: Vec<Cpv> = plan.packages.iter().map(|package| package.identity.cpv.clone()).collect();
-        take(&Event::BuildOpened { build: build.clone(), selection: Selection::World, plan, at }, at);
+        take(
+            &Event::BuildOpened { build: build.clone(), selection: Selection::World, plan, live: BTreeMap::new(), at },
+            at,
+        );
         let mut last_job = 0;
         for (index, cpv) in cpvs.iter().enumerate() {
             let package = PackageIndex::at(index);

@@ -1,6 +1,6 @@
 //! `swarm push`: the main job.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 use clap::Args;
@@ -13,14 +13,14 @@ use super::plan;
 use super::select::Selected;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
-use crate::controller::{Session, finalize, install, now, planning};
+use crate::controller::{Session, finalize, install, now, planning, reuse};
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
 use crate::core::names::BuildName;
+use crate::core::plan::PackageIndex;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::portage::index::Stanza;
-use crate::release::Contents;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -111,13 +111,14 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         session.note(&line);
     }
     if end == End::Complete && (arguments.finalize || arguments.install) {
+        let received = received_paths(&session);
         let released = finalize::finalize(&mut session, false)?;
         for line in ui::release::lines(&released) {
             session.note(&line);
         }
         if arguments.install {
-            let Contents { index, added, .. } = released.contents;
-            let packages = index.stanzas.into_iter().filter(|stanza| added.contains(stanza.path())).collect();
+            let stanzas = released.contents.index.stanzas.into_iter();
+            let packages = stanzas.filter(|stanza| received.contains(&stanza.path().to_string())).collect();
             install(&session, packages).await?;
         }
     }
@@ -153,21 +154,32 @@ async fn open(session: &mut Session, selection: Option<Selection>, arguments: &A
         (_, selection) => selection.unwrap_or(Selection::World),
     };
     let planned = planning::plan(&session.inventory, &selection).await?;
-    if !arguments.rebuild
-        && !planned.plan.packages.is_empty()
-        && let Some(packages) = install::released(session, &planned.plan)?
-    {
-        let release = session.state().release.as_ref().map(ToString::to_string).unwrap_or_default();
-        let count = packages.len();
+    let live = if arguments.rebuild { BTreeMap::new() } else { reuse::live(session, &planned.plan)? };
+    let (count, all) = (live.len(), planned.plan.packages.len());
+    let release = session.state().release.as_ref().map(ToString::to_string).unwrap_or_default();
+    if count > 0 && count == all {
         session.note(&format!("nothing is to be built: release {release} has the {count} packages just as wanted"));
         session.note("`--install` installs them on the driver, `--rebuild` builds them anew");
-        return Ok(Opened::Released(packages));
+        return Ok(Opened::Released(live.into_values().collect()));
     }
-    Ok(if begin(session, selection, planned)? { Opened::Build } else { Opened::Nothing })
+    if count > 0 {
+        let names: Vec<_> = live.values().map(|stanza| stanza.cpv().to_string()).collect();
+        session.note(&format!(
+            "{count} of {all} packages are in release {release} just as wanted and count as received (`--rebuild` \
+             builds them anew): {}",
+            ui::plan::some(&names)
+        ));
+    }
+    Ok(if begin(session, selection, planned, live)? { Opened::Build } else { Opened::Nothing })
 }
 
-/// Opens a build of this plan.
-pub fn begin(session: &mut Session, selection: Selection, planned: planning::Planned) -> anyhow::Result<bool> {
+/// Opens a build of this plan; what is live of it is staged again, not built.
+pub fn begin(
+    session: &mut Session,
+    selection: Selection,
+    planned: planning::Planned,
+    live: BTreeMap<PackageIndex, Stanza>,
+) -> anyhow::Result<bool> {
     for note in ui::plan::notes(&planned) {
         session.note(&note);
     }
@@ -180,8 +192,19 @@ pub fn begin(session: &mut Session, selection: Selection, planned: planning::Pla
         return Ok(false);
     }
     let build = build_name(session)?;
-    session.record(&Event::BuildOpened { build, selection, plan: planned.plan, at: now() })?;
+    let live = reuse::stage(session, live)?;
+    let mut staged = received_paths(session);
+    staged.extend(live.values().map(|file| file.path.clone()));
+    session.record(&Event::BuildOpened { build, selection, plan: planned.plan, live, at: now() })?;
+    // What the build before had received and this one does not want belongs to nobody any more.
+    reuse::unstage(session, staged.difference(&received_paths(session)))?;
     Ok(true)
+}
+
+/// Where the open build's received packages lie below staging.
+fn received_paths(session: &Session) -> BTreeSet<String> {
+    let received = session.state().open_build().into_iter().flat_map(|build| build.received());
+    received.map(|(_, file)| file.path.clone()).collect()
 }
 
 /// Ids of builds sort by time: the moment, the controller's own number, so that no two controllers ever give the same

@@ -3,13 +3,11 @@
 //! Until orchestrators serve binhosts, the packages go to the driver as a job's needs go to a drone: by SFTP into a
 //! PKGDIR of their own with an index, removed afterwards.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::error::ControlError;
 use super::planning;
 use super::session::{Session, now};
-use crate::core::package::{Cpv, Identity};
-use crate::core::plan::Plan;
 use crate::portage::index::{Index, Stanza};
 use crate::ssh::{Host, HostError, HostErrorKind, Script};
 
@@ -28,27 +26,6 @@ status=$?
 rm -rf "$pkgdir"
 exit "$status"
 "#;
-
-/// The entries of the live release that are just what a plan wants, each for each; none where one of them is missing.
-///
-/// # Errors
-/// The live release cannot be read.
-pub fn released(session: &Session, plan: &Plan) -> Result<Option<Vec<Stanza>>, ControlError> {
-    let live = session.releases.base()?.index.stanzas;
-    let live: BTreeMap<String, Stanza> = live.into_iter().map(|stanza| (stanza.path().to_string(), stanza)).collect();
-    let builds = session.state().builds.values().filter(|build| build.released.is_some());
-    let mut known: BTreeMap<&Cpv, Vec<(&Identity, &Stanza)>> = BTreeMap::new();
-    for (identity, file) in builds.flat_map(|build| build.received().map(|(at, file)| (build.identity(at), file))) {
-        if let Some(stanza) = live.get(&file.path) {
-            known.entry(&identity.cpv).or_default().push((identity, stanza));
-        }
-    }
-    let find = |wanted: &Identity| {
-        let found = known.get(&wanted.cpv)?.iter().find(|(identity, _)| *identity == wanted);
-        found.map(|(_, stanza)| (*stanza).clone())
-    };
-    Ok(plan.packages.iter().map(|package| find(&package.identity)).collect())
-}
 
 /// Carries packages of the live release to the driver and runs its world update there; gives emerge's output.
 ///

@@ -15,6 +15,7 @@ pub mod muster;
 pub mod persist;
 pub mod planning;
 pub mod report;
+pub mod reuse;
 pub mod run;
 pub mod session;
 pub mod socket;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::error::ControlError;
+use super::reuse;
 use super::session::{Session, now};
 use crate::core::build::Phase;
 use crate::core::decide::decide;
@@ -13,7 +14,6 @@ use crate::core::event::Event;
 use crate::core::names::HostName;
 use crate::core::plan::PackageIndex;
 use crate::core::state::Condition;
-use crate::portage::index::PackagePath;
 
 /// A wish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,9 +111,7 @@ fn reset(session: &mut Session) -> Result<Vec<String>, ControlError> {
     let name = build.name.clone();
     let files: Vec<String> = build.received().map(|(_, file)| file.path.clone()).collect();
     session.record(&Event::BuildForgotten { build: name.clone(), at: now() })?;
-    for path in files.iter().filter_map(|path| path.parse::<PackagePath>().ok()) {
-        session.staging.remove(&path)?;
-    }
+    reuse::unstage(session, &files)?;
     Ok(vec![format!("build {name} is forgotten, with {} received packages; what is live stays as it is", files.len())])
 }
 

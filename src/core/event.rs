@@ -235,6 +235,9 @@ pub enum Event {
         selection: Selection,
         /// What that comes to.
         plan: Plan,
+        /// Packages of it that need not be built: they are live in just this form, and staged again from there.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        live: BTreeMap<PackageIndex, ReceivedFile>,
         /// When.
         at: Timestamp,
     },

@@ -59,7 +59,15 @@ pub(crate) fn opened(plan: Plan, drones: &[(u32, u32)]) -> State {
         state.apply(&Event::DroneReady { drone: spec.name, address: None }).unwrap();
     }
     let build = "build1".parse().unwrap();
-    state.apply(&Event::BuildOpened { build, selection: Selection::World, plan, at: Timestamp(0) }).unwrap();
+    state
+        .apply(&Event::BuildOpened {
+            build,
+            selection: Selection::World,
+            plan,
+            live: BTreeMap::new(),
+            at: Timestamp(0),
+        })
+        .unwrap();
     state
 }
 
@@ -176,6 +184,7 @@ proptest! {
             build: "build1".parse().unwrap(),
             selection: Selection::World,
             plan: plan(size, &edges),
+            live: BTreeMap::new(),
             at: Timestamp(5),
         };
         let mut state = State::default();

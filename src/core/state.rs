@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::build::{Build, Phase};
-use super::event::{DroneSpec, Event, Selection, Trouble};
+use super::event::{DroneSpec, Event, ReceivedFile, Selection, Trouble};
 use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use super::package::{Cpv, Identity, PackageName};
 use super::plan::{PackageIndex, Plan};
@@ -207,7 +207,12 @@ impl State {
             Event::BuildOpened { plan, .. } if !plan.hangs_together() => {
                 return Err(inconsistent("a plan whose dependencies lead outside of it"));
             }
-            Event::BuildOpened { build, selection, plan, at } => self.open_new(build, selection, plan, *at),
+            Event::BuildOpened { plan, live, .. } if live.keys().any(|at| at.index() >= plan.packages.len()) => {
+                return Err(inconsistent("a package that is live already and outside of the plan"));
+            }
+            Event::BuildOpened { build, selection, plan, live, at } => {
+                self.open_new(build, selection, plan, live, *at);
+            }
             Event::BuildForgotten { build, .. } => self.forget(build)?,
             Event::RetryAsked { packages, .. } => self.retry(packages)?,
             Event::JobStarted { job, package, drone, build_ids, at } => {
@@ -256,7 +261,14 @@ impl State {
     }
 
     /// What the build before has received or is building, and this one wants in the very same form, is carried over.
-    fn open_new(&mut self, name: &BuildName, selection: &Selection, plan: &Plan, at: Timestamp) {
+    fn open_new(
+        &mut self,
+        name: &BuildName,
+        selection: &Selection,
+        plan: &Plan,
+        live: &BTreeMap<PackageIndex, ReceivedFile>,
+        at: Timestamp,
+    ) {
         let mut build = Build::new(name.clone(), selection.clone(), plan.clone(), at);
         if let Some(replaced) = self.open.take().and_then(|open| self.builds.remove(&open)) {
             let wanted: HashMap<&Identity, PackageIndex> = build.by_identity();
@@ -279,6 +291,12 @@ impl State {
             }
             for (package, phase) in phases {
                 build.set_phase(package, phase);
+            }
+        }
+        for (package, file) in live {
+            // What a job is building goes on; it delivers the same.
+            if matches!(build.packages[package.index()].phase, Phase::Needed) {
+                build.set_phase(*package, Phase::Received(file.clone()));
             }
         }
         self.open = Some(name.clone());

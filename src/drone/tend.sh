@@ -16,8 +16,10 @@ rm -f "$workdir/.writable"
 # An emerge that is not ours belongs to somebody who works here.
 if command -v pgrep >/dev/null 2>&1; then
 	for pid in $(pgrep -f '/emerge( |$)'); do
-		[ -e "/proc/$pid/environ" ] && ! tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -q '^SWARM_' &&
-			[ -e "/proc/$pid" ] && echo "$mark emerge $pid"
+		# One that has just ended has no environment any more.
+		environment=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ") || continue
+		[ -n "$environment" ] || continue
+		printf '%s\n' "$environment" | grep -q '^SWARM_' || echo "$mark emerge $pid"
 	done
 fi
 epoch_lock

@@ -1,5 +1,7 @@
 //! What our own programs write and read again: the probe's answers, the journal.
 
+use std::collections::BTreeMap;
+
 use super::{assert_below, fuzz, roughly, shape};
 use crate::core::decide::decide;
 use crate::core::event::{Event, Selection};
@@ -76,8 +78,13 @@ fn check_plan(plan: Plan) -> usize {
     let read =
         Index::parse(index.to_text(Timestamp(1)).as_bytes(), Limits { keys: 10_000, ..Limits::default() }).unwrap();
     assert!(read.stanzas.is_empty() && read.rejected.is_empty(), "a header that holds packages");
-    let event =
-        Event::BuildOpened { build: "b1".parse().unwrap(), selection: Selection::World, plan, at: Timestamp(1) };
+    let event = Event::BuildOpened {
+        build: "b1".parse().unwrap(),
+        selection: Selection::World,
+        plan,
+        live: BTreeMap::new(),
+        at: Timestamp(1),
+    };
     let text = serde_json::to_string(&event).unwrap();
     assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
     let mut state = State::default();
@@ -157,6 +164,7 @@ fn events_of_a_journal() {
         build: "build2".parse().unwrap(),
         selection: Selection::World,
         plan: plan(3, &[(1, 0), (2, 0)]),
+        live: BTreeMap::new(),
         at: Timestamp(6),
     };
     events.push(another);

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use super::directory::{Directory, FILE_MODE};
 use super::file_error::FileError;
+use super::tree;
 use crate::core::names::{BuildId, JobName};
 use crate::core::package::Cpv;
 use crate::failpoint::Failpoint;
@@ -23,6 +24,9 @@ use crate::portage::index::PackagePath;
 
 /// Where downloads lie below the root; no category has that name.
 const INCOMING: &str = ".incoming";
+
+/// Where copies from elsewhere lie below that until they are complete; they are no job's.
+const COPIES: &str = "copies";
 
 /// A file that is written to see whether there is room; no package has that name.
 const ROOM: &str = ".room";
@@ -199,6 +203,21 @@ impl Staging {
             }
             Err(source) => Err(StagingError::io("rename", file, source)),
         }
+    }
+
+    /// Stages a package that lies elsewhere on this machine, for example in a release, where it stays. A link where
+    /// that can be, else a copy; on the disk, name and all, when this returns.
+    ///
+    /// # Errors
+    /// As [`Staging::admit`]; the file is not there.
+    pub fn admit_copy(&self, file: &Path, path: &PackagePath) -> Result<Admitted, StagingError> {
+        let directory = make(&self.incoming, COPIES)?;
+        let (_, _, name) = names(path);
+        let copy = directory.path.join(&name);
+        // What an interruption left may be half of another file.
+        directory.remove(&name).map_err(|source| StagingError::io("remove", &copy, source))?;
+        tree::bring(file, &copy).map_err(|source| StagingError::io("stage", file, source))?;
+        self.admit(&copy, path)
     }
 
     /// Where a package lies, or would lie.

@@ -83,7 +83,7 @@ fn check(entry: &Entry, file: &Path) -> Result<(), ReleaseError> {
 }
 
 /// Links a file, or copies it where that cannot be; whether it was linked. A symlink is brought as a symlink.
-fn bring(source: &Path, target: &Path) -> io::Result<bool> {
+pub(super) fn bring(source: &Path, target: &Path) -> io::Result<bool> {
     let Err(error) = std::fs::hard_link(source, target) else { return Ok(true) };
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::XDEV | Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => copy(source, target).map(|()| false),

@@ -151,6 +151,10 @@ pub trait Host: Send + Sync + fmt::Debug {
     /// Copies a local file there; written whole as [`Host::write`] does.
     async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError>;
 
+    /// Copies a local file there from the byte on at which the file there ends, in place: until it has come to its end
+    /// the file there is a part, and what it holds is for the caller to check. One that is longer begins anew.
+    async fn upload_on(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError>;
+
     /// Copies a file from there to the local path, from the byte on at which the local file ends, with reads in
     /// flight to fill the line. Gives the number of bytes that came. Does not sync.
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError>;

@@ -174,6 +174,26 @@ impl Host for LocalHost {
         self.files(move || replace(Path::new(&path), &mut source, mode)).await
     }
 
+    async fn upload_on(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
+        if let Some(sftp) = self.privileged().await? {
+            return sftp.append(local, remote, mode).await;
+        }
+        let mut source = fs_err::File::open(local).map_err(|error| self.error(HostErrorKind::Local, words(&error)))?;
+        let path = remote.to_owned();
+        self.files(move || {
+            let mut target = fs_err::OpenOptions::new().create(true).append(true).mode(mode).open(path)?;
+            let there = target.metadata()?.len();
+            if there > source.metadata()?.len() {
+                target.set_len(0)?;
+            } else {
+                source.seek(SeekFrom::Start(there))?;
+            }
+            std::io::copy(&mut source, &mut target)?;
+            target.sync_all()
+        })
+        .await
+    }
+
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
         if let Some(sftp) = self.privileged().await? {
             return sftp.download(remote, local).await;

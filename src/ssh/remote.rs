@@ -269,6 +269,10 @@ impl Host for RemoteHost {
         self.sftp(Lane::Bulk).await?.upload(local, remote, mode).await
     }
 
+    async fn upload_on(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
+        self.sftp(Lane::Bulk).await?.append(local, remote, mode).await
+    }
+
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
         self.sftp(Lane::Bulk).await?.download(remote, local).await
     }

@@ -186,6 +186,10 @@ impl Host for Direct {
         self.file(remote, |path| std::fs::copy(local, path).map(drop)).await
     }
 
+    async fn upload_on(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
+        self.upload(local, remote, mode).await
+    }
+
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
         self.file(remote, |path| std::fs::copy(path, local)).await
     }

@@ -1,6 +1,6 @@
 //! Writing files whole: under a temporary name beside the real one, then renamed over it.
 
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use futures::future::BoxFuture;
@@ -32,14 +32,51 @@ impl Sftp {
 
     /// Copies a local file there whole.
     pub(crate) async fn upload(&self, local: &Path, path: &str, mode: u32) -> Result<(), HostError> {
-        let host = self.host.clone();
-        let fault = move |error: std::io::Error| {
-            HostError::new(&host, HostErrorKind::Local, format!("cannot read what is to be sent: {error}"))
-        };
-        let file = fs_err::File::open(local).map_err(&fault)?;
+        let file = fs_err::File::open(local).map_err(|error| self.unread(&error))?;
+        self.store(path, self.pieces(file), mode).await
+    }
+
+    fn unread(&self, error: &std::io::Error) -> HostError {
+        HostError::new(&self.host, HostErrorKind::Local, format!("cannot read what is to be sent: {error}"))
+    }
+
+    /// What is left of a local file.
+    fn pieces(&self, file: fs_err::File) -> Pieces<'_> {
         let pieces = read_ahead(file, self.features.write_piece as usize);
         let pieces = stream::unfold(pieces, |mut pieces| async { pieces.recv().await.map(|piece| (piece, pieces)) });
-        self.store(path, pieces.map(move |piece| piece.map_err(&fault)).boxed(), mode).await
+        pieces.map(|piece| piece.map_err(|error| self.unread(&error))).boxed()
+    }
+
+    /// Copies a local file there, from the byte on at which the file there ends; one that is longer begins anew.
+    pub(crate) async fn append(&self, local: &Path, path: &str, mode: u32) -> Result<(), HostError> {
+        let mut file = fs_err::File::open(local).map_err(|error| self.unread(&error))?;
+        let size = file.metadata().map_err(|error| self.unread(&error))?.len();
+        let attributes = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
+        let flags = OpenFlags::WRITE | OpenFlags::CREATE;
+        let handle = match self.moving("write", path, self.raw.open(path, flags, attributes.clone())).await? {
+            Ok(opened) => opened.handle,
+            Err(error) => return Err(self.write_fault(path, &error).await),
+        };
+        let written = async {
+            let there = self.step("look at", path, self.raw.fstat(handle.as_str())).await?.attrs.size.unwrap_or(0);
+            let from = if there > size { 0 } else { there };
+            if there > size {
+                let empty = FileAttributes { size: Some(0), ..FileAttributes::empty() };
+                self.step("empty", path, self.raw.fsetstat(handle.as_str(), empty)).await?;
+            }
+            file.seek(SeekFrom::Start(from)).map_err(|error| self.unread(&error))?;
+            self.fill(path, &handle, from, self.pieces(file)).await?;
+            self.finish(path, &handle, attributes).await
+        };
+        let written = written.await;
+        if written.is_err() {
+            self.close_quietly(handle).await;
+            return written;
+        }
+        match self.moving("close", path, self.raw.close(handle)).await? {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.write_fault(path, &error).await),
+        }
     }
 
     async fn store(&self, path: &str, pieces: Pieces<'_>, mode: u32) -> Result<(), HostError> {
@@ -88,7 +125,7 @@ impl Sftp {
             }
             Err(error) => return Err(self.write_fault(path, &error).await),
         };
-        let written = self.fill(path, &handle, pieces).await;
+        let written = self.fill(path, &handle, 0, pieces).await;
         let finished = match written {
             // The mode given at the opening was cut by the host's umask.
             Ok(()) => self.finish(path, &handle, attributes).await,
@@ -105,9 +142,9 @@ impl Sftp {
         }
     }
 
-    async fn fill(&self, path: &str, handle: &str, mut pieces: Pieces<'_>) -> Result<(), HostError> {
+    async fn fill(&self, path: &str, handle: &str, from: u64, mut pieces: Pieces<'_>) -> Result<(), HostError> {
         let mut flight: FuturesUnordered<BoxFuture<'_, SftpResult<()>>> = FuturesUnordered::new();
-        let mut offset = 0;
+        let mut offset = from;
         let mut more = true;
         while more || !flight.is_empty() {
             if more && flight.len() < IN_FLIGHT {
