@@ -27,6 +27,7 @@ use crate::core::failure::{Failure, FailureClass};
 use crate::core::names::{BuildId, Timestamp};
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::PackageIndex;
+use crate::drone::cache::Cache;
 use crate::drone::job::{self, JobDirectory, Need, Progress, Started, Task};
 use crate::drone::tend::Visitor;
 use crate::drone::verdict;
@@ -48,6 +49,8 @@ pub struct Work {
     pub host: Arc<dyn Host>,
     /// The watch over that drone's jobs.
     pub watch: Arc<Watch>,
+    /// That drone's cache.
+    pub cache: Arc<Cache>,
     /// Its directory there.
     pub directory: JobDirectory,
     /// What to build.
@@ -157,7 +160,7 @@ impl Work {
     async fn begin(&self, needs: &[Need]) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let cpv = &self.task.manifest.identity.cpv;
-        self.persist(|| job::feed(host, directory, &self.task, needs, &self.header, now())).await?;
+        self.persist(|| job::feed(host, &self.cache, directory, &self.task, needs, &self.header, now())).await?;
         let resolution = self
             .persist(|| job::resolve(host, directory, cpv))
             .await?

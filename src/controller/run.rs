@@ -30,6 +30,7 @@ use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
 use crate::core::state::{Job, Standing};
 use crate::core::status::Status;
+use crate::drone::cache::Cache;
 use crate::drone::job::JobDirectory;
 use crate::drone::tend::Visitor;
 use crate::drone::watch::Watch;
@@ -76,6 +77,7 @@ struct Run<'a> {
     visitor: watch::Sender<Visitor>,
     reins: BTreeMap<HostName, Reins>,
     watches: BTreeMap<HostName, Arc<Watch>>,
+    caches: BTreeMap<HostName, Arc<Cache>>,
     planned: Arc<BTreeMap<Cpv, PackageIndex>>,
     reports: mpsc::Sender<Report>,
     tasks: JoinSet<()>,
@@ -120,6 +122,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         visitor: watch::Sender::new(visitor),
         reins: BTreeMap::new(),
         watches: BTreeMap::new(),
+        caches: BTreeMap::new(),
         planned: Arc::new(planned),
         reports,
         tasks: JoinSet::new(),
@@ -293,6 +296,7 @@ impl Run<'_> {
         let work = Work {
             host,
             watch: Arc::clone(watch),
+            cache: Arc::clone(self.caches.entry(job.drone.clone()).or_default()),
             directory,
             task: work::task(self.session, build, name, job),
             wanted: work::wanted(build, job),

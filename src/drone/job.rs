@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::Cache;
 use super::tend::{Claimant, Visitor};
-use super::{ALIVE, EPOCH, MARK, ask, failed, job_script, run};
+use super::{ALIVE, EPOCH, MARK, ask, cache, failed, job_script, run};
 use crate::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, Timestamp};
 use crate::core::package::{Cpv, Identity};
 use crate::portage::index::{Index, Limits, Stanza};
@@ -15,10 +16,6 @@ use crate::ssh::{Host, HostError, Script, quoted};
 
 /// More of a `Packages` file (bytes) than this is not read from a drone.
 const INDEX_LIMIT: u64 = 64 << 20;
-
-/// Makes the directories of the needs; every line is a path below PKGDIR.
-const PARENTS: &str =
-    r#"printf '%s\n' "$parents" | while IFS= read -r parent; do mkdir -p "pkgs/$parent" || exit 73; done"#;
 
 /// Where a job lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +37,7 @@ impl JobDirectory {
         format!("{}/jobs/{}/{name}", self.workdir, self.job)
     }
 
-    fn script(&self, text: &str) -> Script {
+    pub(super) fn script(&self, text: &str) -> Script {
         Script::new(text)
             .set("mark", MARK)
             .set("workdir", &self.workdir)
@@ -192,6 +189,7 @@ fn read_claim(lines: &[Vec<String>]) -> Option<Claim> {
 /// When something cannot be carried there.
 pub async fn feed(
     host: &dyn Host,
+    cache: &Cache,
     directory: &JobDirectory,
     task: &Task,
     needs: &[Need],
@@ -206,14 +204,7 @@ pub async fn feed(
     let wrapper = format!("#!/bin/sh\n{ALIVE}{}", include_str!("wrapper.sh"));
     host.write(&directory.file("wrapper"), wrapper.as_bytes(), 0o755).await?;
     host.write(&directory.file("build"), build_script(directory, task).as_bytes(), 0o755).await?;
-    let parents: BTreeSet<String> =
-        needs.iter().map(|need| format!("{}/{}", need.cpv.category(), need.cpv.name())).collect();
-    let parents: Vec<String> = parents.into_iter().collect();
-    let script = directory.script(&job_script(PARENTS)).set("parents", &parents.join("\n"));
-    run(host, &script, "making the job's directories").await?;
-    for need in needs {
-        host.upload(&need.local, &directory.file(&format!("pkgs/{}", need.stanza.path())), 0o644).await?;
-    }
+    cache.bring(host, directory, needs).await?;
     let index = private_index(task, needs, header).to_text(now);
     host.write(&directory.file("pkgs/Packages"), index.as_bytes(), 0o644).await
 }
@@ -364,10 +355,11 @@ pub async fn collect(
     host.download(&directory.file(&format!("pkgs/{}", stanza.path())), local).await
 }
 
-/// Removes a job that is over from the drone.
+/// Removes a job that is over from the drone, and trims the drone's cache.
 ///
 /// # Errors
 /// When the drone is lost or something of the job still lives.
 pub async fn remove(host: &dyn Host, directory: &JobDirectory) -> Result<(), HostError> {
-    run(host, &directory.script(include_str!("remove.sh")), "removing the job's directory").await.map(|_| ())
+    let script = directory.script(&format!("{}{}", include_str!("remove.sh"), cache::trim()));
+    run(host, &script, "removing the job's directory").await.map(|_| ())
 }

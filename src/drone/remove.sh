@@ -1,6 +1,7 @@
 # Removes a job that is over: $jobs, $job. Its lock is free when nothing of it lives.
 directory=$jobs/$job
-[ -d "$directory" ] || exit 0
-exec 9>>"$directory/lock"
-flock -w 10 9 || { echo "something of the job in $directory still runs" >&2; exit 76; }
-rm -rf "$directory"
+if [ -d "$directory" ]; then
+	exec 9>>"$directory/lock"
+	flock -w 10 9 || { echo "something of the job in $directory still runs" >&2; exit 76; }
+	rm -rf "$directory" || exit 73
+fi

@@ -12,7 +12,7 @@ use crate::support::script::Call;
 /// Every script of a job.
 const STEPS: [Call; 11] = [
     Call::Claim,
-    Call::Parents,
+    Call::Link,
     Call::Resolve,
     Call::Prepare,
     Call::Start,

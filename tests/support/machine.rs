@@ -155,7 +155,7 @@ impl Machine {
             Call::Identities => self.identities(given),
             Call::Resolve => self.resolve(given, &directory),
             Call::Claim => self.claim(given, &directory),
-            Call::Parents => parents(given, &directory),
+            Call::Link => self.link(given, &directory),
             Call::Prepare => self.prepare(given, &directory),
             Call::Start => self.start(given, &directory),
             Call::Outcome => outcome(given, &directory),
@@ -229,6 +229,32 @@ impl Machine {
             (there == time).then(|| format!("has {cpv}"))
         });
         Reply::well(given.marked(&std::iter::once(word.to_owned()).chain(merged).collect::<Vec<_>>()))
+    }
+
+    fn link(&self, given: &Given, directory: &Path) -> Reply {
+        if !directory.is_dir() {
+            return Reply::failed(72, "there is no directory");
+        }
+        let cache = self.path(given.get("workdir")).join("cache");
+        fs::create_dir_all(&cache).unwrap();
+        fs::create_dir_all(directory.join("pkgs")).unwrap();
+        let mut lines = Vec::new();
+        for wanted in given.get("wanted").lines() {
+            let [sha1, size, path] = wanted.split(' ').collect::<Vec<_>>()[..] else { panic!("{wanted}") };
+            let (file, part) = (cache.join(sha1), cache.join(format!("{sha1}.part")));
+            if fs::metadata(&part).is_ok_and(|part| part.len().to_string() == size) {
+                fs::rename(part, &file).unwrap();
+            }
+            if !file.exists() {
+                lines.push(format!("missing {sha1}"));
+                continue;
+            }
+            let target = directory.join("pkgs").join(path);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            let _there = fs::hard_link(file, target);
+        }
+        lines.push("linked".to_owned());
+        Reply::well(given.marked(&lines))
     }
 
     fn prepare(&self, given: &Given, directory: &Path) -> Reply {
@@ -399,16 +425,6 @@ impl Machine {
         ];
         Reply::well(facts.iter().map(|(key, value)| format!("swarm-fact:{key}={value}\n")).collect::<String>())
     }
-}
-
-fn parents(given: &Given, directory: &Path) -> Reply {
-    if !directory.is_dir() {
-        return Reply::failed(72, "there is no directory");
-    }
-    for parent in std::iter::once("").chain(given.get("parents").lines()) {
-        fs::create_dir_all(directory.join("pkgs").join(parent)).unwrap();
-    }
-    Reply::default()
 }
 
 fn outcome(given: &Given, directory: &Path) -> Reply {

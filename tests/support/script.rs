@@ -16,8 +16,8 @@ pub enum Call {
     Resolve,
     /// Claims a job's directory.
     Claim,
-    /// Makes the directories of what is fed.
-    Parents,
+    /// Links what is needed from the cache.
+    Link,
     /// Merges what the job needs.
     Prepare,
     /// Starts the build.
@@ -55,7 +55,7 @@ const TEXTS: [(&str, Call); 14] = [
     (include_str!("../../src/drone/tend.sh"), Call::Tend),
     (include_str!("../../src/drone/leave.sh"), Call::Leave),
     (include_str!("../../src/drone/facts/facts.sh"), Call::Facts),
-    (r#"mkdir -p "pkgs/$parent""#, Call::Parents),
+    (include_str!("../../src/drone/cache.sh"), Call::Link),
     (r#"flock -s "$jobs/$job/lock""#, Call::Watch),
     (r#"tail -c +"$from" -f"#, Call::Follow),
     (include_str!("../../src/drone/strays.sh"), Call::Found),
