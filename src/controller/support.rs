@@ -1,0 +1,180 @@
+//! Support packages: what drones lack besides the plan, so that no drone compiles it for itself.
+//!
+//! The driver has most of it installed, and packs it: nothing is compiled for that. What it has not either is built
+//! once: the first job that lacks it builds it beside its own package, all others wait for that and are fed with it.
+//! Support packages are kept below staging (`.support/DRIVER`), fed to jobs, and never released.
+//!
+//! Cost: a question to the driver for each set of packages that a job lacks and nobody has asked for before.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::core::names::{HostName, Timestamp};
+use crate::core::package::{Cpv, Identity, PackageName};
+use crate::drone::job::Need;
+use crate::drone::pack;
+use crate::portage::gpkg;
+use crate::portage::index::{PackagePath, Stanza};
+use crate::release::accept;
+use crate::ssh::{Host, HostError, HostErrorKind};
+
+/// A package as a drone lacks it: its name and slot. Which version comes is whoever has it to say.
+type Place = (PackageName, String);
+
+/// Where a support package comes from.
+#[derive(Debug)]
+pub enum Source {
+    /// It is here.
+    Here(Need),
+    /// Nobody has it: whoever holds this builds it, and leaves it here before it lets go.
+    Build(Turn),
+}
+
+/// The right to build a support package.
+#[derive(Debug)]
+pub struct Turn {
+    _held: OwnedMutexGuard<()>,
+}
+
+/// The support packages of one driver.
+#[derive(Debug)]
+pub struct Support {
+    /// The driver; none where it is out of reach of this inventory.
+    driver: Option<Arc<dyn Host>>,
+    workdir: String,
+    /// Where they are kept.
+    directory: PathBuf,
+    state: Mutex<BTreeMap<Place, Known>>,
+    building: Mutex<BTreeMap<Place, Arc<Mutex<()>>>>,
+}
+
+#[derive(Debug, Clone)]
+enum Known {
+    Here(Need),
+    /// The driver was asked and has it not.
+    Nowhere,
+}
+
+fn place(identity: &Identity) -> Place {
+    (identity.cpv.package_name(), identity.slot.slot.clone())
+}
+
+impl Support {
+    /// The support packages for drones that build for this driver, kept below this staging directory.
+    pub fn new(staging: &std::path::Path, name: &HostName, driver: Option<Arc<dyn Host>>, workdir: String) -> Self {
+        let directory = staging.join(".support").join(name.as_str());
+        Self { driver, workdir, directory, state: Mutex::default(), building: Mutex::default() }
+    }
+
+    /// Where these come from, in their order; asks the driver for those that nobody has asked for yet.
+    ///
+    /// # Errors
+    /// When the driver is lost meanwhile, or this side has no room.
+    pub async fn find(&self, lacking: &[Identity]) -> Result<Vec<Source>, HostError> {
+        let mut found = Vec::new();
+        for identity in lacking {
+            if let Some(need) = self.here(identity, lacking).await? {
+                found.push(Source::Here(need));
+                continue;
+            }
+            let own = Arc::clone(self.building.lock().await.entry(place(identity)).or_default());
+            let held = own.lock_owned().await;
+            // Whoever had the turn before may have built it.
+            found.push(match self.here(identity, lacking).await? {
+                Some(need) => Source::Here(need),
+                None => Source::Build(Turn { _held: held }),
+            });
+        }
+        Ok(found)
+    }
+
+    async fn here(&self, identity: &Identity, lacking: &[Identity]) -> Result<Option<Need>, HostError> {
+        let mut state = self.state.lock().await;
+        if !state.contains_key(&place(identity)) {
+            let unknown: Vec<Place> = lacking.iter().map(place).filter(|place| !state.contains_key(place)).collect();
+            let packed = self.pack(&unknown).await?;
+            for place in unknown {
+                let need = packed.iter().find(|need| is_in(need, &place)).cloned();
+                state.insert(place, need.map_or(Known::Nowhere, Known::Here));
+            }
+        }
+        Ok(match state.get(&place(identity)) {
+            Some(Known::Here(need)) => Some(need.clone()),
+            _ => None,
+        })
+    }
+
+    async fn pack(&self, wanted: &[Place]) -> Result<Vec<Need>, HostError> {
+        let Some(driver) = self.driver.as_deref() else { return Ok(Vec::new()) };
+        let packed = pack::pack(driver, &self.workdir, wanted).await?;
+        let mut needs = Vec::new();
+        for stanza in &packed.stanzas {
+            let local = self.local(driver, stanza.path())?;
+            packed.collect(driver, stanza, &local).await?;
+            needs.extend(self.keep(driver, stanza.path(), local)?);
+        }
+        packed.remove(driver).await?;
+        Ok(needs)
+    }
+
+    /// An empty place for a file; support packages are never released, so another one of the same name may go.
+    fn local(&self, host: &dyn Host, path: &PackagePath) -> Result<PathBuf, HostError> {
+        let local = self.directory.join(path.to_string());
+        let made = local.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
+            match std::fs::remove_file(&local) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
+        });
+        made.map(|()| local.clone()).map_err(|error| {
+            HostError::new(host.name(), HostErrorKind::Local, format!("cannot keep {}: {error}", local.display()))
+        })
+    }
+
+    /// What a file is, told by itself; none where it is no package.
+    fn keep(&self, host: &dyn Host, path: &PackagePath, local: PathBuf) -> Result<Option<Need>, HostError> {
+        let fault = |error: String| {
+            HostError::new(host.name(), HostErrorKind::Failed, format!("cannot take {path} as a support package: {error}"))
+        };
+        let gpkg = gpkg::read(&local).map_err(|error| fault(error.to_string()))?;
+        // Nothing looks at it: what is told is told by the file.
+        let stanza = Stanza::derive(&gpkg, path, Timestamp(0)).map_err(|error| fault(error.to_string()))?;
+        Ok(Some(Need { cpv: stanza.cpv().clone(), local, stanza }))
+    }
+
+    /// Keeps what a job has built beside its own package, for all that lack it; whoever holds its turn may let go then.
+    ///
+    /// # Errors
+    /// When it is not what the drone said that it would build, or this side has no room.
+    pub async fn built(
+        &self,
+        host: &dyn Host,
+        identity: &Identity,
+        stanza: &Stanza,
+        file: &std::path::Path,
+    ) -> Result<(), HostError> {
+        if let Err(error) = accept::accept(file, stanza, identity, stanza.build_id(), None) {
+            return Err(HostError::new(host.name(), HostErrorKind::Failed, format!("cannot {error}")));
+        }
+        let local = self.local(host, stanza.path())?;
+        std::fs::rename(file, &local).map_err(|error| {
+            HostError::new(host.name(), HostErrorKind::Local, format!("cannot keep {}: {error}", local.display()))
+        })?;
+        if let Some(need) = self.keep(host, stanza.path(), local)? {
+            self.state.lock().await.insert(place(identity), Known::Here(need));
+        }
+        Ok(())
+    }
+}
+
+fn is_in(need: &Need, (name, slot): &Place) -> bool {
+    need.cpv.package() == name.as_str() && need.stanza.slot().is_some_and(|own| own.slot == *slot)
+}
+
+/// The names of these packages.
+pub fn names<'a>(cpvs: impl IntoIterator<Item = &'a Cpv>) -> String {
+    cpvs.into_iter().map(Cpv::to_string).collect::<Vec<_>>().join(" ")
+}
