@@ -163,8 +163,7 @@ impl Work {
             .await?
             .map_err(|error| failure(FailureClass::Parity, format!("the drone cannot resolve {cpv}: {error}")))?;
         self.compare(&resolution).await?;
-        let atoms: Vec<Cpv> = needs.iter().map(|need| need.cpv.clone()).collect();
-        self.persist(|| job::prepare(host, directory, &atoms)).await?;
+        self.persist(|| job::prepare(host, directory, needs)).await?;
         let mut visitor = self.visitor.clone();
         loop {
             let current = visitor.borrow_and_update().clone();

@@ -33,6 +33,7 @@ use crate::core::status::Status;
 use crate::drone::job::JobDirectory;
 use crate::drone::tend::Visitor;
 use crate::drone::watch::Watch;
+use crate::inventory::{CleanRoom, Role};
 use crate::portage::index::PackagePath;
 use crate::ssh::Host;
 
@@ -244,12 +245,17 @@ impl Run<'_> {
             else {
                 continue;
             };
+            let clean_room = match &known.role {
+                Role::Drone(settings) => settings.clean_room,
+                Role::Plain | Role::Orchestrator(_) => CleanRoom::Never,
+            };
             let cores = self.session.state().drones.get(&drone).map_or(1, |drone| drone.spec.cores);
             let reins = Reins::default();
             let keeper = Keeper {
                 drone: drone.clone(),
                 host: Arc::clone(host),
                 workdir: known.access.workdir.clone(),
+                clean_room,
                 cores,
                 plan: plan.clone(),
                 native: Arc::clone(&native),

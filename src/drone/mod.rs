@@ -8,6 +8,7 @@
 pub mod facts;
 pub mod job;
 pub mod processor;
+pub mod room;
 pub mod strays;
 pub mod tend;
 pub mod verdict;

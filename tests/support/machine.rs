@@ -162,6 +162,7 @@ impl Machine {
             Call::Kill => self.kill(given, &directory),
             Call::Remove => self.remove(given, &directory),
             Call::Tend => self.tend(given),
+            Call::Room => Reply::well(given.marked(&["room no it is a fake".to_owned()])),
             Call::Leave => self.leave(given),
             Call::Found => self.found(given),
             Call::Facts => self.facts(),
@@ -239,7 +240,7 @@ impl Machine {
             return Reply::default();
         }
         let index = read_index(&directory.join("pkgs"));
-        for atom in given.get("atoms").split_whitespace() {
+        for atom in given.get("atoms").lines().filter_map(|line| line.split_whitespace().next()) {
             let cpv: Cpv = atom.trim_start_matches('=').parse().unwrap();
             let stanza = index.stanzas.iter().find(|stanza| *stanza.cpv() == cpv && stanza.md5().is_some());
             match stanza.filter(|stanza| directory.join("pkgs").join(stanza.path().to_string()).exists()) {
