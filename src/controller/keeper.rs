@@ -16,8 +16,8 @@ use super::session::now;
 use crate::core::event::{Rooms, Trouble};
 use crate::core::names::HostName;
 use crate::core::plan::Plan;
-use crate::drone::{room, strays};
 use crate::drone::tend::{self, Circumstances, Claimed, Visitor};
+use crate::drone::{room, strays};
 use crate::inventory::{CleanRoom, RemoteDirectory};
 use crate::ssh::{Host, HostError, HostErrorKind};
 

@@ -171,7 +171,11 @@ impl State {
     pub fn hangs_together(&self) -> bool {
         self.jobs.values().all(|job| {
             let Some(build) = self.builds.get(&job.build) else { return true };
-            job.build_ids.keys().chain([&job.package]).chain(&job.holds).all(|package| package.index() < build.packages.len())
+            job.build_ids
+                .keys()
+                .chain([&job.package])
+                .chain(&job.holds)
+                .all(|package| package.index() < build.packages.len())
         })
     }
 

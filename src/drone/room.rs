@@ -34,8 +34,7 @@ pub(super) fn inside(own: &str) -> String {
 /// # Errors
 /// When the drone is lost.
 pub async fn attempt(host: &dyn Host, workdir: &str) -> Result<Result<(), String>, HostError> {
-    let script =
-        Script::new(include_str!("try.sh")).set("mark", MARK).set("workdir", workdir).set("enter", ROOM);
+    let script = Script::new(include_str!("try.sh")).set("mark", MARK).set("workdir", workdir).set("enter", ROOM);
     ask(host, &script, "trying a clean room", read).await
 }
 
