@@ -39,6 +39,15 @@ pub struct Reins {
     pub jobs: Arc<AtomicUsize>,
 }
 
+/// What is known of a drone since it came into reach.
+#[derive(Debug, Default)]
+struct Reached {
+    /// Whether a first look has come to its end.
+    whole: bool,
+    /// Whether its jobs get roots of their own, once that has been tried.
+    rooms: Option<Rooms>,
+}
+
 /// One drone's keeper.
 #[derive(Debug)]
 pub struct Keeper {
@@ -69,7 +78,7 @@ pub struct Keeper {
 impl Keeper {
     /// Looks for as long as anybody listens.
     pub async fn run(mut self) {
-        let mut reached = None;
+        let mut reached = Reached::default();
         let mut pause = FIRST_PAUSE;
         loop {
             let sighting = self.look(&mut reached).await;
@@ -95,7 +104,7 @@ impl Keeper {
         }
     }
 
-    async fn look(&mut self, reached: &mut Option<Rooms>) -> Sighting {
+    async fn look(&mut self, reached: &mut Reached) -> Sighting {
         let mut looked = self.try_look(reached).await;
         if looked.as_ref().is_err_and(|error| error.kind == HostErrorKind::Lost) {
             // One broken connection says little: a drone that cannot be reached again is away.
@@ -104,7 +113,7 @@ impl Keeper {
         match looked {
             Ok(sighting) => sighting,
             Err(error) => {
-                *reached = None;
+                *reached = Reached::default();
                 away(&error)
             }
         }
@@ -129,7 +138,7 @@ impl Keeper {
         })
     }
 
-    async fn try_look(&mut self, reached: &mut Option<Rooms>) -> Result<Sighting, HostError> {
+    async fn try_look(&mut self, reached: &mut Reached) -> Result<Sighting, HostError> {
         let visitor = self.visitor.borrow_and_update().clone();
         self.host.connect().await?;
         let before = now().0;
@@ -137,7 +146,7 @@ impl Keeper {
         match sight.claimed.clone() {
             Some(Claimed::Held(by, seconds)) => return Ok(Sighting::Held { by, seconds }),
             Some(Claimed::Outranked(by)) => return Ok(Sighting::Outranked { by }),
-            Some(Claimed::Ours(before)) if reached.is_none() => {
+            Some(Claimed::Ours(before)) if !reached.whole => {
                 if before.and_then(|before| before.controller).is_some_and(|name| name != visitor.controller) {
                     // Nobody listens any more: the next report says so, too.
                     let _gone = self.reports.send(Report::Succeeds).await;
@@ -151,21 +160,23 @@ impl Keeper {
             return Ok(Sighting::Away { trouble: Trouble::Unwell, reason });
         }
         let mut jobs = Vec::new();
-        let compared = reached.is_none();
+        let compared = !reached.whole;
         if compared {
-            let rooms = match self.rooms().await? {
-                Ok(rooms) => rooms,
-                Err(reason) => return Ok(Sighting::Away { trouble: Trouble::Unwell, reason }),
-            };
+            if reached.rooms.is_none() {
+                match self.rooms().await? {
+                    Ok(rooms) => reached.rooms = Some(rooms),
+                    Err(reason) => return Ok(Sighting::Away { trouble: Trouble::Unwell, reason }),
+                }
+            }
             if let Some(plan) = &self.plan
                 && let Err((trouble, reason)) = muster::check(self.host.as_ref(), plan, self.native().await).await?
             {
                 return Ok(Sighting::Away { trouble, reason });
             }
             jobs = strays::list(self.host.as_ref(), &self.workdir, false).await?;
-            *reached = Some(rooms);
+            reached.whole = true;
         }
-        let rooms = reached.clone().unwrap_or_default();
+        let rooms = reached.rooms.clone().unwrap_or_default();
         Ok(Sighting::Ready { address: self.host.address(), compared, rooms, jobs })
     }
 }
