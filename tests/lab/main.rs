@@ -11,6 +11,7 @@ mod lost;
 mod main_job;
 mod parity;
 mod refused;
+mod rooms;
 #[path = "../../src/seeded.rs"]
 mod seeded;
 mod selection;
