@@ -22,6 +22,7 @@ use super::muster;
 use super::persist::persist;
 use super::report::Report;
 use super::session::now;
+use super::support::{Source, Support, Turn};
 use crate::core::event::{JobOutcome, ReceivedFile};
 use crate::core::failure::{Failure, FailureClass};
 use crate::core::names::{BuildId, Timestamp};
@@ -42,6 +43,13 @@ use crate::ssh::{Host, HostError, HostErrorKind};
 /// A damaged copy is fetched so often in all.
 const FETCHES: u32 = 3;
 
+/// So often a drone is asked what it still lacks: what is fed may need more in its turn.
+const ROUNDS: u32 = 4;
+
+/// What a job builds beside its own package, since nobody has it, and the right to.
+#[derive(Debug, Default)]
+struct Besides(Vec<(Identity, Turn)>);
+
 /// All that a job needs to know.
 #[derive(Debug)]
 pub struct Work {
@@ -49,6 +57,8 @@ pub struct Work {
     pub host: Arc<dyn Host>,
     /// The watch over that drone's jobs.
     pub watch: Arc<Watch>,
+    /// What drones lack besides the plan.
+    pub support: Arc<Support>,
     /// That drone's cache.
     pub cache: Arc<Cache>,
     /// Its directory there.
@@ -139,11 +149,11 @@ impl Work {
                 let needs: Vec<Need> =
                     self.needs.iter().filter(|need| !claim.merged.contains(&need.cpv)).cloned().collect();
                 match self.begin(&needs).await {
-                    Ok(()) => self.wait(log).await,
-                    stopped => stopped,
+                    Ok(besides) => self.wait(log, besides).await,
+                    Err(stop) => Err(stop),
                 }
             }
-            Progress::Running | Progress::Ended => self.wait(log).await,
+            Progress::Running | Progress::Ended => self.wait(log, Besides::default()).await,
             Progress::Lost => Err(failure(FailureClass::Lost, VANISHED)),
         };
         if matches!(worked, Err(Stop::Local(_))) {
@@ -157,17 +167,70 @@ impl Work {
         worked
     }
 
-    async fn begin(&self, needs: &[Need]) -> Result<(), Stop> {
+    /// Feeds, prepares and starts; what the job is to build beside its own package.
+    async fn begin(&self, needs: &[Need]) -> Result<Besides, Stop> {
+        let (host, directory) = (self.host.as_ref(), &self.directory);
+        self.persist(|| job::feed(host, &self.cache, directory, &self.task, needs, &self.header, now())).await?;
+        let mut fed = needs.to_vec();
+        let mut besides = Besides::default();
+        for _ in 0..ROUNDS {
+            self.persist(|| job::prepare(host, directory, &fed)).await?;
+            let more = self.missing_there(&mut besides).await?;
+            if more.is_empty() {
+                break;
+            }
+            // What is lacking comes before what may need it.
+            fed.splice(0..0, more);
+            let stock = || job::stock(host, &self.cache, directory, &self.task, &fed, &self.header, now());
+            self.persist(stock).await?;
+        }
+        self.start().await.map(|()| besides)
+    }
+
+    /// Asks the drone's resolver what it lacks, and gets that as support packages; what nobody has is built beside.
+    async fn missing_there(&self, besides: &mut Besides) -> Result<Vec<Need>, Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let cpv = &self.task.manifest.identity.cpv;
-        self.persist(|| job::feed(host, &self.cache, directory, &self.task, needs, &self.header, now())).await?;
         let resolution = self
             .persist(|| job::resolve(host, directory, cpv))
             .await?
             .map_err(|error| failure(FailureClass::Parity, format!("the drone cannot resolve {cpv}: {error}")))?;
-        self.compare(&resolution).await?;
-        let atoms: Vec<Cpv> = needs.iter().map(|need| need.cpv.clone()).collect();
-        self.persist(|| job::prepare(host, directory, &atoms)).await?;
+        let mut lacking = self.compare(&resolution)?;
+        lacking.retain(|identity| !besides.0.iter().any(|(known, _)| known == identity));
+        if lacking.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sources = self.persist(|| self.support.find(&lacking)).await?;
+        let mut here = Vec::new();
+        for (identity, source) in lacking.into_iter().zip(sources) {
+            match source {
+                Source::Here(need) => here.push(need),
+                Source::Build(turn) => besides.0.push((identity, turn)),
+            }
+        }
+        self.tell(&here, besides).await;
+        Ok(here)
+    }
+
+    async fn tell(&self, here: &[Need], besides: &Besides) {
+        let (drone, cpv) = (self.host.name(), &self.task.manifest.identity.cpv);
+        if !here.is_empty() {
+            let names: Vec<_> = here.iter().map(|need| need.cpv.as_str()).collect();
+            let note = format!("{drone} lacks {} for {cpv}: fed as the driver has it", names.join(" "));
+            let _gone = self.reports.send(Report::Note(note)).await;
+        }
+        if !besides.0.is_empty() {
+            let names: Vec<_> = besides.0.iter().map(|(identity, _)| identity.cpv.as_str()).collect();
+            let note = format!(
+                "{drone} lacks {} for {cpv}, and the driver has it not either: built there, once for all",
+                names.join(" ")
+            );
+            let _gone = self.reports.send(Report::Note(note)).await;
+        }
+    }
+
+    async fn start(&self) -> Result<(), Stop> {
+        let (host, directory) = (self.host.as_ref(), &self.directory);
         let mut visitor = self.visitor.clone();
         loop {
             let current = visitor.borrow_and_update().clone();
@@ -190,8 +253,8 @@ impl Work {
         }
     }
 
-    /// Holds what the drone would do against the plan.
-    async fn compare(&self, resolution: &Resolution) -> Result<(), Stop> {
+    /// Holds what the drone would do against the plan; what it would build that nobody planned.
+    fn compare(&self, resolution: &Resolution) -> Result<Vec<Identity>, Stop> {
         let planned = &self.task.manifest.identity;
         let ebuilds: Vec<&Identity> =
             resolution.merges.iter().filter(|merge| !merge.binary).map(|merge| &merge.identity).collect();
@@ -214,28 +277,17 @@ impl Work {
             let reason = format!("the drone would build {} by itself, though the plan has it elsewhere", other.cpv);
             return Err(failure(FailureClass::Parity, reason));
         }
-        let besides: Vec<String> =
-            ebuilds.iter().filter(|other| !mine(&other.cpv)).map(|other| other.cpv.to_string()).collect();
-        if !besides.is_empty() {
-            let note = format!(
-                "{} lacks {} for {}, which nobody planned: it builds that for itself",
-                self.host.name(),
-                besides.join(" "),
-                planned.cpv
-            );
-            let _gone = self.reports.send(Report::Note(note)).await;
-        }
-        Ok(())
+        Ok(ebuilds.into_iter().filter(|other| !mine(&other.cpv)).cloned().collect())
     }
 
-    async fn wait(&self, log: &KeptLog) -> Result<(), Stop> {
+    async fn wait(&self, log: &KeptLog, besides: Besides) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         self.persist(|| self.ended(log)).await?;
         self.persist(|| log.complete(host, directory)).await?;
         let ending = self.persist(|| job::outcome(host, directory)).await?;
         match ending.status {
             None => Err(failure(FailureClass::Lost, VANISHED)),
-            Some(0) if ending.stopped.is_none() => self.collect().await,
+            Some(0) if ending.stopped.is_none() => self.collect(besides).await,
             Some(status) => Err(Stop::Failed(verdict::of_build(status, &ending, &log.tail()))),
         }
     }
@@ -267,9 +319,16 @@ impl Work {
         }
     }
 
-    async fn collect(&self) -> Result<(), Stop> {
+    async fn collect(&self, besides: Besides) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let index = self.persist(|| job::packages(host, directory)).await?;
+        // Before the own package: others may wait for these.
+        for (identity, turn) in besides.0 {
+            if let Some(stanza) = index.stanzas.iter().find(|stanza| *stanza.cpv() == identity.cpv) {
+                self.keep(&identity, stanza).await?;
+            }
+            drop(turn);
+        }
         // The job's own package comes last: once it is there, its mates in a cycle could start elsewhere.
         for (package, identity, build_id) in self.wanted.iter().rev() {
             let stanza = index
@@ -281,6 +340,18 @@ impl Work {
             } else if *identity == self.task.manifest.identity {
                 return Err(self.missing(identity, &index.rejected));
             }
+        }
+        Ok(())
+    }
+
+    /// Keeps what the job built beside its own package, for whoever lacks it next; where that cannot be, it is built again.
+    async fn keep(&self, identity: &Identity, stanza: &Stanza) -> Result<(), Stop> {
+        let (host, directory) = (self.host.as_ref(), &self.directory);
+        let incoming = self.staging.incoming(&directory.job)?.join(stanza.path().basename());
+        self.persist(|| job::collect(host, directory, stanza, &incoming)).await?;
+        if let Err(error) = self.support.built(host, identity, stanza, &incoming).await {
+            let note = format!("{} is not kept as a support package: {error}", identity.cpv);
+            let _gone = self.reports.send(Report::Note(note)).await;
         }
         Ok(())
     }

@@ -13,12 +13,12 @@ use tokio::sync::{Notify, OnceCell, mpsc, watch};
 use super::muster::{self, Hosts, Native};
 use super::report::{Report, Sighting};
 use super::session::now;
-use crate::core::event::Trouble;
+use crate::core::event::{Rooms, Trouble};
 use crate::core::names::HostName;
 use crate::core::plan::Plan;
-use crate::drone::strays;
 use crate::drone::tend::{self, Circumstances, Claimed, Visitor};
-use crate::inventory::RemoteDirectory;
+use crate::drone::{room, strays};
+use crate::inventory::{CleanRoom, RemoteDirectory};
 use crate::ssh::{Host, HostError, HostErrorKind};
 
 /// Between two looks at a drone that is well: a third of the lease, so that two looks may fail.
@@ -39,6 +39,15 @@ pub struct Reins {
     pub jobs: Arc<AtomicUsize>,
 }
 
+/// What is known of a drone since it came into reach.
+#[derive(Debug, Default)]
+struct Reached {
+    /// Whether a first look has come to its end.
+    whole: bool,
+    /// Whether its jobs get roots of their own, once that has been tried.
+    rooms: Option<Rooms>,
+}
+
 /// One drone's keeper.
 #[derive(Debug)]
 pub struct Keeper {
@@ -48,6 +57,8 @@ pub struct Keeper {
     pub host: Arc<dyn Host>,
     /// Its work directory.
     pub workdir: RemoteDirectory,
+    /// Whether its jobs are to have clean rooms.
+    pub clean_room: CleanRoom,
     /// Its cores.
     pub cores: u32,
     /// What it is compared with; none where nothing is to be built.
@@ -67,7 +78,7 @@ pub struct Keeper {
 impl Keeper {
     /// Looks for as long as anybody listens.
     pub async fn run(mut self) {
-        let mut reached = false;
+        let mut reached = Reached::default();
         let mut pause = FIRST_PAUSE;
         loop {
             let sighting = self.look(&mut reached).await;
@@ -93,7 +104,7 @@ impl Keeper {
         }
     }
 
-    async fn look(&mut self, reached: &mut bool) -> Sighting {
+    async fn look(&mut self, reached: &mut Reached) -> Sighting {
         let mut looked = self.try_look(reached).await;
         if looked.as_ref().is_err_and(|error| error.kind == HostErrorKind::Lost) {
             // One broken connection says little: a drone that cannot be reached again is away.
@@ -102,7 +113,7 @@ impl Keeper {
         match looked {
             Ok(sighting) => sighting,
             Err(error) => {
-                *reached = false;
+                *reached = Reached::default();
                 away(&error)
             }
         }
@@ -113,7 +124,21 @@ impl Keeper {
         self.native.get_or_init(|| Native::of(&self.hosts, plan)).await.as_ref()
     }
 
-    async fn try_look(&mut self, reached: &mut bool) -> Result<Sighting, HostError> {
+    /// Whether its jobs get clean rooms; the inner error says why they cannot, where they have to.
+    async fn rooms(&self) -> Result<Result<Rooms, String>, HostError> {
+        if self.clean_room == CleanRoom::Never {
+            return Ok(Ok(Rooms::Shared));
+        }
+        Ok(match room::attempt(self.host.as_ref(), self.workdir.as_str()).await? {
+            Ok(()) => Ok(Rooms::Own),
+            Err(why) if self.clean_room == CleanRoom::Always => {
+                Err(format!("its inventory entry wants clean rooms always, and none can be made there: {why}"))
+            }
+            Err(why) => Ok(Rooms::Impossible(why)),
+        })
+    }
+
+    async fn try_look(&mut self, reached: &mut Reached) -> Result<Sighting, HostError> {
         let visitor = self.visitor.borrow_and_update().clone();
         self.host.connect().await?;
         let before = now().0;
@@ -121,7 +146,7 @@ impl Keeper {
         match sight.claimed.clone() {
             Some(Claimed::Held(by, seconds)) => return Ok(Sighting::Held { by, seconds }),
             Some(Claimed::Outranked(by)) => return Ok(Sighting::Outranked { by }),
-            Some(Claimed::Ours(before)) if !*reached => {
+            Some(Claimed::Ours(before)) if !reached.whole => {
                 if before.and_then(|before| before.controller).is_some_and(|name| name != visitor.controller) {
                     // Nobody listens any more: the next report says so, too.
                     let _gone = self.reports.send(Report::Succeeds).await;
@@ -135,17 +160,24 @@ impl Keeper {
             return Ok(Sighting::Away { trouble: Trouble::Unwell, reason });
         }
         let mut jobs = Vec::new();
-        let compared = !*reached;
+        let compared = !reached.whole;
         if compared {
+            if reached.rooms.is_none() {
+                match self.rooms().await? {
+                    Ok(rooms) => reached.rooms = Some(rooms),
+                    Err(reason) => return Ok(Sighting::Away { trouble: Trouble::Unwell, reason }),
+                }
+            }
             if let Some(plan) = &self.plan
                 && let Err((trouble, reason)) = muster::check(self.host.as_ref(), plan, self.native().await).await?
             {
                 return Ok(Sighting::Away { trouble, reason });
             }
             jobs = strays::list(self.host.as_ref(), &self.workdir, false).await?;
-            *reached = true;
+            reached.whole = true;
         }
-        Ok(Sighting::Ready { address: self.host.address(), compared, jobs })
+        let rooms = reached.rooms.clone().unwrap_or_default();
+        Ok(Sighting::Ready { address: self.host.address(), compared, rooms, jobs })
     }
 }
 

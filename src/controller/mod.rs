@@ -19,6 +19,7 @@ pub mod reuse;
 pub mod run;
 pub mod session;
 pub mod socket;
+pub mod support;
 pub mod verb;
 pub mod work;
 

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::error::ControlError;
-use crate::core::event::{JobOutcome, ReceivedFile, Trouble};
+use crate::core::event::{JobOutcome, ReceivedFile, Rooms, Trouble};
 use crate::core::names::{HostName, JobName};
 use crate::core::plan::PackageIndex;
 use crate::drone::strays::Stray;
@@ -56,6 +56,8 @@ pub enum Sighting {
         address: Option<String>,
         /// Whether it has just been compared with the plan.
         compared: bool,
+        /// Whether its jobs get roots of their own.
+        rooms: Rooms,
         /// What lies in its directory of jobs; looked at only when the drone comes into reach.
         jobs: Vec<Stray>,
     },

@@ -21,6 +21,7 @@ use super::keeper::{Keeper, Reins};
 use super::report::Report;
 use super::session::{Session, now};
 use super::socket::Asked;
+use super::support::Support;
 use super::{verb, work};
 use crate::core::decide::{End, Start, decide};
 use crate::core::event::{Event, JobOutcome, ReceivedFile, Trouble};
@@ -34,6 +35,7 @@ use crate::drone::cache::Cache;
 use crate::drone::job::JobDirectory;
 use crate::drone::tend::Visitor;
 use crate::drone::watch::Watch;
+use crate::inventory::{CleanRoom, Role};
 use crate::portage::index::PackagePath;
 use crate::ssh::Host;
 
@@ -78,6 +80,7 @@ struct Run<'a> {
     reins: BTreeMap<HostName, Reins>,
     watches: BTreeMap<HostName, Arc<Watch>>,
     caches: BTreeMap<HostName, Arc<Cache>>,
+    supports: BTreeMap<HostName, Arc<Support>>,
     planned: Arc<BTreeMap<Cpv, PackageIndex>>,
     reports: mpsc::Sender<Report>,
     tasks: JoinSet<()>,
@@ -123,6 +126,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         reins: BTreeMap::new(),
         watches: BTreeMap::new(),
         caches: BTreeMap::new(),
+        supports: BTreeMap::new(),
         planned: Arc::new(planned),
         reports,
         tasks: JoinSet::new(),
@@ -247,12 +251,17 @@ impl Run<'_> {
             else {
                 continue;
             };
+            let clean_room = match &known.role {
+                Role::Drone(settings) => settings.clean_room,
+                Role::Plain | Role::Orchestrator(_) => CleanRoom::Never,
+            };
             let cores = self.session.state().drones.get(&drone).map_or(1, |drone| drone.spec.cores);
             let reins = Reins::default();
             let keeper = Keeper {
                 drone: drone.clone(),
                 host: Arc::clone(host),
                 workdir: known.access.workdir.clone(),
+                clean_room,
                 cores,
                 plan: plan.clone(),
                 native: Arc::clone(&native),
@@ -296,6 +305,10 @@ impl Run<'_> {
         let work = Work {
             host,
             watch: Arc::clone(watch),
+            support: Arc::clone(self.supports.entry(build.plan.driver.clone()).or_insert_with(|| {
+                let driver = &build.plan.driver;
+                Arc::new(Support::new(self.session, driver))
+            })),
             cache: Arc::clone(self.caches.entry(job.drone.clone()).or_default()),
             directory,
             task: work::task(self.session, build, name, job),

@@ -9,17 +9,25 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::planning;
+use super::session::Session;
 use crate::core::names::{HostName, Timestamp};
-use crate::core::package::{Cpv, Identity, PackageName};
+use crate::core::package::{Identity, PackageName};
 use crate::drone::job::Need;
 use crate::drone::pack;
 use crate::portage::gpkg;
 use crate::portage::index::{PackagePath, Stanza};
 use crate::release::accept;
 use crate::ssh::{Host, HostError, HostErrorKind};
+
+/// Where the driver packs, if it is no host of the inventory.
+const WORKDIR: &str = "/var/lib/swarm";
+/// So long a job waits for another that builds what both lack.
+const LONGEST_TURN: Duration = Duration::from_secs(3600);
 
 /// A package as a drone lacks it: its name and slot. Which version comes is whoever has it to say.
 type Place = (PackageName, String);
@@ -36,7 +44,7 @@ pub enum Source {
 /// The right to build a support package.
 #[derive(Debug)]
 pub struct Turn {
-    _held: OwnedMutexGuard<()>,
+    _held: Option<OwnedMutexGuard<()>>,
 }
 
 /// The support packages of one driver.
@@ -63,10 +71,17 @@ fn place(identity: &Identity) -> Place {
 }
 
 impl Support {
-    /// The support packages for drones that build for this driver, kept below this staging directory.
-    pub fn new(staging: &std::path::Path, name: &HostName, driver: Option<Arc<dyn Host>>, workdir: String) -> Self {
-        let directory = staging.join(".support").join(name.as_str());
-        Self { driver, workdir, directory, state: Mutex::default(), building: Mutex::default() }
+    /// The support packages for drones that build for this driver.
+    pub fn new(session: &Session, name: &HostName) -> Self {
+        let inventory = &session.inventory;
+        let own = session.hosts.get(name).map(Arc::clone);
+        Self {
+            driver: own.or_else(|| planning::driver(inventory).ok()),
+            workdir: inventory.host(name).map_or_else(|| WORKDIR.to_owned(), |host| host.access.workdir.to_string()),
+            directory: session.staging.root().join(".support").join(name.as_str()),
+            state: Mutex::default(),
+            building: Mutex::default(),
+        }
     }
 
     /// Where these come from, in their order; asks the driver for those that nobody has asked for yet.
@@ -74,21 +89,29 @@ impl Support {
     /// # Errors
     /// When the driver is lost meanwhile, or this side has no room.
     pub async fn find(&self, lacking: &[Identity]) -> Result<Vec<Source>, HostError> {
-        let mut found = Vec::new();
-        for identity in lacking {
-            if let Some(need) = self.here(identity, lacking).await? {
-                found.push(Source::Here(need));
-                continue;
-            }
-            let own = Arc::clone(self.building.lock().await.entry(place(identity)).or_default());
-            let held = own.lock_owned().await;
-            // Whoever had the turn before may have built it.
-            found.push(match self.here(identity, lacking).await? {
-                Some(need) => Source::Here(need),
-                None => Source::Build(Turn { _held: held }),
-            });
+        // Turns are taken in one order by all, so that no two wait for each other.
+        let mut order: Vec<usize> = (0..lacking.len()).collect();
+        order.sort_by_key(|index| place(&lacking[*index]));
+        let mut found: BTreeMap<usize, Source> = BTreeMap::new();
+        for index in order {
+            let source = self.source(&lacking[index], lacking).await?;
+            found.insert(index, source);
         }
-        Ok(found)
+        Ok(found.into_values().collect())
+    }
+
+    async fn source(&self, identity: &Identity, lacking: &[Identity]) -> Result<Source, HostError> {
+        if let Some(need) = self.here(identity, lacking).await? {
+            return Ok(Source::Here(need));
+        }
+        let own = Arc::clone(self.building.lock().await.entry(place(identity)).or_default());
+        // Whoever builds it may be out of reach for long: once is better than twice, but twice is better than never.
+        let turn = tokio::time::timeout(LONGEST_TURN, own.lock_owned()).await.ok();
+        // Whoever had the turn before may have built it.
+        Ok(match self.here(identity, lacking).await? {
+            Some(need) => Source::Here(need),
+            None => Source::Build(Turn { _held: turn }),
+        })
     }
 
     async fn here(&self, identity: &Identity, lacking: &[Identity]) -> Result<Option<Need>, HostError> {
@@ -103,7 +126,19 @@ impl Support {
         }
         Ok(match state.get(&place(identity)) {
             Some(Known::Here(need)) => Some(need.clone()),
-            _ => None,
+            _ => self.from_before(identity),
+        })
+    }
+
+    /// What was built for an earlier build and is still what is wanted.
+    fn from_before(&self, identity: &Identity) -> Option<Need> {
+        let entries = std::fs::read_dir(self.directory.join(identity.cpv.package())).ok()?;
+        entries.flatten().find_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let path: PackagePath = format!("{}/{name}", identity.cpv.package()).parse().ok()?;
+            let need = need(&path, entry.path()).ok()?;
+            let known = accept::accept(&need.local, &need.stanza, identity, need.stanza.build_id(), None);
+            known.is_ok().then_some(need)
         })
     }
 
@@ -114,7 +149,7 @@ impl Support {
         for stanza in &packed.stanzas {
             let local = self.local(driver, stanza.path())?;
             packed.collect(driver, stanza, &local).await?;
-            needs.extend(self.keep(driver, stanza.path(), local)?);
+            needs.push(need(stanza.path(), local).map_err(|error| refused(driver, stanza.path(), &error))?);
         }
         packed.remove(driver).await?;
         Ok(needs)
@@ -123,26 +158,14 @@ impl Support {
     /// An empty place for a file; support packages are never released, so another one of the same name may go.
     fn local(&self, host: &dyn Host, path: &PackagePath) -> Result<PathBuf, HostError> {
         let local = self.directory.join(path.to_string());
-        let made = local.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
-            match std::fs::remove_file(&local) {
+        let made =
+            local.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| match std::fs::remove_file(&local) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
-            }
-        });
+            });
         made.map(|()| local.clone()).map_err(|error| {
             HostError::new(host.name(), HostErrorKind::Local, format!("cannot keep {}: {error}", local.display()))
         })
-    }
-
-    /// What a file is, told by itself; none where it is no package.
-    fn keep(&self, host: &dyn Host, path: &PackagePath, local: PathBuf) -> Result<Option<Need>, HostError> {
-        let fault = |error: String| {
-            HostError::new(host.name(), HostErrorKind::Failed, format!("cannot take {path} as a support package: {error}"))
-        };
-        let gpkg = gpkg::read(&local).map_err(|error| fault(error.to_string()))?;
-        // Nothing looks at it: what is told is told by the file.
-        let stanza = Stanza::derive(&gpkg, path, Timestamp(0)).map_err(|error| fault(error.to_string()))?;
-        Ok(Some(Need { cpv: stanza.cpv().clone(), local, stanza }))
     }
 
     /// Keeps what a job has built beside its own package, for all that lack it; whoever holds its turn may let go then.
@@ -163,9 +186,8 @@ impl Support {
         std::fs::rename(file, &local).map_err(|error| {
             HostError::new(host.name(), HostErrorKind::Local, format!("cannot keep {}: {error}", local.display()))
         })?;
-        if let Some(need) = self.keep(host, stanza.path(), local)? {
-            self.state.lock().await.insert(place(identity), Known::Here(need));
-        }
+        let need = need(stanza.path(), local).map_err(|error| refused(host, stanza.path(), &error))?;
+        self.state.lock().await.insert(place(identity), Known::Here(need));
         Ok(())
     }
 }
@@ -174,7 +196,16 @@ fn is_in(need: &Need, (name, slot): &Place) -> bool {
     need.cpv.package() == name.as_str() && need.stanza.slot().is_some_and(|own| own.slot == *slot)
 }
 
-/// The names of these packages.
-pub fn names<'a>(cpvs: impl IntoIterator<Item = &'a Cpv>) -> String {
-    cpvs.into_iter().map(Cpv::to_string).collect::<Vec<_>>().join(" ")
+/// What a file is, told by itself.
+fn need(path: &PackagePath, local: PathBuf) -> Result<Need, String> {
+    let gpkg = gpkg::read(&local).map_err(|error| error.to_string())?;
+    let modified = std::fs::metadata(&local).map_err(|error| error.to_string())?;
+    let mtime = Timestamp(std::os::unix::fs::MetadataExt::mtime(&modified));
+    let stanza = Stanza::derive(&gpkg, path, mtime).map_err(|error| error.to_string())?;
+    Ok(Need { cpv: stanza.cpv().clone(), local, stanza })
+}
+
+fn refused(host: &dyn Host, path: &PackagePath, error: &str) -> HostError {
+    let text = format!("cannot take {path} as a support package: {error}");
+    HostError::new(host.name(), HostErrorKind::Failed, text)
 }

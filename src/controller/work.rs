@@ -37,7 +37,7 @@ pub fn task(session: &Session, build: &Build, name: &JobName, job: &Job) -> Task
     let expected = session.state().expected_duration(&package);
     let limits = limits(session.inventory.limits(&package.to_string()), expected);
     let signed = session.inventory.swarm.verify_keyring.is_some();
-    Task { manifest, mates, width, signed, limits }
+    Task { manifest, mates, width, room: job.room, signed, limits }
 }
 
 /// When a build is taken to hang: what the operator set, else by what its package took before (seconds).

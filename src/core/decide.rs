@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use super::build::Build;
-use super::event::Trouble;
+use super::event::{Rooms, Trouble};
+use super::held::Holding;
 use super::names::{BuildId, BuildName, HostName, JobName, Timestamp};
 use super::package::Cpv;
 use super::plan::PackageIndex;
@@ -129,14 +130,17 @@ fn earliest(left: Option<Timestamp>, right: Option<Timestamp>) -> Option<Timesta
 
 struct Room<'a> {
     drone: &'a Drone,
+    holding: Holding,
     free: u32,
     busy: u32,
 }
 
 fn rooms(state: &State, now: Timestamp) -> BTreeMap<&HostName, Room<'_>> {
     let mut busy: BTreeMap<&HostName, u32> = BTreeMap::new();
+    let mut holdings: BTreeMap<&HostName, Holding> = BTreeMap::new();
     for job in state.jobs.values() {
         *busy.entry(&job.drone).or_default() += 1;
+        holdings.entry(&job.drone).or_default().add(job, state);
     }
     state
         .drones
@@ -145,8 +149,10 @@ fn rooms(state: &State, now: Timestamp) -> BTreeMap<&HostName, Room<'_>> {
         .map(|(name, drone)| {
             let busy = busy.get(name).copied().unwrap_or(0);
             let rests = drone.rest_until.is_some_and(|until| until > now);
+            let shared = drone.rooms != Rooms::Own;
+            let holding = holdings.remove(name).filter(|_| shared).unwrap_or_default();
             let free = if rests || drone.draining { 0 } else { drone.spec.jobs.saturating_sub(busy) };
-            (name, Room { drone, free, busy })
+            (name, Room { drone, holding, free, busy })
         })
         .collect()
 }
@@ -164,6 +170,7 @@ fn choose(
     rooms
         .iter()
         .filter(|(name, room)| room.free > 0 && (!untried_exists || !tried(name)))
+        .filter(|(_, room)| !room.holding.forbids(build, package))
         .max_by(|(left_name, left), (right_name, right)| {
             // Cores for each job, compared without division; then the name, the first one wins.
             let left_share = u64::from(left.drone.spec.cores) * u64::from(right.busy + 1);

@@ -119,6 +119,19 @@ pub struct DroneSpec {
     pub jobs: u32,
 }
 
+/// Whether a drone's jobs get roots of their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rooms {
+    /// Each has a clean room.
+    Own,
+    /// They share the drone's root, as the operator wants it.
+    #[default]
+    Shared,
+    /// They share it, since no clean room can be made there; why.
+    Impossible(String),
+}
+
 /// What keeps a drone out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -205,6 +218,9 @@ pub enum Event {
         drone: HostName,
         /// The address that it was reached at.
         address: Option<String>,
+        /// Whether its jobs get roots of their own.
+        #[serde(default)]
+        rooms: Rooms,
     },
     /// A drone gets no work for now.
     DroneAway {

@@ -2,6 +2,7 @@
 
 use super::build::{Build, Phase};
 use super::event::Trouble;
+use super::held::Holding;
 use super::names::{HostName, Timestamp};
 use super::plan::PackageIndex;
 use super::state::{Condition, Drone, Job, State};
@@ -142,6 +143,10 @@ fn objection(
     }
     if let Some(until) = drone.rest_until.filter(|until| *until > now) {
         return Some(format!("is grounded until {} after {} failures of its own", Moment(until), drone.failures));
+    }
+    if Holding::of(state, name).forbids(build, package) {
+        let why = "has a job that was linked against what this one would replace there (it has no clean rooms)";
+        return Some(why.to_owned());
     }
     let busy = state.jobs_on(name).count();
     if busy >= drone.spec.jobs as usize {

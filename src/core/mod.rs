@@ -10,6 +10,7 @@ pub mod decide;
 pub mod event;
 pub mod explain;
 pub mod failure;
+pub mod held;
 pub mod names;
 pub mod package;
 pub mod plan;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::build::Phase;
 use super::decide::{End, Start, decide};
-use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection, Trouble};
+use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, Selection, Trouble};
 use super::failure::{Failure, FailureClass};
 use super::names::{BuildId, HostName, JobName, Timestamp};
 use super::package::{Identity, Slot};
@@ -56,7 +56,7 @@ pub(crate) fn opened(plan: Plan, drones: &[(u32, u32)]) -> State {
         .collect();
     state.apply(&Event::FleetDeclared { drones: specs.clone() }).unwrap();
     for spec in specs {
-        state.apply(&Event::DroneReady { drone: spec.name, address: None }).unwrap();
+        state.apply(&Event::DroneReady { drone: spec.name, address: None, rooms: Rooms::default() }).unwrap();
     }
     let build = "build1".parse().unwrap();
     state
@@ -191,7 +191,7 @@ proptest! {
         let fleet = vec![DroneSpec { name: host("drone0"), cores: 4, jobs: 4 }];
         let mut events = vec![
             Event::FleetDeclared { drones: fleet },
-            Event::DroneReady { drone: host("drone0"), address: Some("10.42.0.203".into()) },
+            Event::DroneReady { drone: host("drone0"), address: Some("10.42.0.203".into()), rooms: Rooms::Impossible("no".into()) },
             event,
         ];
         for event in &events {

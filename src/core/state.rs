@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::build::{Build, Phase};
-use super::event::{DroneSpec, Event, ReceivedFile, Selection, Trouble};
+use super::event::{DroneSpec, Event, ReceivedFile, Rooms, Selection, Trouble};
+use super::held::held;
 use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use super::package::{Cpv, Identity, PackageName};
 use super::plan::{PackageIndex, Plan};
@@ -65,6 +66,9 @@ pub struct Drone {
     pub rest_until: Option<Timestamp>,
     /// The operator wants it to get no new work.
     pub draining: bool,
+    /// Whether its jobs get roots of their own.
+    #[serde(default)]
+    pub rooms: Rooms,
 }
 
 /// How a job stands to its package.
@@ -93,6 +97,12 @@ pub struct Job {
     pub since: Timestamp,
     /// How it stands to its package.
     pub standing: Standing,
+    /// Whether it has a root of its own.
+    #[serde(default)]
+    pub room: bool,
+    /// Packages of its build that would replace what it was linked against, where it shares its drone's root.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub holds: BTreeSet<PackageIndex>,
 }
 
 /// All that is known.
@@ -161,7 +171,11 @@ impl State {
     pub fn hangs_together(&self) -> bool {
         self.jobs.values().all(|job| {
             let Some(build) = self.builds.get(&job.build) else { return true };
-            job.build_ids.keys().chain([&job.package]).all(|package| package.index() < build.packages.len())
+            job.build_ids
+                .keys()
+                .chain([&job.package])
+                .chain(&job.holds)
+                .all(|package| package.index() < build.packages.len())
         })
     }
 
@@ -188,8 +202,10 @@ impl State {
                 }
             }
             Event::ReleaseSeen { release } => self.release.clone_from(release),
-            Event::DroneReady { drone, address } => {
-                self.drone_mut(drone)?.condition = Condition::Ready { address: address.clone() };
+            Event::DroneReady { drone, address, rooms } => {
+                let drone = self.drone_mut(drone)?;
+                drone.condition = Condition::Ready { address: address.clone() };
+                drone.rooms.clone_from(rooms);
             }
             Event::DroneAway { drone, trouble, reason, at } => {
                 let drone = self.drone_mut(drone)?;
@@ -249,6 +265,7 @@ impl State {
                 failures: 0,
                 rest_until: None,
                 draining: false,
+                rooms: Rooms::default(),
             });
             drone.spec = spec.clone();
             self.drones.insert(spec.name.clone(), drone);
@@ -282,6 +299,9 @@ impl State {
                     job.standing = Standing::Unwanted;
                     continue;
                 };
+                if !job.room {
+                    job.holds = held(&replaced, job.package, &job.holds, &build, package);
+                }
                 job.build = name.clone();
                 job.package = package;
                 job.build_ids = job.build_ids.iter().filter_map(|(old, id)| Some((place(*old)?, *id))).collect();

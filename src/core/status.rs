@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::build::{Attempt, Build, Phase};
-use super::event::Trouble;
+use super::event::{Rooms, Trouble};
 use super::failure::FailureClass;
 use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
 use super::plan::PackageIndex;
@@ -104,6 +104,9 @@ pub struct DroneView {
     /// Why it gets no work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why its jobs have no clean rooms though they are wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_clean_room: Option<String>,
 }
 
 /// A record of an unattended run.
@@ -235,7 +238,11 @@ fn drone_view(state: &State, drone: &Drone, now: Timestamp) -> DroneView {
         Condition::Unknown => (DroneState::Idle, None, None),
     };
     let state = if view == DroneState::Idle && !building.is_empty() { DroneState::Building } else { view };
-    DroneView { state, cores: drone.spec.cores, building, address, reason }
+    let no_clean_room = match &drone.rooms {
+        Rooms::Impossible(why) => Some(why.clone()),
+        Rooms::Own | Rooms::Shared => None,
+    };
+    DroneView { state, cores: drone.spec.cores, building, address, reason, no_clean_room }
 }
 
 fn next_step(state: &State, build: Option<&Build>, status: &Status) -> String {

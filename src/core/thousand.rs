@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Phase;
 use super::decide::{End, decide};
-use super::event::{Event, JobOutcome, ReceivedFile, Trouble};
+use super::event::{Event, JobOutcome, ReceivedFile, Rooms, Trouble};
 use super::failure::{Failure, FailureClass};
 use super::names::{HostName, JobName, Timestamp};
 use super::plan::PackageIndex;
@@ -44,7 +44,7 @@ impl Play {
         state.apply(&Event::RunBegun { lost_after: LOST_AFTER, at }).unwrap();
         let names: Vec<HostName> = state.drones.keys().cloned().collect();
         for drone in names {
-            state.apply(&Event::DroneReady { drone, address: None }).unwrap();
+            state.apply(&Event::DroneReady { drone, address: None, rooms: Rooms::default() }).unwrap();
         }
         Self { state, chance, now: at, received: BTreeMap::new(), journal: Vec::new() }
     }
@@ -115,7 +115,7 @@ impl Play {
 
     /// With what was on it, or without.
     fn come_back(&mut self, drone: HostName) {
-        self.apply(Event::DroneReady { drone: drone.clone(), address: None });
+        self.apply(Event::DroneReady { drone: drone.clone(), address: None, rooms: Rooms::default() });
         let jobs: Vec<JobName> = self.state.jobs_on(&drone).map(|(name, _)| name.clone()).collect();
         let lost_power = self.chance.below(2) == 0;
         for job in jobs {

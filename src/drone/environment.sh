@@ -10,6 +10,9 @@ umask 022
 export SWARM_JOB="$job"
 directory=$jobs/$job
 cd "$directory" || { echo "there is no directory $directory" >&2; exit 72; }
+# What enters the job's clean room, as words before a command; none where it has no room.
+enter=
+[ ! -e enter ] || enter="unshare --mount --pid --fork --kill-child --propagation private /bin/sh $directory/enter"
 
 configure() {
 	[ -e config/ready ] && return 0

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
 use super::tend::{Claimant, Visitor};
-use super::{ALIVE, EPOCH, MARK, ask, cache, failed, job_script, run};
+use super::{ALIVE, EPOCH, MARK, ask, cache, failed, job_script, room, run};
 use crate::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, Timestamp};
 use crate::core::package::{Cpv, Identity};
 use crate::portage::index::{Index, Limits, Stanza};
@@ -32,9 +32,14 @@ impl JobDirectory {
         format!("{}/jobs", self.workdir)
     }
 
+    /// `WORKDIR/jobs/ID`.
+    pub fn path(&self) -> String {
+        format!("{}/jobs/{}", self.workdir, self.job)
+    }
+
     /// A file in it.
     pub fn file(&self, name: &str) -> String {
-        format!("{}/jobs/{}/{name}", self.workdir, self.job)
+        format!("{}/{name}", self.path())
     }
 
     pub(super) fn script(&self, text: &str) -> Script {
@@ -120,6 +125,8 @@ pub struct Task {
     pub mates: Vec<(Cpv, BuildId)>,
     /// How many compilers at once.
     pub width: u32,
+    /// Whether it has a clean room.
+    pub room: bool,
     /// Whether the package is signed where the drone's settings sign packages.
     pub signed: bool,
     /// When it is ended as one that hangs.
@@ -203,7 +210,27 @@ pub async fn feed(
     host.write(&directory.file("limits"), limits.as_bytes(), 0o644).await?;
     let wrapper = format!("#!/bin/sh\n{ALIVE}{}", include_str!("wrapper.sh"));
     host.write(&directory.file("wrapper"), wrapper.as_bytes(), 0o755).await?;
+    host.write(&directory.file("merge"), merge_script(directory).as_bytes(), 0o755).await?;
+    if task.room {
+        host.write(&directory.file("enter"), room::enter(directory).as_bytes(), 0o755).await?;
+    }
     host.write(&directory.file("build"), build_script(directory, task).as_bytes(), 0o755).await?;
+    stock(host, cache, directory, task, needs, header, now).await
+}
+
+/// Brings the needs and their index into the job's PKGDIR.
+///
+/// # Errors
+/// When something cannot be carried there.
+pub async fn stock(
+    host: &dyn Host,
+    cache: &Cache,
+    directory: &JobDirectory,
+    task: &Task,
+    needs: &[Need],
+    header: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<(), HostError> {
     cache.bring(host, directory, needs).await?;
     let index = private_index(task, needs, header).to_text(now);
     host.write(&directory.file("pkgs/Packages"), index.as_bytes(), 0o644).await
@@ -234,6 +261,14 @@ fn settings(task: &Task) -> String {
     lines.join("\n") + "\n"
 }
 
+fn merge_script(directory: &JobDirectory) -> String {
+    Script::new(job_script(include_str!("merge.sh")))
+        .set("workdir", &directory.workdir)
+        .set("jobs", &directory.parent())
+        .set("job", directory.job.as_str())
+        .text
+}
+
 fn build_script(directory: &JobDirectory, task: &Task) -> String {
     let cpv = &task.manifest.identity.cpv;
     let mut excluded = BTreeSet::from([cpv.package()]);
@@ -257,7 +292,7 @@ pub async fn resolve(
     cpv: &Cpv,
 ) -> Result<Result<Resolution, ProbeError>, HostError> {
     let request = Request::Plan { arguments: probe::job_arguments(cpv) };
-    let script = directory.script(&job_script(&probe::script(&request)));
+    let script = directory.script(&room::inside(&probe::script(&request)));
     super::probe(host, &script, |output| probe::read_resolution(&output.stdout, &output.stderr)).await
 }
 
@@ -265,9 +300,10 @@ pub async fn resolve(
 ///
 /// # Errors
 /// When the drone is lost, or with emerge's words when it cannot merge them.
-pub async fn prepare(host: &dyn Host, directory: &JobDirectory, atoms: &[Cpv]) -> Result<(), HostError> {
-    let atoms: Vec<_> = atoms.iter().map(|cpv| format!("={cpv}")).collect();
-    let script = directory.script(&job_script(include_str!("prepare.sh"))).set("atoms", &atoms.join(" "));
+pub async fn prepare(host: &dyn Host, directory: &JobDirectory, needs: &[Need]) -> Result<(), HostError> {
+    let line = |need: &Need| format!("={} {}", need.cpv, need.stanza.get("BUILD_TIME").unwrap_or_default());
+    let atoms: Vec<_> = needs.iter().map(line).collect();
+    let script = directory.script(&job_script(include_str!("prepare.sh"))).set("atoms", &atoms.join("\n"));
     run(host, &script, "merging what the package needs").await.map(|_| ())
 }
 

@@ -8,7 +8,9 @@
 pub mod cache;
 pub mod facts;
 pub mod job;
+pub mod pack;
 pub mod processor;
+pub mod room;
 pub mod strays;
 pub mod tend;
 pub mod verdict;

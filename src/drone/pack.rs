@@ -27,10 +27,8 @@ pub struct Packed {
 /// When the host is lost, or nothing can be packed there.
 pub async fn pack(host: &dyn Host, workdir: &str, wanted: &[(PackageName, String)]) -> Result<Packed, HostError> {
     let lines: Vec<String> = wanted.iter().map(|(package, slot)| format!("{package} {slot}")).collect();
-    let script = Script::new(include_str!("pack.sh"))
-        .set("mark", MARK)
-        .set("workdir", workdir)
-        .set("wanted", &lines.join("\n"));
+    let script =
+        Script::new(include_str!("pack.sh")).set("mark", MARK).set("workdir", workdir).set("wanted", &lines.join("\n"));
     let lines = run(host, &script, "packing what drones lack").await?;
     let (pkgdir, packed) = read_packed(&lines);
     // The name is the host's word: what it removes for us later must be what it has just made.
@@ -45,9 +43,10 @@ pub async fn pack(host: &dyn Host, workdir: &str, wanted: &[(PackageName, String
 }
 
 fn is_below(pkgdir: &str, workdir: &str) -> bool {
-    pkgdir.strip_prefix(workdir).and_then(|rest| rest.strip_prefix("/pack.")).is_some_and(|name| {
-        !name.is_empty() && name.chars().all(|each| each.is_ascii_alphanumeric())
-    })
+    pkgdir
+        .strip_prefix(workdir)
+        .and_then(|rest| rest.strip_prefix("/pack."))
+        .is_some_and(|name| !name.is_empty() && name.chars().all(|each| each.is_ascii_alphanumeric()))
 }
 
 fn read_packed(lines: &[Vec<String>]) -> (Option<String>, Vec<Cpv>) {

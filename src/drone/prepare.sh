@@ -1,20 +1,21 @@
-# Merges what the package needs, from the job's own PKGDIR and nothing else: exact atoms in their order ($atoms), no
-# resolver, so that nothing is compiled and nothing is chosen. Repeated after a lost connection it waits for the first.
+# Merges what the package needs (merge.sh), in the job's room where it has one: $atoms, a line `=CPV BUILD_TIME` each, in
+# their order. Repeated after a lost connection it waits for the first; asked for more than before it merges the rest.
 exec 7>>prepare.lock
 flock 7 || exit 74
-[ ! -e prepared ] || exit 0
+printf '%s\n' "$atoms" >atoms
+if [ -e prepared ] && [ "$(cat prepared)" = "$atoms" ]; then exit 0; fi
 if [ -n "$atoms" ]; then
 	# A session of its own, named by prepare.pid, so that it can be ended whole.
-	export atoms
+	export enter
 	setsid --wait /bin/sh -c '
 		read -r boot </proc/sys/kernel/random/boot_id
 		echo "$$ $(sed "s/.*) //" /proc/$$/stat | cut -d" " -f20) $boot" >prepare.pid
-		# shellcheck disable=SC2086 # the atoms are words
-		exec emerge --ignore-default-opts --ask=n --color=n --quiet --oneshot --nodeps --usepkgonly --getbinpkg=n $atoms' \
+		# shellcheck disable=SC2086 # it is words
+		exec $enter /bin/sh ./merge' \
 		</dev/null >>log 2>&1 || {
 		status=$?
 		tail -n 40 log >&2
 		exit "$status"
 	}
 fi
-: >prepared
+cp atoms prepared

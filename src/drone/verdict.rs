@@ -43,6 +43,10 @@ fn judged(status: u32, ending: &Ending, log: &str) -> Failure {
         let last = last_line(&lines).map_or_else(String::new, |line| format!("; its last line was: {line}"));
         return Failure { class: FailureClass::Timeout, reason: format!("{}{last}", quote(&terminal::plain(words))) };
     }
+    if let Some(words) = ending.stopped.as_deref().and_then(|words| words.strip_prefix("room ")) {
+        let reason = format!("no clean room could be made: {}", quote(&terminal::plain(words)));
+        return Failure { class: FailureClass::Transfer, reason };
+    }
     for (mark, class) in MARKS {
         if let Some(line) = lines.iter().find(|line| line.contains(mark)) {
             return Failure { class, reason: quote(line) };

@@ -19,8 +19,11 @@ silence=0 total=0
 begin=$(now)
 killed_before=$(killed)
 
-# In a pid namespace of its own nothing that the build starts can outlive it, not even with setsid.
-if unshare --mount --pid --fork --kill-child --mount-proc --propagation private true 2>/dev/null; then
+# In a pid namespace of its own nothing that the build starts can outlive it, not even with setsid. A clean room needs it.
+if [ -e enter ]; then
+	setsid unshare --mount --pid --fork --kill-child --mount-proc --propagation private /bin/sh "$PWD/enter" \
+		/bin/sh ./build </dev/null >>log 2>&1 &
+elif unshare --mount --pid --fork --kill-child --mount-proc --propagation private true 2>/dev/null; then
 	setsid unshare --mount --pid --fork --kill-child --mount-proc --propagation private /bin/sh ./build </dev/null >>log 2>&1 &
 else
 	setsid /bin/sh ./build </dev/null >>log 2>&1 &

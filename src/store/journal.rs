@@ -277,7 +277,13 @@ mod tests {
         let mut journal = Journal::open(directory.path()).unwrap();
         journal.append(&State::default(), &fleet(), Timestamp(1)).unwrap();
         let drone = "vega".parse().unwrap();
-        journal.append(&State::default(), &Event::DroneReady { drone, address: None }, Timestamp(1)).unwrap();
+        journal
+            .append(
+                &State::default(),
+                &Event::DroneReady { drone, address: None, rooms: crate::core::event::Rooms::default() },
+                Timestamp(1),
+            )
+            .unwrap();
         let message = journal.replay().unwrap_err().to_string();
         assert!(message.contains("damaged at event 2") && message.contains("vega"), "{message}");
     }

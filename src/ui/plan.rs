@@ -50,7 +50,7 @@ pub fn notes(planned: &Planned) -> Vec<String> {
     }
     if !planned.left_out.is_empty() {
         notes.push(format!(
-            "not in the list but needed by it: {}; a drone that lacks them builds them for itself",
+            "not in the list but needed by it: {}; a drone that lacks them is fed with what the driver has, or builds them once for all",
             planned.left_out.join(" ")
         ));
     }

@@ -10,7 +10,7 @@ use super::text::line;
 use crate::controller::Observer;
 use crate::core::build::Phase;
 use crate::core::decide::End;
-use crate::core::event::{Event, JobOutcome, Trouble};
+use crate::core::event::{Event, JobOutcome, Rooms, Trouble};
 use crate::core::names::{HostName, Timestamp};
 use crate::core::state::State;
 use crate::core::status::Moment;
@@ -31,8 +31,13 @@ pub fn observer(json: bool) -> Box<dyn Observer> {
 fn words(event: &Event, state: &State) -> Option<String> {
     let label = |package| state.open_build().map_or_else(String::new, |build| build.label(package).to_owned());
     Some(match event {
-        Event::DroneReady { drone, address } => {
-            format!("ready      {drone}{}", address.as_ref().map_or_else(String::new, |at| format!(" at {at}")))
+        Event::DroneReady { drone, address, rooms } => {
+            let at = address.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
+            let without = match rooms {
+                Rooms::Impossible(why) => format!(", without clean rooms: {}", line(why)),
+                Rooms::Own | Rooms::Shared => String::new(),
+            };
+            format!("ready      {drone}{at}{without}")
         }
         Event::DroneAway { drone, trouble, reason, .. } => {
             let word = match trouble {

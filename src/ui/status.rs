@@ -1,7 +1,7 @@
 //! `swarm status` as tables.
 
 use super::text::{line, table};
-use crate::core::status::{DroneState, Status};
+use crate::core::status::{DroneState, DroneView, Status};
 
 /// The whole status as text.
 pub fn text(status: &Status) -> String {
@@ -59,7 +59,7 @@ pub fn text(status: &Status) -> String {
                 drone.cores.to_string(),
                 drone.address.clone().unwrap_or_default(),
                 drone.building.join(" "),
-                line(drone.reason.as_deref().unwrap_or_default()),
+                line(&why(drone)),
             ]
         });
         let header = ["DRONE", "STATE", "CORES", "ADDRESS", "BUILDING", "WHY"];
@@ -68,6 +68,12 @@ pub fn text(status: &Status) -> String {
     let release = status.release.as_ref().map_or("none", |release| release.as_str());
     text.push_str(&format!("\nrelease: {release}\nnext: {}\n", status.next));
     text
+}
+
+/// What keeps it from work, else what it does without.
+fn why(drone: &DroneView) -> String {
+    let no_room = || drone.no_clean_room.as_ref().map(|why| format!("no clean rooms: {why}"));
+    drone.reason.clone().or_else(no_room).unwrap_or_default()
 }
 
 fn state(state: DroneState) -> &'static str {

@@ -12,9 +12,11 @@ mod main_job;
 mod parity;
 mod refused;
 mod reuse;
+mod rooms;
 #[path = "../../src/seeded.rs"]
 mod seeded;
 mod selection;
 mod signing;
 mod soak;
+mod support;
 mod verbs;

@@ -162,6 +162,7 @@ impl Machine {
             Call::Kill => self.kill(given, &directory),
             Call::Remove => self.remove(given, &directory),
             Call::Tend => self.tend(given),
+            Call::Room => Reply::well(given.marked(&["room no it is a fake".to_owned()])),
             Call::Leave => self.leave(given),
             Call::Found => self.found(given),
             Call::Facts => self.facts(),
@@ -261,11 +262,11 @@ impl Machine {
         if !directory.is_dir() {
             return Reply::failed(72, "there is no directory");
         }
-        if directory.join("prepared").exists() {
+        if fs::read_to_string(directory.join("prepared")).is_ok_and(|done| done == given.get("atoms")) {
             return Reply::default();
         }
         let index = read_index(&directory.join("pkgs"));
-        for atom in given.get("atoms").split_whitespace() {
+        for atom in given.get("atoms").lines().filter_map(|line| line.split_whitespace().next()) {
             let cpv: Cpv = atom.trim_start_matches('=').parse().unwrap();
             let stanza = index.stanzas.iter().find(|stanza| *stanza.cpv() == cpv && stanza.md5().is_some());
             match stanza.filter(|stanza| directory.join("pkgs").join(stanza.path().to_string()).exists()) {
@@ -276,7 +277,7 @@ impl Machine {
                 None => return Reply::failed(1, format!("there are no binary packages to satisfy {atom}")),
             }
         }
-        fs::write(directory.join("prepared"), "").unwrap();
+        fs::write(directory.join("prepared"), given.get("atoms")).unwrap();
         Reply::default()
     }
 

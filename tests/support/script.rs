@@ -34,6 +34,8 @@ pub enum Call {
     Remove,
     /// The keeper's look.
     Tend,
+    /// Can jobs have clean rooms?
+    Room,
     /// Ends the lease.
     Leave,
     /// Lists the jobs that lie there.
@@ -45,7 +47,7 @@ pub enum Call {
 }
 
 /// In this order: the first that is part of the text.
-const TEXTS: [(&str, Call); 14] = [
+const TEXTS: [(&str, Call); 15] = [
     (include_str!("../../src/drone/claim.sh"), Call::Claim),
     (include_str!("../../src/drone/prepare.sh"), Call::Prepare),
     (include_str!("../../src/drone/start.sh"), Call::Start),
@@ -53,6 +55,7 @@ const TEXTS: [(&str, Call); 14] = [
     (include_str!("../../src/drone/kill.sh"), Call::Kill),
     (include_str!("../../src/drone/remove.sh"), Call::Remove),
     (include_str!("../../src/drone/tend.sh"), Call::Tend),
+    (include_str!("../../src/drone/try.sh"), Call::Room),
     (include_str!("../../src/drone/leave.sh"), Call::Leave),
     (include_str!("../../src/drone/facts/facts.sh"), Call::Facts),
     (include_str!("../../src/drone/cache.sh"), Call::Link),

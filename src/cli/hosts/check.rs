@@ -10,8 +10,9 @@ use crate::cli::exit::Exit;
 use crate::core::text::escaped;
 use crate::drone::facts::{Duty, Finding, Severity, check};
 use crate::drone::job::Progress;
+use crate::drone::room;
 use crate::drone::strays::{self, Stray};
-use crate::inventory::{Host, Inventory, Role};
+use crate::inventory::{CleanRoom, Host, Inventory, Role};
 use crate::ssh::{HostError, HostErrorKind};
 use crate::ui::table::{Cell, Table, Tone, write_out};
 
@@ -27,8 +28,13 @@ pub struct Arguments {
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
     let named = &arguments.named;
     let hosts = named.select(inventory)?;
-    let verdicts: Vec<Verdict> =
+    let mut verdicts: Vec<Verdict> =
         ask(&hosts, inventory).await.into_iter().map(|asked| judge(asked, inventory)).collect();
+    let rooms: Vec<Option<Finding>> =
+        stream::iter(verdicts.iter().map(Verdict::try_room)).buffered(AT_ONCE).collect().await;
+    for (verdict, room) in verdicts.iter_mut().zip(rooms) {
+        verdict.findings.extend(room);
+    }
     let mut table = Table::new(["host", "role", "address", "state"]);
     for verdict in &verdicts {
         table.row([
@@ -52,7 +58,8 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     if wanted_drones {
         write_out(&format!("\n{usable} of {} drones can be used.\n", drones.len()))?;
     }
-    Ok(match (usable, troubles.is_empty() && clean) {
+    let well = verdicts.iter().all(|verdict| verdict.asked.facts.is_ok() && verdict.worst() <= Some(Severity::Note));
+    Ok(match (usable, well && clean) {
         (0, _) if wanted_drones => Exit::NoDrone,
         (_, false) => Exit::Impossible,
         (_, true) => Exit::Done,
@@ -152,6 +159,18 @@ impl Verdict<'_> {
         matches!(self.asked.host.role, Role::Drone(_))
     }
 
+    /// What keeps jobs from having clean rooms where they are wanted.
+    async fn try_room(&self) -> Option<Finding> {
+        let Role::Drone(settings) = &self.asked.host.role else { return None };
+        if settings.clean_room == CleanRoom::Never || !self.is_usable() {
+            return None;
+        }
+        let workdir = self.asked.host.access.workdir.as_str();
+        let tried = room::attempt(self.asked.connection.as_ref(), workdir).await;
+        let why = tried.map_err(|error| error.message).flatten().err()?;
+        Some(Finding::NoCleanRoom { why, always: settings.clean_room == CleanRoom::Always })
+    }
+
     fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(Finding::severity).max()
     }
@@ -162,7 +181,7 @@ impl Verdict<'_> {
 
     fn state(&self) -> Cell {
         match (&self.asked.facts, self.worst()) {
-            (Ok(_), None) => Cell::new("ok", Tone::Good),
+            (Ok(_), None | Some(Severity::Note)) => Cell::new("ok", Tone::Good),
             (Ok(_), Some(Severity::Warning)) => Cell::new("ok, to be mended", Tone::Warning),
             (Ok(_), Some(Severity::Unusable)) => Cell::new("unwell", Tone::Bad),
             (Err(error), _) => Cell::new(state_of(error.kind), Tone::Bad),

@@ -31,13 +31,14 @@ impl Run<'_> {
             _ => {}
         }
         match sighting {
-            Sighting::Ready { address, jobs, .. } => {
+            Sighting::Ready { address, rooms, jobs, .. } => {
                 self.looked.get_or_insert_with(Instant::now);
                 self.find(&drone, jobs)?;
-                if before == (Condition::Ready { address: address.clone() }) {
+                let known = self.session.state().drones.get(&drone).map(|drone| &drone.rooms);
+                if before == (Condition::Ready { address: address.clone() }) && known == Some(&rooms) {
                     return Ok(());
                 }
-                self.session.record(&Event::DroneReady { drone, address })
+                self.session.record(&Event::DroneReady { drone, address, rooms })
             }
             Sighting::Away { trouble, reason } => {
                 if let Condition::Away { trouble: known, reason: said, .. } = &before

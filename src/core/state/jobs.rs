@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Condition, Inconsistent, Job, Standing, State, inconsistent};
 use crate::core::build::{Attempt, Package, Phase};
-use crate::core::event::{JobOutcome, ReceivedFile};
+use crate::core::event::{JobOutcome, ReceivedFile, Rooms};
 use crate::core::failure::{Failure, FailureClass};
 use crate::core::names::{BuildId, HostName, JobName, Timestamp};
 use crate::core::plan::PackageIndex;
@@ -66,7 +66,7 @@ impl State {
         build_ids: &BTreeMap<PackageIndex, BuildId>,
         at: Timestamp,
     ) -> Result<(), Inconsistent> {
-        self.drone_mut(drone)?;
+        let room = self.drone_mut(drone)?.rooms == Rooms::Own;
         let build = self.open_mut()?;
         build.change_phase(package, Phase::Delegated(name.clone()));
         build.finished = None;
@@ -77,6 +77,8 @@ impl State {
             build_ids: build_ids.clone(),
             since: at,
             standing: Standing::Active,
+            room,
+            holds: BTreeSet::new(),
         };
         let allotted: Vec<_> =
             build_ids.iter().map(|(package, build_id)| (build.identity(*package).cpv.clone(), *build_id)).collect();

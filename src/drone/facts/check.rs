@@ -21,6 +21,8 @@ pub enum Duty {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// It works well enough; worth knowing.
+    Note,
     /// It works, but should be mended.
     Warning,
     /// The host cannot do its part.
@@ -57,6 +59,13 @@ pub enum Finding {
     PackageFormat,
     /// The clock is ahead (behind, where negative) by seconds.
     Clock(i64),
+    /// Jobs can have no clean rooms.
+    NoCleanRoom {
+        /// Why.
+        why: String,
+        /// Whether the inventory wants them always.
+        always: bool,
+    },
 }
 
 /// Less than this (MiB) and no package of any size can be built.
@@ -74,7 +83,9 @@ impl Finding {
             | Self::BrokenPortage
             | Self::NoPython
             | Self::WorkdirNotWritable
-            | Self::LittleDisk(..) => Severity::Unusable,
+            | Self::LittleDisk(..)
+            | Self::NoCleanRoom { always: true, .. } => Severity::Unusable,
+            Self::NoCleanRoom { always: false, .. } => Severity::Note,
             Self::PackageFormat | Self::Clock(_) => Severity::Warning,
         }
     }
@@ -102,6 +113,14 @@ impl Finding {
             }
             Self::LittleDisk(Place::Temporary, _) => "free some space there, or mount a larger /var/tmp".to_owned(),
             Self::PackageFormat => "set BINPKG_FORMAT=\"gpkg\" in its make.conf".to_owned(),
+            Self::NoCleanRoom { always: true, .. } => {
+                "run it where overlays can be mounted, or set clean_room = \"auto\" in the inventory".to_owned()
+            }
+            Self::NoCleanRoom { always: false, .. } => {
+                "its jobs share its root, and what they need stays installed there; clean_room = \"never\" says that \
+                 this is meant"
+                    .to_owned()
+            }
             Self::Clock(_) => "run a time service there, such as net-misc/chrony".to_owned(),
         }
     }
@@ -119,6 +138,7 @@ impl fmt::Display for Finding {
             Self::LittleDisk(Place::Workdir, free) => write!(formatter, "only {free} MiB are free at the workdir"),
             Self::LittleDisk(Place::Temporary, free) => write!(formatter, "only {free} MiB are free at /var/tmp"),
             Self::PackageFormat => formatter.write_str("its Portage is set to another package format than gpkg"),
+            Self::NoCleanRoom { why, .. } => write!(formatter, "jobs can have no clean rooms: {why}"),
             Self::Clock(ahead) if *ahead < 0 => write!(formatter, "its clock is {} s behind", ahead.unsigned_abs()),
             Self::Clock(ahead) => write!(formatter, "its clock is {ahead} s ahead"),
         }
