@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use swarm::core::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection, Trouble};
+use swarm::core::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, Selection, Trouble};
 use swarm::core::failure::{Failure, FailureClass};
 use swarm::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use swarm::core::package::{Cpv, Identity, Slot};
@@ -69,7 +69,14 @@ impl Journey {
         take(&Event::FleetDeclared { drones: (0..DRONES).map(spec).collect() }, at);
         take(&Event::RunBegun { lost_after: 900, at }, at);
         for number in 0..DRONES {
-            take(&Event::DroneReady { drone: drone(number), address: Some(format!("10.42.{number}.7")) }, at);
+            take(
+                &Event::DroneReady {
+                    drone: drone(number),
+                    address: Some(format!("10.42.{number}.7")),
+                    rooms: Rooms::Own,
+                },
+                at,
+            );
         }
         for build in 0..self.builds {
             self.build(build, &mut take);
@@ -120,7 +127,7 @@ impl Journey {
             let reason = "no answer from 10.42.0.7 within 15 s: is the machine on, and sshd running?".to_owned();
             Event::DroneAway { drone, trouble: Trouble::Unreachable, reason, at: Timestamp(1_800_000_000) }
         } else {
-            Event::DroneReady { drone, address: Some("10.42.0.7".to_owned()) }
+            Event::DroneReady { drone, address: Some("10.42.0.7".to_owned()), rooms: Rooms::Own }
         }
     }
 }
