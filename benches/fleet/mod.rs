@@ -73,7 +73,7 @@ impl Journey {
                 &Event::DroneReady {
                     drone: drone(number),
                     address: Some(format!("10.42.{number}.7")),
-                    rooms: Rooms::default(),
+                    rooms: Rooms::Own,
                 },
                 at,
             );
@@ -130,7 +130,7 @@ impl Journey {
             let reason = "no answer from 10.42.0.7 within 15 s: is the machine on, and sshd running?".to_owned();
             Event::DroneAway { drone, trouble: Trouble::Unreachable, reason, at: Timestamp(1_800_000_000) }
         } else {
-            Event::DroneReady { drone, address: Some("10.42.0.7".to_owned()), rooms: Rooms::default() }
+            Event::DroneReady { drone, address: Some("10.42.0.7".to_owned()), rooms: Rooms::Own }
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! 1. *Claim*: what is in the job's directory says how far an earlier controller, or an earlier connection, came.
 //! 2. *Feed*: what the package needs is carried there as far as the drone has not merged it already.
-//! 3. *Compare*: the drone's own resolver is asked; an answer unlike the plan is `parity`.
-//! 4. *Prepare*: the needs are merged. A failure up to here is never the package's.
+//! 3. *Prepare*: the needs are merged.
+//! 4. *Compare*: the drone's own resolver is asked, which now sees them and no older ones in their place; an answer unlike
+//!    the plan is `parity`. A failure up to here is never the package's.
 //! 5. *Build*: detached; the watch reports its end, the log is kept as it grows.
 //! 6. *Collect*: fetched, verified, staged, written down; only then is the drone's copy removed.
 //!

@@ -90,3 +90,66 @@ impl Holding {
             || (!self.packages.is_empty() && merged(build, package).any(|index| self.packages.contains(&index)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::decide::decide;
+    use crate::core::event::{DroneSpec, Event, Selection};
+    use crate::core::explain::explain;
+    use crate::core::names::Timestamp;
+    use crate::core::plan::Plan;
+    use crate::core::simulation::plan;
+
+    fn opened(number: u32, plan: Plan) -> Event {
+        let build = format!("20261124T14224{number}Z-1f3a9c04").parse().unwrap();
+        Event::BuildOpened { build, selection: Selection::World, plan, live: BTreeMap::new(), at: Timestamp(1) }
+    }
+
+    /// A drone with such rooms runs package 1, which was started when it needed nothing; by the new plan it needs
+    /// package 0, and so does package 2.
+    fn replaced(rooms: Rooms) -> State {
+        let mut old = plan(2, &[]);
+        let new = plan(4, &[(1, 0), (2, 0)]);
+        old.packages.remove(0);
+        assert_eq!(old.packages[0], new.packages[1]);
+        let drone: HostName = "drone0".parse().unwrap();
+        let mut state = State::default();
+        let mut apply = |event: Event| state.apply(&event).map(|()| state.clone()).unwrap();
+        apply(Event::FleetDeclared { drones: vec![DroneSpec { name: drone.clone(), cores: 4, jobs: 4 }] });
+        apply(Event::DroneReady { drone, address: None, rooms });
+        let before = apply(opened(1, old));
+        for start in decide(&before, Timestamp(2)).starts {
+            let (job, package, drone, build_ids) = (start.job, start.package, start.drone, start.build_ids);
+            apply(Event::JobStarted { job, package, drone, build_ids, at: Timestamp(2) });
+        }
+        apply(opened(2, new))
+    }
+
+    fn started(state: &State) -> Vec<u32> {
+        let mut started: Vec<u32> = decide(state, Timestamp(3)).starts.iter().map(|start| start.package.0).collect();
+        started.sort_unstable();
+        started
+    }
+
+    #[test]
+    fn what_would_replace_a_librarys_version_under_a_job_waits_where_jobs_share_a_root() {
+        let state = replaced(Rooms::Shared);
+        assert_eq!(started(&state), [3]);
+        let build = state.open_build().unwrap();
+        let why = explain(&state, build, PackageIndex(0), Timestamp(3)).join("\n");
+        assert!(why.contains("was linked against what this one would replace"), "{why}");
+    }
+
+    #[test]
+    fn jobs_with_rooms_wait_for_nobody() {
+        assert_eq!(started(&replaced(Rooms::Own)), [0, 3]);
+    }
+
+    #[test]
+    fn nothing_starts_beside_a_job_that_shares_the_root_and_is_about_to_be_ended() {
+        let mut state = replaced(Rooms::Shared);
+        state.apply(&opened(3, plan(1, &[]))).unwrap();
+        assert_eq!(started(&state), [0; 0]);
+    }
+}

@@ -5,7 +5,7 @@
 //! 1. a tree of hard links to the same files is made beside it, as a stand-in;
 //! 2. a symlink to that and the directory exchange their names in one step (`RENAME_EXCHANGE`);
 //! 3. the directory itself is moved to where the release belongs;
-//! 4. the symlink is pointed there in one step, and the stand-in removed.
+//! 4. the symlink is pointed there in one step; the stand-in is removed when production is opened the next time.
 //!
 //! What is no file, directory or symlink is not in the stand-in, but in the release as it was.
 //!
@@ -33,7 +33,8 @@ pub(super) fn adopt(layout: &Layout, name: &ReleaseName) -> Result<(), ReleaseEr
     refuse_unfit(layout)?;
     stand_in(layout, name)?;
     exchange(layout, name)?;
-    resume(layout, name)
+    // A client may be on its way through the stand-in at this very moment: it goes when production is opened again.
+    settle(layout, name)
 }
 
 /// An empty directory will do, and one with an index. A mount point would be told by the kernel too, but later.
@@ -107,7 +108,11 @@ pub(super) fn move_to_release(layout: &Layout, name: &ReleaseName) -> Result<(),
 
 /// Steps 3 and 4, from wherever they were interrupted.
 pub(super) fn resume(layout: &Layout, name: &ReleaseName) -> Result<(), ReleaseError> {
-    move_to_release(layout, name)?;
-    layout.point_to(&layout.release(name))?;
+    settle(layout, name)?;
     layout.clean()
+}
+
+fn settle(layout: &Layout, name: &ReleaseName) -> Result<(), ReleaseError> {
+    move_to_release(layout, name)?;
+    layout.point_to(&layout.release(name))
 }
