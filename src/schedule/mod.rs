@@ -1,0 +1,3 @@
+//! Which package goes where and how wide: pure.
+
+pub mod estimate;
