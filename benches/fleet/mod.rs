@@ -113,7 +113,7 @@ impl Journey {
             let job = start(take, index);
             let path = format!("{}/{}-{build_id}.gpkg.tar", cpv.package(), cpv.pf());
             let file = ReceivedFile { stanza: stanza(index, cpv, &path, build_id), path, build_id };
-            take(&Event::PackageReceived { job: job.clone(), package, file, at }, at);
+            take(&Event::PackageReceived { job: job.clone(), package, file, cost: None, at }, at);
             take(&Event::JobEnded { job, outcome: JobOutcome::Delivered, at }, at);
         }
         take(&Event::BuildFinished { build: build.clone(), at }, at);

@@ -6,6 +6,7 @@ mod exec;
 mod exit;
 mod explain;
 mod finalize;
+mod history;
 mod hosts;
 mod init_from_list;
 mod interrupt;
@@ -70,6 +71,8 @@ enum Verb {
     Finalize(finalize::Arguments),
     /// Show the fleet; check it, list its facts, trust its first host keys
     Hosts(hosts::Arguments),
+    /// Show what builds took, and what the next one is taken to need; learn from other logs
+    History(history::Arguments),
     /// Run a command on many hosts at once
     Exec(exec::Arguments),
 }
@@ -127,6 +130,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Logs(arguments) => logs::run(&arguments, &inventory).await,
         Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
+        Verb::History(arguments) => history::run(arguments, inventory).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
     }
 }

@@ -24,13 +24,13 @@ use super::persist::persist;
 use super::report::Report;
 use super::session::now;
 use super::support::{Source, Support, Turn};
-use crate::core::event::{JobOutcome, ReceivedFile};
+use crate::core::event::{Cost, JobOutcome, ReceivedFile};
 use crate::core::failure::{Failure, FailureClass};
 use crate::core::names::{BuildId, Timestamp};
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::PackageIndex;
 use crate::drone::cache::Cache;
-use crate::drone::job::{self, JobDirectory, Need, Progress, Started, Task};
+use crate::drone::job::{self, Ending, JobDirectory, Need, Progress, Started, Task};
 use crate::drone::tend::Visitor;
 use crate::drone::verdict;
 use crate::drone::watch::Watch;
@@ -288,7 +288,7 @@ impl Work {
         let ending = self.persist(|| job::outcome(host, directory)).await?;
         match ending.status {
             None => Err(failure(FailureClass::Lost, VANISHED)),
-            Some(0) if ending.stopped.is_none() => self.collect(besides).await,
+            Some(0) if ending.stopped.is_none() => self.collect(besides, self.cost(&ending)).await,
             Some(status) => Err(Stop::Failed(verdict::of_build(status, &ending, &log.tail()))),
         }
     }
@@ -320,7 +320,13 @@ impl Work {
         }
     }
 
-    async fn collect(&self, besides: Besides) -> Result<(), Stop> {
+    /// What the build took, as far as its drone has measured it.
+    fn cost(&self, ending: &Ending) -> Option<Cost> {
+        let memory_mib = ending.peak_kib.and_then(|kib| u32::try_from(kib / 1024).ok());
+        Some(Cost { wall_ms: ending.wall_ms?, cpu_ms: ending.cpu_ms?, width: self.task.width, memory_mib })
+    }
+
+    async fn collect(&self, besides: Besides, cost: Option<Cost>) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let index = self.persist(|| job::packages(host, directory)).await?;
         // Before the own package: others may wait for these.
@@ -337,7 +343,8 @@ impl Work {
                 .iter()
                 .find(|stanza| *stanza.cpv() == identity.cpv && stanza.build_id() == Some(*build_id));
             if let Some(stanza) = stanza {
-                self.take(*package, identity, *build_id, stanza).await?;
+                let own = *identity == self.task.manifest.identity;
+                self.take(*package, identity, *build_id, stanza, cost.filter(|_| own)).await?;
             } else if *identity == self.task.manifest.identity {
                 return Err(self.missing(identity, &index.rejected));
             }
@@ -372,6 +379,7 @@ impl Work {
         identity: &Identity,
         build_id: BuildId,
         stanza: &Stanza,
+        cost: Option<Cost>,
     ) -> Result<(), Stop> {
         let incoming = self.staging.incoming(&self.directory.job)?.join(stanza.path().basename());
         // What is longer than the whole cannot be the beginning of it.
@@ -419,7 +427,7 @@ impl Work {
         let file =
             ReceivedFile { path: accepted.path.to_string(), build_id, stanza: own.to_values().into_iter().collect() };
         let (taken, answer) = oneshot::channel();
-        let report = Report::Received { job: self.directory.job.clone(), package, file, taken };
+        let report = Report::Received { job: self.directory.job.clone(), package, file, cost, taken };
         let sent = self.reports.send(report).await;
         if sent.is_err() || answer.await.is_err() {
             let reason = "the controller stopped before it wrote the package down".to_owned();

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::error::ControlError;
-use crate::core::event::{JobOutcome, ReceivedFile, Rooms, Trouble};
+use crate::core::event::{Cost, JobOutcome, ReceivedFile, Rooms, Trouble};
 use crate::core::names::{HostName, JobName};
 use crate::core::plan::PackageIndex;
 use crate::drone::strays::Stray;
@@ -20,6 +20,8 @@ pub enum Report {
         package: PackageIndex,
         /// The file.
         file: ReceivedFile,
+        /// What its build took.
+        cost: Option<Cost>,
         /// Answered when it is in the journal.
         taken: oneshot::Sender<()>,
     },

@@ -24,7 +24,7 @@ use super::socket::Asked;
 use super::support::Support;
 use super::{verb, work};
 use crate::core::decide::{End, Start, decide};
-use crate::core::event::{Event, JobOutcome, ReceivedFile, Trouble};
+use crate::core::event::{Cost, Event, JobOutcome, ReceivedFile, Trouble};
 use crate::core::failure::FailureClass;
 use crate::core::names::{BuildId, HostName, JobName};
 use crate::core::package::Cpv;
@@ -378,8 +378,8 @@ impl Run<'_> {
 
     fn hear(&mut self, report: Report) -> Result<(), ControlError> {
         match report {
-            Report::Received { job, package, file, taken } => {
-                self.receive(job, package, file)?;
+            Report::Received { job, package, file, cost, taken } => {
+                self.receive(job, package, file, cost)?;
                 // Nobody waits for the answer when the job was given up meanwhile.
                 let _gone = taken.send(());
                 Ok(())
@@ -404,9 +404,15 @@ impl Run<'_> {
         }
     }
 
-    fn receive(&mut self, job: JobName, package: PackageIndex, file: ReceivedFile) -> Result<(), ControlError> {
+    fn receive(
+        &mut self,
+        job: JobName,
+        package: PackageIndex,
+        file: ReceivedFile,
+        cost: Option<Cost>,
+    ) -> Result<(), ControlError> {
         let path = file.path.clone();
-        self.session.record(&Event::PackageReceived { job: job.clone(), package, file, at: now() })?;
+        self.session.record(&Event::PackageReceived { job: job.clone(), package, file, cost, at: now() })?;
         let state = self.session.state();
         let build = state.jobs.get(&job).and_then(|job| state.builds.get(&job.build));
         if build.is_some_and(|build| build.received_path(package) != Some(path.as_str()))

@@ -126,12 +126,12 @@ impl Support {
         }
         Ok(match state.get(&place(identity)) {
             Some(Known::Here(need)) => Some(need.clone()),
-            _ => self.from_before(identity),
+            _ => self.kept_before(identity),
         })
     }
 
     /// What was built for an earlier build and is still what is wanted.
-    fn from_before(&self, identity: &Identity) -> Option<Need> {
+    fn kept_before(&self, identity: &Identity) -> Option<Need> {
         let entries = std::fs::read_dir(self.directory.join(identity.cpv.package())).ok()?;
         entries.flatten().find_map(|entry| {
             let name = entry.file_name().into_string().ok()?;

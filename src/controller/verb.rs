@@ -14,9 +14,10 @@ use crate::core::event::Event;
 use crate::core::names::HostName;
 use crate::core::plan::PackageIndex;
 use crate::core::state::Condition;
+use crate::schedule::estimate::Sample;
 
 /// A wish.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Verb {
     /// Spread the waiting work anew.
@@ -38,6 +39,11 @@ pub enum Verb {
         /// The drones.
         drones: Vec<HostName>,
     },
+    /// Learn from builds of other days.
+    Import {
+        /// The builds.
+        samples: Vec<Sample>,
+    },
 }
 
 /// Carries a wish out, as far as the books go; gives what the operator is told.
@@ -51,6 +57,10 @@ pub fn carry_out(session: &mut Session, verb: &Verb) -> Result<Vec<String>, Cont
         Verb::Reset => reset(session),
         Verb::Drain { drones } => drain(session, drones, true),
         Verb::Undrain { drones } => drain(session, drones, false),
+        Verb::Import { samples } => {
+            session.record(&Event::HistoryImported { samples: samples.clone() })?;
+            Ok(Vec::new())
+        }
     }
 }
 

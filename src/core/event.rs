@@ -11,6 +11,7 @@ use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName,
 use super::package::Cpv;
 use super::plan::{PackageIndex, Plan};
 use super::texts::Fields;
+use crate::schedule::estimate::Sample;
 
 /// The version of the events' JSON form; it rises when an old journal can no longer be read as it stands.
 pub const SCHEMA: u32 = 1;
@@ -159,6 +160,20 @@ pub struct ReceivedFile {
     pub stanza: Fields,
 }
 
+/// What a build took, measured on its drone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// From its beginning to its end, in milliseconds.
+    pub wall_ms: u64,
+    /// Processor time of all its processes, user and system, in milliseconds.
+    pub cpu_ms: u64,
+    /// How many compilers at once it was allowed.
+    pub width: u32,
+    /// The most memory (MiB) that its processes were seen to have together; none of a short build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+}
+
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -178,7 +193,7 @@ pub enum JobOutcome {
 }
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A controller works under this epoch from here on.
@@ -320,8 +335,16 @@ pub enum Event {
         package: PackageIndex,
         /// The file.
         file: ReceivedFile,
+        /// What its build took; none of one that was built beside another package.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost: Option<Cost>,
         /// When.
         at: Timestamp,
+    },
+    /// Builds of other days, from the logs of the hosts on which they were made.
+    HistoryImported {
+        /// The builds.
+        samples: Vec<Sample>,
     },
     /// A job is over, and nothing of it is left on the drone, or nothing can be known of it.
     JobEnded {

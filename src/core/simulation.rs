@@ -75,7 +75,7 @@ fn received(state: &State, job: &JobName) -> Event {
     let job_state = &state.jobs[job];
     let build_id = job_state.build_ids[&job_state.package];
     let file = ReceivedFile { path: format!("{job}"), build_id, stanza: Fields::default() };
-    Event::PackageReceived { job: job.clone(), package: job_state.package, file, at: Timestamp(1) }
+    Event::PackageReceived { job: job.clone(), package: job_state.package, file, cost: None, at: Timestamp(1) }
 }
 
 fn failed(job: &JobName, class: FailureClass, at: Timestamp) -> Event {
@@ -298,7 +298,9 @@ fn a_job_may_bring_its_cycle_mates_and_they_wait_for_it() {
     assert_eq!(mate.len(), 2, "a build id is allotted for the mate, too");
     let (mate, build_id) = mate.into_iter().next_back().unwrap();
     let file = ReceivedFile { path: "mate".into(), build_id, stanza: Fields::default() };
-    state.apply(&Event::PackageReceived { job: job.clone(), package: mate, file, at: Timestamp(2) }).unwrap();
+    state
+        .apply(&Event::PackageReceived { job: job.clone(), package: mate, file, cost: None, at: Timestamp(2) })
+        .unwrap();
     state.apply(&received(&state, &job)).unwrap();
     state.apply(&Event::JobEnded { job, outcome: JobOutcome::Delivered, at: Timestamp(2) }).unwrap();
     assert_eq!(decide(&state, Timestamp(2)).end, Some(End::Complete));

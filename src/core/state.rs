@@ -2,7 +2,7 @@
 
 mod jobs;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use super::held::held;
 use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use super::package::{Cpv, Identity, PackageName};
 use super::plan::{PackageIndex, Plan};
+use crate::schedule::estimate::History;
 
 /// What a build is taken to last, in seconds, as long as nothing is known of its package.
 const UNKNOWN_DURATION: u64 = 600;
@@ -128,8 +129,9 @@ pub struct State {
     pub release: Option<ReleaseName>,
     /// The highest build id in use or allotted, by CPV.
     pub build_ids: BTreeMap<Cpv, BuildId>,
-    /// How long each package's latest builds took, in seconds, the last one at the end.
-    pub durations: BTreeMap<PackageName, VecDeque<u64>>,
+    /// What each package's latest builds took.
+    #[serde(default)]
+    pub history: History,
 }
 
 impl State {
@@ -150,10 +152,9 @@ impl State {
 
     /// How long a build of this package is taken to last, in seconds: the median of its latest ones.
     pub fn expected_duration(&self, package: &PackageName) -> u64 {
-        let Some(known) = self.durations.get(package) else { return UNKNOWN_DURATION };
-        let mut sorted: Vec<u64> = known.iter().copied().collect();
-        sorted.sort_unstable();
-        sorted.get(sorted.len() / 2).copied().unwrap_or(UNKNOWN_DURATION)
+        let mut known: Vec<u64> = self.history.of(package).map(|sample| sample.wall_s.max(0.0) as u64).collect();
+        known.sort_unstable();
+        known.get(known.len() / 2).copied().unwrap_or(UNKNOWN_DURATION)
     }
 
     /// How long a job's drone may be away, in seconds, before the job's package is given to another. A build that has
@@ -239,7 +240,8 @@ impl State {
             }
             Event::JobGivenUp { job, at } => self.give_up(job, *at)?,
             Event::JobBack { job } => self.bring_back(job)?,
-            Event::PackageReceived { job, package, file, at } => self.receive(job, *package, file, *at)?,
+            Event::PackageReceived { job, package, file, cost, at } => self.receive(job, *package, file, *cost, *at)?,
+            Event::HistoryImported { samples } => samples.iter().for_each(|sample| self.history.add(sample.clone())),
             Event::JobEnded { job, outcome, at } => self.end_job(job, outcome, *at)?,
             Event::BuildFinished { build, at } => self.build_mut(build)?.finished = Some(*at),
             Event::BuildReleased { build, release, .. } => {

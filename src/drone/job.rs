@@ -162,6 +162,12 @@ pub struct Ending {
     pub oom_kills: u64,
     /// Free space (KiB) where the job lies, at its end.
     pub space_kib: Option<u64>,
+    /// From its beginning to its end, in milliseconds.
+    pub wall_ms: Option<u64>,
+    /// Processor time of all its processes, user and system, in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// The most memory (KiB) that its processes were seen to have together; none of a short build.
+    pub peak_kib: Option<u64>,
 }
 
 /// Claims the job's directory and asks what of its needs is merged there already.
@@ -351,11 +357,32 @@ pub(crate) fn read_outcome(lines: &[Vec<String>]) -> Option<Ending> {
             ["none" | "gone"] => told = true,
             ["oom_kills", number] => ending.oom_kills = number.parse().unwrap_or(0),
             ["space", kib] => ending.space_kib = kib.parse().ok(),
+            ["usage", "wall", begin, end] => {
+                ending.wall_ms = seconds(end).zip(seconds(begin)).and_then(|(end, begin)| end.checked_sub(begin))
+            }
+            ["usage", user, system] => {
+                ending.cpu_ms = minutes(user).zip(minutes(system)).map(|(user, system)| user + system)
+            }
+            ["peak", kib] => ending.peak_kib = kib.parse().ok(),
             ["stopped", words @ ..] => ending.stopped = Some(words.join(" ")),
             _ => {}
         }
     }
     told.then_some(ending)
+}
+
+/// `12.34`, in milliseconds.
+fn seconds(text: &str) -> Option<u64> {
+    let seconds: f64 = text.parse().ok()?;
+    // A build of a century is none.
+    (0.0..3e9).contains(&seconds).then_some((seconds * 1000.0) as u64)
+}
+
+/// `1m2.34s`, as `times` writes it, in milliseconds.
+fn minutes(text: &str) -> Option<u64> {
+    let (minutes, rest) = text.strip_suffix('s')?.split_once('m')?;
+    let minutes: u32 = minutes.parse().ok()?;
+    Some(u64::from(minutes) * 60_000 + seconds(rest)?)
 }
 
 /// Ends whatever of a job lives. Its directory stays.

@@ -14,7 +14,7 @@ killed() { sed -n 's/^oom_kill //p' /proc/vmstat; }
 now() { cut -d' ' -f1 /proc/uptime; }
 identify $$ | put pid
 trap : TERM INT HUP
-silence=0 total=0
+silence=0 total=0 peak=0
 [ ! -e limits ] || read -r silence total <limits
 begin=$(now)
 killed_before=$(killed)
@@ -35,7 +35,20 @@ end_child() {
 	echo "$1" | put stopped
 	kill -KILL -- "-$child" 2>/dev/null || kill -KILL "$child"
 }
-# The watch over its time; it wakes now and then, which is little beside what a compiler does.
+# What the child and all that it started have in memory, in KiB.
+memory() {
+	ps -e -o pid= -o ppid= -o rss= 2>/dev/null | awk -v root="$child" '
+		{ parent[$1] = $2; size[$1] = $3 }
+		END {
+			for (process in parent) {
+				one = process
+				while (one in parent && one != root) one = parent[one]
+				if (one == root) sum += size[process]
+			}
+			print int(sum)
+		}'
+}
+# The watch over its time and its memory; it wakes now and then, which is little beside what a compiler does.
 (
 	exec 9>&-
 	trap 'kill "$pause" 2>/dev/null; exit 0' TERM
@@ -45,6 +58,11 @@ end_child() {
 		wait "$pause"
 		quiet=$(($(date +%s) - $(stat -c %Y log)))
 		lasted=$(($(now | cut -d. -f1) - ${begin%.*}))
+		used=$(memory)
+		if [ "${used:-0}" -gt "$peak" ]; then
+			peak=$used
+			echo "$peak" | put peak
+		fi
 		if [ "$silence" -gt 0 ] && [ "$quiet" -ge "$silence" ]; then
 			end_child "timeout no output for $quiet s"
 		elif [ "$total" -gt 0 ] && [ "$lasted" -ge "$total" ]; then

@@ -91,6 +91,10 @@ impl History {
             return;
         }
         let known = self.packages.entry(sample.cpv.package_name()).or_default();
+        // The same log may be imported again.
+        if known.iter().any(|other| other.at == sample.at && other.drone == sample.drone && other.cpv == sample.cpv) {
+            return;
+        }
         // An import may bring builds older than those that are known.
         let place = known.partition_point(|other| other.at <= sample.at);
         known.insert(place, sample);

@@ -215,6 +215,24 @@ impl Journal {
     /// When an event cannot be read or does not fit those before it.
     pub fn replay(&self) -> Result<State, StoreError> {
         let (from, mut state) = self.latest_snapshot()?.unwrap_or_default();
+        self.each(from, |sequence, event| {
+            state.apply(&event).map_err(|source| StoreError::Damaged { sequence, path: self.path.clone(), source })
+        })?;
+        Ok(state)
+    }
+
+    /// All that has happened, from the beginning.
+    ///
+    /// # Errors
+    /// When an event cannot be read.
+    pub fn events(&self, mut take: impl FnMut(&Event)) -> Result<(), StoreError> {
+        self.each(0, |_, event| {
+            take(&event);
+            Ok(())
+        })
+    }
+
+    fn each(&self, from: i64, mut take: impl FnMut(i64, Event) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let mut statement = self
             .connection
             .prepare("SELECT sequence, schema, body FROM events WHERE sequence > ?1 ORDER BY sequence")
@@ -233,9 +251,9 @@ impl Journal {
                 path: self.path.clone(),
                 source,
             })?;
-            state.apply(&event).map_err(|source| StoreError::Damaged { sequence, path: self.path.clone(), source })?;
+            take(sequence, event)?;
         }
-        Ok(state)
+        Ok(())
     }
 
     fn fault(&self, doing: &'static str, source: rusqlite::Error) -> StoreError {

@@ -51,6 +51,7 @@ fn words(event: &Event, state: &State) -> Option<String> {
         }
         Event::DrainAsked { drone, drain: true, .. } => format!("draining   {drone}: it gets no new work"),
         Event::DrainAsked { drone, drain: false, .. } => format!("undrained  {drone}: it gets work again"),
+        Event::HistoryImported { .. } => return None,
         Event::EpochClaimed { epoch, controller, .. } => format!("epoch      {epoch}, claimed by {controller}"),
         Event::BuildForgotten { build, .. } => format!("reset      build {build}; its jobs are ended"),
         Event::JobFound { package, drone, job, .. } => {

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Condition, Inconsistent, Job, Standing, State, inconsistent};
 use crate::core::build::{Attempt, Package, Phase};
-use crate::core::event::{JobOutcome, ReceivedFile, Rooms};
+use crate::core::event::{Cost, JobOutcome, ReceivedFile, Rooms};
 use crate::core::failure::{Failure, FailureClass};
 use crate::core::names::{BuildId, HostName, JobName, Timestamp};
+use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
+use crate::schedule::estimate::Sample;
 
 /// A package that failed in its own right on so many different drones is failed, not tried again.
 const OWN_FAILURE_LIMIT: usize = 2;
@@ -17,8 +19,20 @@ const ATTEMPT_LIMIT: usize = 12;
 const FIRST_REST: i64 = 30;
 /// The longest rest, in seconds.
 const LONGEST_REST: i64 = 3600;
-/// So many of a package's latest builds say how long its next one takes.
-const REMEMBERED_BUILDS: usize = 5;
+/// What a build took, measured or else from its start to its end as this side saw it.
+fn sample(cpv: Cpv, job: &Job, cost: Option<Cost>, at: Timestamp) -> Sample {
+    let seen = at.seconds_since(job.since) as f64;
+    Sample {
+        cpv,
+        wall_s: cost.map_or(seen, |cost| cost.wall_ms as f64 / 1000.0),
+        cpu_s: cost.map(|cost| cost.cpu_ms as f64 / 1000.0),
+        width: cost.map(|cost| cost.width),
+        memory_mib: cost.and_then(|cost| cost.memory_mib),
+        drone: Some(job.drone.clone()),
+        at,
+        success: true,
+    }
+}
 
 impl State {
     pub(super) fn find_job(
@@ -123,6 +137,7 @@ impl State {
         name: &JobName,
         package: PackageIndex,
         file: &ReceivedFile,
+        cost: Option<Cost>,
         at: Timestamp,
     ) -> Result<(), Inconsistent> {
         let job = self.jobs.get(name).cloned();
@@ -135,14 +150,9 @@ impl State {
             Some(Phase::Needed | Phase::Delegated(_) | Phase::Failed) => {}
         }
         build.change_phase(package, Phase::Received(file.clone()));
-        let took = at.seconds_since(job.since);
-        let built = build.identity(package).cpv.package_name();
+        let cpv = build.identity(package).cpv.clone();
         if package == job.package {
-            let known = self.durations.entry(built).or_default();
-            known.push_back(took);
-            if known.len() > REMEMBERED_BUILDS {
-                known.pop_front();
-            }
+            self.history.add(sample(cpv, &job, cost, at));
         }
         // Whoever else builds it does so for nobody.
         let rivals = self.jobs.iter_mut().filter(|(other, _)| *other != name).map(|(_, rival)| rival);

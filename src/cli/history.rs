@@ -1,0 +1,285 @@
+//! `swarm history`: what builds took; `import` learns from emerge's own logs, `accuracy` tells how good estimates were.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+
+use super::exit::Exit;
+use crate::controller::verb::Verb as Wish;
+use crate::controller::{Session, socket, verb};
+use crate::core::event::Event;
+use crate::core::names::HostName;
+use crate::core::package::PackageName;
+use crate::core::state::State;
+use crate::core::text::escaped;
+use crate::inventory::{Inventory, Selection};
+use crate::portage::emerge_log;
+use crate::schedule::estimate::{Estimate, History, Sample};
+use crate::ssh::{self, Host};
+use crate::store::Journal;
+use crate::ui;
+
+/// Where emerge writes what it has done.
+const LOG: &str = "/var/log/emerge.log";
+/// A longer log (bytes) is not fetched whole: give a part of it as a file.
+const LOG_LIMIT: u64 = 256 << 20;
+/// So many builds go into one event.
+const BATCH: usize = 2000;
+/// What was learned is learned anew once a further one in so many of the builds is known: that bounds the work.
+const ANEW: usize = 20;
+/// So many of the worst estimates are shown.
+const WORST: usize = 10;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// A package: category/name, or a part of it [default: all]
+    package: Option<String>,
+    /// Builds as JSON, one a line
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Learn from emerge.log of the driver and the drones, or from files
+    Import {
+        /// Hosts: names, globs, @tags, %networks, ! excludes [default: the driver and all drones]
+        #[arg(long, value_name = "HOSTS", conflicts_with = "files")]
+        on: Vec<Selection>,
+        /// Logs, plain or .gz
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// How far the estimates were from what builds then took
+    Accuracy,
+}
+
+pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
+    match arguments.verb {
+        None => show(arguments.package.as_deref(), arguments.json, &inventory),
+        Some(Verb::Accuracy) => accuracy(&inventory),
+        Some(Verb::Import { on, files }) => {
+            let (samples, trouble) = if files.is_empty() {
+                of_hosts(Selection::joined(&on), &inventory).await?
+            } else {
+                (of_files(&files)?, false)
+            };
+            import(samples, inventory).await?;
+            Ok(if trouble { Exit::Impossible } else { Exit::Done })
+        }
+    }
+}
+
+fn journal(inventory: &Inventory) -> anyhow::Result<Journal> {
+    Journal::open_to_read(&inventory.swarm.state)?
+        .context("nothing is known yet: `swarm history import` learns from logs")
+}
+
+fn show(wanted: Option<&str>, json: bool, inventory: &Inventory) -> anyhow::Result<Exit> {
+    let history = journal(inventory)?.replay()?.history;
+    let names: Vec<&PackageName> =
+        history.packages().filter(|name| wanted.is_none_or(|wanted| name.as_str().contains(wanted))).collect();
+    if names.is_empty() {
+        bail!("no build of {} is known", wanted.unwrap_or("anything"));
+    }
+    if json {
+        for sample in names.iter().flat_map(|name| history.of(name)) {
+            println!("{}", serde_json::to_string(sample)?);
+        }
+        return Ok(Exit::Done);
+    }
+    let model = history.model();
+    let mut rows = Vec::new();
+    for name in names {
+        rows.extend(history.of(name).map(row));
+        rows.push(estimated(name, &model.estimate(name, None)));
+    }
+    println!("{}", ui::text::table(&["PACKAGE", "TOOK", "PROCESSOR", "WIDTH", "MEMORY", "ON", "WHEN"], rows));
+    Ok(Exit::Done)
+}
+
+fn row(sample: &Sample) -> Vec<String> {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    vec![
+        sample.cpv.to_string(),
+        seconds(sample.wall_s),
+        or_dash(sample.cpu_s.map(seconds)),
+        or_dash(sample.width.map(|width| width.to_string())),
+        or_dash(sample.memory_mib.map(memory)),
+        or_dash(sample.drone.as_ref().map(ToString::to_string)),
+        jiff::Timestamp::from_second(sample.at.0).map_or_else(|_| "-".to_owned(), |at| at.to_string()),
+    ]
+}
+
+fn estimated(name: &PackageName, estimate: &Estimate) -> Vec<String> {
+    let work = format!("{} on one core, then {} of work", seconds(estimate.serial_s), seconds(estimate.cpu_s));
+    let memory = estimate.memory_mib.map_or_else(|| "-".to_owned(), memory);
+    let blank = String::new;
+    vec![format!("  next {name}"), work, blank(), blank(), memory, blank(), blank()]
+}
+
+fn seconds(seconds: f64) -> String {
+    let whole = seconds.round().max(0.0) as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, _) => format!("{seconds:.1} s"),
+        (0, minutes, rest) => format!("{minutes} min {rest} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+fn memory(mib: u32) -> String {
+    format!("{mib} MiB")
+}
+
+fn of_files(files: &[PathBuf]) -> anyhow::Result<Vec<Sample>> {
+    let mut samples = Vec::new();
+    for path in files {
+        let merges = emerge_log::read(fs_err::File::open(path)?)
+            .with_context(|| format!("cannot read {} as a log of emerge", path.display()))?;
+        samples.extend(merges.into_iter().filter_map(|merge| sample(merge, None)));
+    }
+    Ok(samples)
+}
+
+/// Of hosts that do not answer it is told, and the others' logs are taken all the same.
+async fn of_hosts(selection: Option<Selection>, inventory: &Inventory) -> anyhow::Result<(Vec<Sample>, bool)> {
+    let hosts: Vec<HostName> = match selection {
+        Some(selection) => selection.select(inventory, |_| true)?.into_iter().map(|host| host.name.clone()).collect(),
+        None => {
+            let drones = inventory.drones().map(|(host, _)| host.name.clone());
+            std::iter::once(inventory.driver().clone()).chain(drones).collect()
+        }
+    };
+    let (mut samples, mut trouble) = (Vec::new(), false);
+    for name in hosts {
+        let Some(destination) = inventory.destination(&name) else { continue };
+        match log_of(ssh::host(&destination).as_ref()).await {
+            Ok(merges) => {
+                println!("{name}: {} builds", merges.iter().filter(|merge| !merge.binary).count());
+                samples.extend(merges.into_iter().filter_map(|merge| sample(merge, Some(&name))));
+            }
+            Err(error) => {
+                eprintln!("swarm: {}", escaped(&format!("{error:#}")));
+                trouble = true;
+            }
+        }
+    }
+    Ok((samples, trouble))
+}
+
+async fn log_of(host: &dyn Host) -> anyhow::Result<Vec<emerge_log::Merge>> {
+    let log = host.read(LOG, LOG_LIMIT).await?.unwrap_or_default();
+    emerge_log::read(log.as_slice()).with_context(|| format!("cannot read {LOG} of {}", host.name()))
+}
+
+/// What was merged from a binary says nothing of how long it takes to build.
+fn sample(merge: emerge_log::Merge, drone: Option<&HostName>) -> Option<Sample> {
+    let at = merge.ended();
+    (!merge.binary).then(|| Sample {
+        cpv: merge.cpv,
+        wall_s: merge.seconds as f64,
+        cpu_s: None,
+        width: None,
+        memory_mib: None,
+        drone: drone.cloned(),
+        at,
+        success: true,
+    })
+}
+
+/// Tells the controller, or takes its place for a moment.
+async fn import(samples: Vec<Sample>, inventory: Inventory) -> anyhow::Result<()> {
+    let count = samples.len();
+    let mut session = None;
+    let directory = inventory.swarm.state.clone();
+    let mut inventory = Some(inventory);
+    for batch in samples.chunks(BATCH) {
+        let wish = Wish::Import { samples: batch.to_vec() };
+        if session.is_none() && socket::tell(&directory, &wish).await?.is_some() {
+            continue;
+        }
+        if let Some(inventory) = inventory.take() {
+            session = Some(Session::open(inventory, ui::progress::observer(false)).await?);
+        }
+        if let Some(session) = &mut session {
+            verb::carry_out(session, &wish)?;
+        }
+    }
+    println!("{count} builds are known from there; the latest of each package count");
+    Ok(())
+}
+
+/// What each build was taken to need when all before it was known, beside what it took.
+fn accuracy(inventory: &Inventory) -> anyhow::Result<Exit> {
+    let mut tally = Tally::default();
+    let mut state = State::default();
+    journal(inventory)?.events(|event| {
+        let package = match event {
+            Event::PackageReceived { job, package, .. } => state.jobs.get(job).and_then(|job| {
+                let build = state.builds.get(&job.build)?;
+                (job.package == *package).then(|| build.identity(*package).cpv.package_name())
+            }),
+            _ => None,
+        };
+        // An event that does not fit is told of by whoever replays the journal to go on from it.
+        let _told = state.apply(event);
+        if let Some(sample) = package.and_then(|package| state.history.of(&package).last()) {
+            tally.take(sample.clone(), &state.history);
+        }
+    })?;
+    tally.judge();
+    let mut ratios = tally.ratios;
+    if ratios.is_empty() {
+        println!("no package has been built twice yet, so no estimate can be held against what a build took");
+        return Ok(Exit::Done);
+    }
+    ratios.sort_by(|left, right| left.0.total_cmp(&right.0));
+    let at = |share: f64| ratios.get((ratios.len() as f64 * share) as usize).map_or(1.0, |(ratio, _)| *ratio);
+    let (middle, bad) = (at(0.5), at(0.9));
+    println!(
+        "{} estimates, off by a factor of {middle:.2} at the median, {bad:.2} at the 90th percentile",
+        ratios.len()
+    );
+    for (ratio, cpv) in ratios.iter().rev().take(WORST) {
+        println!("  {ratio:6.2}  {cpv}");
+    }
+    Ok(Exit::Done)
+}
+
+/// How far estimates were off: what was learned is held against the builds that came after it.
+#[derive(Default)]
+struct Tally {
+    known: History,
+    later: Vec<Sample>,
+    judged: usize,
+    ratios: Vec<(f64, String)>,
+}
+
+impl Tally {
+    fn take(&mut self, sample: Sample, history: &History) {
+        self.later.push(sample);
+        if self.later.len() > self.judged / ANEW {
+            self.judge();
+            self.known = history.clone();
+        }
+    }
+
+    fn judge(&mut self) {
+        let model = self.known.model();
+        self.judged += self.later.len();
+        for sample in self.later.drain(..) {
+            let package = sample.cpv.package_name();
+            // A package's first build says how well others stand for it, which is another question.
+            if self.known.of(&package).next().is_none() {
+                continue;
+            }
+            let expected = model.estimate(&package, sample.drone.as_ref()).wall_s(sample.width.unwrap_or(1)).max(0.1);
+            let took = sample.wall_s.max(0.1);
+            self.ratios.push(((expected / took).max(took / expected), sample.cpv.to_string()));
+        }
+    }
+}
