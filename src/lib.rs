@@ -14,6 +14,7 @@ mod fuzz;
 pub mod inventory;
 pub mod portage;
 pub mod release;
+pub mod schedule;
 #[cfg(test)]
 mod seeded;
 pub mod ssh;
