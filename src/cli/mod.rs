@@ -13,6 +13,7 @@ mod logs;
 mod plan;
 mod push;
 mod select;
+mod simulate;
 mod status;
 
 use std::path::PathBuf;
@@ -72,6 +73,8 @@ enum Verb {
     Hosts(hosts::Arguments),
     /// Run a command on many hosts at once
     Exec(exec::Arguments),
+    /// Play a build of a recorded graph on an imagined fleet
+    Simulate(simulate::Arguments),
 }
 
 /// Runs the command line of this process and gives the exit status.
@@ -106,6 +109,10 @@ fn chain(error: &anyhow::Error) -> String {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    // It is about no real fleet, so it wants no inventory.
+    if let Verb::Simulate(arguments) = &cli.verb {
+        return simulate::run(arguments);
+    }
     let inventory = Inventory::find(cli.inventory.as_deref())?;
     match cli.verb {
         Verb::Push(arguments) => push::run(arguments, inventory).await,
@@ -128,5 +135,6 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
+        Verb::Simulate(arguments) => simulate::run(&arguments),
     }
 }

@@ -96,8 +96,8 @@ impl Load {
     }
 
     /// Lets time go on as far as estimates tell. A job that should have ended is taken to go on: `more` gives by how
-    /// many seconds of its own.
-    pub fn expect(&mut self, moment: f64, more: impl Fn(u32) -> f64) {
+    /// many seconds of its own, from the package and the width.
+    pub fn expect(&mut self, moment: f64, more: impl Fn(u32, u32) -> f64) {
         while self.next() <= moment {
             self.run_to(self.next());
             let Some(change) = self.changes.last().copied() else { break };
@@ -107,7 +107,10 @@ impl Load {
             }
             self.changes.pop();
             self.clock = self.clock.max(change.clock);
-            self.insert(Change { clock: self.clock + more(change.package).max(1.0), ..change });
+            self.insert(Change {
+                clock: self.clock + more(change.package, change.demand.unsigned_abs()).max(1.0),
+                ..change
+            });
         }
         self.run_to(moment);
     }

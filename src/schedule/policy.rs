@@ -222,7 +222,7 @@ impl<'a> Scheduler<'a> {
         let graph = self.graph;
         let cost = graph.cost(package);
         if let Some(site) = self.sites.get_mut(drone) {
-            site.load.expect(now, |package| OVERDUE * graph.cost(package).work());
+            site.load.expect(now, |package, width| OVERDUE * graph.cost(package).alone(f64::from(width)));
             site.load.remove(package);
             site.memory = site.memory.saturating_sub(cost.memory);
         }
@@ -249,8 +249,7 @@ impl<'a> Scheduler<'a> {
     fn expect(&mut self, now: f64) {
         let graph = self.graph;
         for site in &mut self.sites {
-            let cores = f64::from(site.drone.cores);
-            site.load.expect(now, |package| OVERDUE * graph.cost(package).alone(cores));
+            site.load.expect(now, |package, width| OVERDUE * graph.cost(package).alone(f64::from(width)));
         }
     }
 

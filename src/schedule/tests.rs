@@ -123,3 +123,40 @@ fn it_is_never_worse_than_one_build_a_drone() {
         }
     }
 }
+
+/// A real bulk build; no copy of it is kept here.
+fn real() -> Option<Graph> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/bulk-1815.jsonl");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!("{} is not there: nothing is tested", path.display());
+        return None;
+    };
+    Some(Graph::read(&text).unwrap().0)
+}
+
+/// The fleets of the bars, with the highest ratio of makespan and lower bound.
+const BARS: [(&[u32], f64); 4] = [
+    (&[16, 16, 16, 16], 1.12),
+    (&[32, 16, 8, 4], 1.25),
+    (&[64, 8, 4, 4, 2], 1.25),
+    (&[32, 32, 24, 24, 16, 16, 16, 16, 8, 8, 8, 8, 4, 4, 4, 4], 1.02),
+];
+
+#[test]
+#[ignore = "plays a large build hundreds of times: a minute without optimisation"]
+fn a_real_build_comes_close_to_the_lower_bound() {
+    let Some(graph) = real() else { return };
+    for (cores, bar) in BARS {
+        let fleet = fleet(cores);
+        let tuned = tune::tune(&graph, &fleet, tune::BUDGET);
+        let bound = model::lower_bound(&graph, &fleet);
+        let ratio = checked(&graph, &fleet, &tuned.settings, &[]).makespan / bound;
+        let noisy = (1..=5).map(|seed| {
+            let noise = model::noise(graph.len(), 0.3, seed);
+            checked(&graph, &fleet, &tuned.settings, &noise).makespan / bound
+        });
+        let noisy = noisy.sum::<f64>() / 5.0;
+        println!("{cores:?}: {ratio:.4}, with noise {noisy:.3}");
+        assert!(ratio < bar, "{cores:?}: {ratio}");
+    }
+}
