@@ -14,6 +14,7 @@ mod logs;
 mod plan;
 mod push;
 mod select;
+mod simulate;
 mod status;
 
 use std::path::PathBuf;
@@ -75,6 +76,8 @@ enum Verb {
     History(history::Arguments),
     /// Run a command on many hosts at once
     Exec(exec::Arguments),
+    /// Play a build of a recorded graph on an imagined fleet
+    Simulate(simulate::Arguments),
 }
 
 /// Runs the command line of this process and gives the exit status.
@@ -109,6 +112,10 @@ fn chain(error: &anyhow::Error) -> String {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    // It is about no real fleet, so it wants no inventory.
+    if let Verb::Simulate(arguments) = &cli.verb {
+        return simulate::run(arguments);
+    }
     let inventory = Inventory::find(cli.inventory.as_deref())?;
     match cli.verb {
         Verb::Push(arguments) => push::run(arguments, inventory).await,
@@ -132,5 +139,6 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
         Verb::History(arguments) => history::run(arguments, inventory).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
+        Verb::Simulate(arguments) => simulate::run(&arguments),
     }
 }

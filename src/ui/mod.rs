@@ -4,6 +4,7 @@ pub mod plan;
 pub mod progress;
 pub mod release;
 pub mod screen;
+pub mod simulation;
 pub mod status;
 pub mod table;
 pub mod text;
