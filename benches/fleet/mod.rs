@@ -100,7 +100,10 @@ impl Journey {
                 last_job += 1;
                 let job = JobName::new(&build, last_job);
                 let build_ids = BTreeMap::from([(package, build_id)]);
-                take(&Event::JobStarted { job: job.clone(), package, drone: drone(where_), build_ids, at }, at);
+                take(
+                    &Event::JobStarted { job: job.clone(), package, drone: drone(where_), build_ids, width: 1, at },
+                    at,
+                );
                 job
             };
             if index % FAILS == 0 {
@@ -140,7 +143,12 @@ fn drone(number: usize) -> HostName {
 }
 
 fn spec(number: usize) -> DroneSpec {
-    DroneSpec { name: drone(number), cores: 4 << (number % 4), jobs: 1 + u32::try_from(number % 4).expect("small") }
+    DroneSpec {
+        name: drone(number),
+        cores: 4 << (number % 4),
+        jobs: Some(1 + u32::try_from(number % 4).expect("small")),
+        memory_mib: None,
+    }
 }
 
 /// Some of the words, another choice for each number, as flags.

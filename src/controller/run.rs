@@ -288,8 +288,8 @@ impl Run<'_> {
     }
 
     fn start(&mut self, start: Start) -> Result<(), ControlError> {
-        let Start { job, package, drone, build_ids } = start;
-        self.session.record(&Event::JobStarted { job: job.clone(), package, drone, build_ids, at: now() })?;
+        let Start { job, package, drone, width, build_ids } = start;
+        self.session.record(&Event::JobStarted { job: job.clone(), package, drone, build_ids, width, at: now() })?;
         let Some(state) = self.session.state().jobs.get(&job).cloned() else { return Ok(()) };
         self.spawn(&job, &state)
     }

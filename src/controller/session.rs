@@ -193,7 +193,8 @@ impl Session {
             .map(|(host, settings)| DroneSpec {
                 name: host.name.clone(),
                 cores: settings.cores.map_or(1, std::num::NonZeroU32::get),
-                jobs: settings.jobs.map_or(1, std::num::NonZeroU32::get),
+                jobs: settings.jobs.map(std::num::NonZeroU32::get),
+                memory_mib: settings.memory.map(|memory| memory.as_u64() >> 20),
             })
             .collect();
         let known: Vec<DroneSpec> = self.state.drones.values().map(|drone| drone.spec.clone()).collect();

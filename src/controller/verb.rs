@@ -13,6 +13,7 @@ use crate::core::decide::decide;
 use crate::core::event::Event;
 use crate::core::names::HostName;
 use crate::core::plan::PackageIndex;
+use crate::core::spread::most_jobs;
 use crate::core::state::Condition;
 use crate::schedule::estimate::Sample;
 
@@ -79,10 +80,11 @@ fn balance(session: &Session) -> Vec<String> {
         lines.push(format!("  {} goes to {}", build.label(start.package), start.drone));
     }
     for (name, drone) in &state.drones {
-        let (busy, jobs) = (state.jobs_on(name).count(), drone.spec.jobs);
+        let (busy, jobs) = (state.jobs_on(name).count(), most_jobs(drone));
+        let jobs = jobs.map_or_else(String::new, |most| format!(" of {most}"));
         let ready = matches!(drone.condition, Condition::Ready { .. });
         let note = if ready { "" } else { ", and cannot take work now: `swarm status` says why" };
-        lines.push(format!("  {name}: {busy} of {jobs} jobs on {} cores{note}", drone.spec.cores));
+        lines.push(format!("  {name}: {busy}{jobs} jobs on {} cores{note}", drone.spec.cores));
     }
     lines
 }

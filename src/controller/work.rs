@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::core::build::{Build, Phase};
 use crate::core::names::{BuildId, JobName};
 use crate::core::plan::PackageIndex;
+use crate::core::spread;
 use crate::core::state::Job;
 use crate::drone::job::{Manifest, Need, Task, TimeLimits};
 use crate::inventory::Limits;
@@ -32,12 +33,13 @@ pub fn task(session: &Session, build: &Build, name: &JobName, job: &Job) -> Task
         build_id: own,
     };
     let drone = session.state().drones.get(&job.drone);
-    let width = drone.map_or(1, |drone| (drone.spec.cores / drone.spec.jobs.max(1)).max(1));
+    let width = drone.map_or(1, |drone| spread::width(job, drone));
+    let cores = drone.map_or(1, |drone| drone.spec.cores);
     let package = manifest.identity.cpv.package_name();
     let expected = session.state().expected_duration(&package);
     let limits = limits(session.inventory.limits(&package.to_string()), expected);
     let signed = session.inventory.swarm.verify_keyring.is_some();
-    Task { manifest, mates, width, room: job.room, signed, limits }
+    Task { manifest, mates, width, cores, room: job.room, signed, limits }
 }
 
 /// When a build is taken to hang: what the operator set, else by what its package took before (seconds).

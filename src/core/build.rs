@@ -16,6 +16,11 @@ use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
 use super::package::Identity;
 use super::plan::{Needs, PackageIndex, Plan};
 use super::texts::Fields;
+use crate::schedule::estimate::{History, Model};
+use crate::schedule::graph::{Cost, Graph};
+
+/// What a build is taken to have in memory (MiB) where nobody has looked: a compiler or two.
+const UNKNOWN_MEMORY_MIB: u32 = 1024;
 
 /// One attempt that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +107,7 @@ pub struct Build {
     pub finished: Option<Timestamp>,
     /// The release that it went into.
     pub released: Option<ReleaseName>,
+    graph: Arc<Graph>,
     dependents: Vec<Vec<PackageIndex>>,
     priority: Vec<u32>,
     ready: BTreeSet<(Reverse<u32>, PackageIndex)>,
@@ -139,12 +145,32 @@ impl Build {
             started: at,
             finished: None,
             released: None,
+            graph: Arc::default(),
             dependents,
             priority,
             ready: BTreeSet::new(),
         };
         build.rebuild_ready();
+        build.reckon(&History::default().model());
         build
+    }
+
+    /// Estimates what its packages will cost.
+    pub(super) fn reckon(&mut self, model: &Model<'_>) {
+        let cost = |index| {
+            let estimate = model.estimate(&self.identity(PackageIndex::at(index)).cpv.package_name(), None);
+            let memory = estimate.memory_mib.unwrap_or(UNKNOWN_MEMORY_MIB);
+            Cost { serial: estimate.serial_s, cpu: estimate.cpu_s, memory: u64::from(memory) }
+        };
+        let costs = (0..self.packages.len()).map(cost).collect();
+        let needs = self.needs.iter().map(|list| list.iter().map(|need| need.0).collect()).collect();
+        // Needs lie before their dependents, so there is no circle.
+        self.graph = Arc::new(Graph::new(costs, needs).unwrap_or_default());
+    }
+
+    /// What its packages are taken to cost, and what they need.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
     }
 
     /// The package's exact form.

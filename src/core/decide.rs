@@ -1,19 +1,20 @@
 //! What is to be done next, as far as it follows from what is known.
 //!
-//! Packages that can start are taken in order of priority; each goes to the drone that has the most cores for each of
-//! its jobs, the new one counted, among those that have room and on which it has not failed yet. A drone that has
-//! seen it fail gets it again only where no other is left. Cost: the packages that can start times the drones, and
-//! nothing once no drone has room.
+//! Which package goes where, and how wide, the scheduler says ([`super::spread`]); a drone that has seen a package fail
+//! gets it again only where no other is left.
 
 use std::collections::BTreeMap;
 
 use super::build::Build;
-use super::event::{Rooms, Trouble};
-use super::held::Holding;
+use super::event::Trouble;
 use super::names::{BuildId, BuildName, HostName, JobName, Timestamp};
 use super::package::Cpv;
 use super::plan::PackageIndex;
+use super::spread::{Placement, spread};
 use super::state::{Condition, Drone, Standing, State};
+
+/// So long (seconds) packages that could start wait at the most before it is decided anew.
+const LOOK_AGAIN: i64 = 60;
 
 /// A job to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Start {
     pub package: PackageIndex,
     /// Where.
     pub drone: HostName,
+    /// How many processes at once.
+    pub width: u32,
     /// The build ids that it may use, its package's among them.
     pub build_ids: BTreeMap<PackageIndex, BuildId>,
 }
@@ -72,21 +75,16 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
         }
         return decision;
     };
-    let mut rooms: BTreeMap<&HostName, Room<'_>> = rooms(state, now);
     let mut number = state.last_job;
     let mut allotted = BTreeMap::new();
-    for package in build.ready() {
-        if rooms.values().all(|room| room.free == 0) {
-            break;
-        }
-        let Some(drone) = choose(state, build, package, &rooms) else { continue };
-        if let Some(room) = rooms.get_mut(&drone) {
-            room.free -= 1;
-            room.busy += 1;
-        }
+    for Placement { package, drone, width } in spread(state, build, now) {
         number += 1;
         let build_ids = allot(state, build, package, &mut allotted);
-        decision.starts.push(Start { job: JobName::new(&build.name, number), package, drone, build_ids });
+        decision.starts.push(Start { job: JobName::new(&build.name, number), package, drone, width, build_ids });
+    }
+    if build.ready().next().is_some() {
+        // A job that takes longer than was reckoned changes what is best for those that wait.
+        decision.wake_at = earliest(decision.wake_at, Some(Timestamp(now.0.saturating_add(LOOK_AGAIN))));
     }
     // A job that nobody waits for is still to be removed from a drone that can be reached.
     let running = state.jobs.values().any(|job| job.standing == Standing::Active || reachable(state, &job.drone));
@@ -126,58 +124,6 @@ fn give_up(state: &State, now: Timestamp) -> Decision {
 
 fn earliest(left: Option<Timestamp>, right: Option<Timestamp>) -> Option<Timestamp> {
     left.into_iter().chain(right).min()
-}
-
-struct Room<'a> {
-    drone: &'a Drone,
-    holding: Holding,
-    free: u32,
-    busy: u32,
-}
-
-fn rooms(state: &State, now: Timestamp) -> BTreeMap<&HostName, Room<'_>> {
-    let mut busy: BTreeMap<&HostName, u32> = BTreeMap::new();
-    let mut holdings: BTreeMap<&HostName, Holding> = BTreeMap::new();
-    for job in state.jobs.values() {
-        *busy.entry(&job.drone).or_default() += 1;
-        holdings.entry(&job.drone).or_default().add(job, state);
-    }
-    state
-        .drones
-        .iter()
-        .filter(|(_, drone)| matches!(drone.condition, Condition::Ready { .. }))
-        .map(|(name, drone)| {
-            let busy = busy.get(name).copied().unwrap_or(0);
-            let rests = drone.rest_until.is_some_and(|until| until > now);
-            let shared = drone.rooms != Rooms::Own;
-            let holding = holdings.remove(name).filter(|_| shared).unwrap_or_default();
-            let free = if rests || drone.draining { 0 } else { drone.spec.jobs.saturating_sub(busy) };
-            (name, Room { drone, holding, free, busy })
-        })
-        .collect()
-}
-
-fn choose(
-    state: &State,
-    build: &Build,
-    package: PackageIndex,
-    rooms: &BTreeMap<&HostName, Room<'_>>,
-) -> Option<HostName> {
-    let attempts = &build.packages[package.index()].attempts;
-    let tried = |name: &HostName| attempts.iter().any(|attempt| attempt.drone == *name);
-    let untried_exists =
-        state.drones.iter().any(|(name, drone)| matches!(drone.condition, Condition::Ready { .. }) && !tried(name));
-    rooms
-        .iter()
-        .filter(|(name, room)| room.free > 0 && (!untried_exists || !tried(name)))
-        .filter(|(_, room)| !room.holding.forbids(build, package))
-        .max_by(|(left_name, left), (right_name, right)| {
-            // Cores for each job, compared without division; then the name, the first one wins.
-            let left_share = u64::from(left.drone.spec.cores) * u64::from(right.busy + 1);
-            let right_share = u64::from(right.drone.spec.cores) * u64::from(left.busy + 1);
-            left_share.cmp(&right_share).then_with(|| right_name.cmp(left_name))
-        })
-        .map(|(name, _)| (*name).clone())
 }
 
 /// `allotted` has what this decision has given away already, on top of what the state knows.

@@ -116,8 +116,11 @@ pub struct DroneSpec {
     pub name: HostName,
     /// Its processor cores.
     pub cores: u32,
-    /// How many jobs it gets at once.
-    pub jobs: u32,
+    /// How many jobs it gets at once; none: as many as pay.
+    pub jobs: Option<u32>,
+    /// Its memory in MiB, where the inventory has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
 }
 
 /// Whether a drone's jobs get roots of their own.
@@ -298,6 +301,9 @@ pub enum Event {
         /// The build ids that it may use: its package's, and those of packages that it may build beside it because
         /// they are in a cycle with it.
         build_ids: BTreeMap<PackageIndex, BuildId>,
+        /// How many processes at once (`MAKEOPTS=-jN`).
+        #[serde(default)]
+        width: u32,
         /// When.
         at: Timestamp,
     },

@@ -5,6 +5,7 @@ use super::event::Trouble;
 use super::held::Holding;
 use super::names::{HostName, Timestamp};
 use super::plan::PackageIndex;
+use super::spread::most_jobs;
 use super::state::{Condition, Drone, Job, State};
 use super::status::Moment;
 
@@ -149,8 +150,8 @@ fn objection(
         return Some(why.to_owned());
     }
     let busy = state.jobs_on(name).count();
-    if busy >= drone.spec.jobs as usize {
-        return Some(format!("has no room: {busy} of {} jobs", drone.spec.jobs));
+    if let Some(most) = most_jobs(drone).filter(|most| busy >= *most as usize) {
+        return Some(format!("has no room: {busy} of {most} jobs"));
     }
     let tried = build.packages[package.index()].attempts.iter().any(|attempt| attempt.drone == *name);
     tried.then(|| "has failed at it; another drone is tried first where one is left".to_owned())

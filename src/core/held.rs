@@ -116,12 +116,14 @@ mod tests {
         let drone: HostName = "drone0".parse().unwrap();
         let mut state = State::default();
         let mut apply = |event: Event| state.apply(&event).map(|()| state.clone()).unwrap();
-        apply(Event::FleetDeclared { drones: vec![DroneSpec { name: drone.clone(), cores: 4, jobs: 4 }] });
+        apply(Event::FleetDeclared {
+            drones: vec![DroneSpec { name: drone.clone(), cores: 4, jobs: Some(4), memory_mib: None }],
+        });
         apply(Event::DroneReady { drone, address: None, rooms });
         let before = apply(opened(1, old));
         for start in decide(&before, Timestamp(2)).starts {
             let (job, package, drone, build_ids) = (start.job, start.package, start.drone, start.build_ids);
-            apply(Event::JobStarted { job, package, drone, build_ids, at: Timestamp(2) });
+            apply(Event::JobStarted { job, package, drone, build_ids, width: 1, at: Timestamp(2) });
         }
         apply(opened(2, new))
     }

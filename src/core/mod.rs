@@ -14,6 +14,7 @@ pub mod held;
 pub mod names;
 pub mod package;
 pub mod plan;
+pub mod spread;
 pub mod state;
 pub mod status;
 pub mod text;

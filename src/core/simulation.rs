@@ -52,7 +52,12 @@ pub(crate) fn opened(plan: Plan, drones: &[(u32, u32)]) -> State {
     let specs: Vec<_> = drones
         .iter()
         .enumerate()
-        .map(|(index, (cores, jobs))| DroneSpec { name: host(&format!("drone{index}")), cores: *cores, jobs: *jobs })
+        .map(|(index, (cores, jobs))| DroneSpec {
+            name: host(&format!("drone{index}")),
+            cores: *cores,
+            jobs: Some(*jobs),
+            memory_mib: None,
+        })
         .collect();
     state.apply(&Event::FleetDeclared { drones: specs.clone() }).unwrap();
     for spec in specs {
@@ -95,12 +100,13 @@ fn start_all(state: &mut State, now: Timestamp) {
             package: start.package,
             drone: start.drone.clone(),
             build_ids: start.build_ids,
+            width: start.width,
             at: now,
         };
         state.apply(&event).unwrap();
         let drone = &state.drones[&start.drone];
         assert!(
-            state.jobs_on(&start.drone).count() <= drone.spec.jobs as usize,
+            state.jobs_on(&start.drone).count() <= drone.spec.jobs.unwrap_or(u32::MAX) as usize,
             "more jobs than the drone has room for"
         );
     }
@@ -188,7 +194,7 @@ proptest! {
             at: Timestamp(5),
         };
         let mut state = State::default();
-        let fleet = vec![DroneSpec { name: host("drone0"), cores: 4, jobs: 4 }];
+        let fleet = vec![DroneSpec { name: host("drone0"), cores: 4, jobs: Some(4), memory_mib: None }];
         let mut events = vec![
             Event::FleetDeclared { drones: fleet },
             Event::DroneReady { drone: host("drone0"), address: Some("10.42.0.203".into()), rooms: Rooms::Impossible("no".into()) },
@@ -198,8 +204,8 @@ proptest! {
             state.apply(event).unwrap();
         }
         for start in decide(&state, Timestamp(6)).starts {
-            let Start { job, package, drone, build_ids } = start;
-            events.push(Event::JobStarted { job, package, drone, build_ids, at: Timestamp(6) });
+            let Start { job, package, drone, width, build_ids } = start;
+            events.push(Event::JobStarted { job, package, drone, build_ids, width, at: Timestamp(6) });
         }
         for event in events {
             let text = serde_json::to_string(&event).unwrap();

@@ -98,6 +98,9 @@ pub struct Job {
     pub since: Timestamp,
     /// How it stands to its package.
     pub standing: Standing,
+    /// How many processes at once; zero where nobody said.
+    #[serde(default)]
+    pub width: u32,
     /// Whether it has a root of its own.
     #[serde(default)]
     pub room: bool,
@@ -180,6 +183,14 @@ impl State {
         })
     }
 
+    /// Estimates anew what the open build's packages will cost: for a state that was read, and when more is known.
+    pub fn reckon(&mut self) {
+        let model = self.history.model();
+        if let Some(build) = self.open.as_ref().and_then(|open| self.builds.get_mut(open)) {
+            build.reckon(&model);
+        }
+    }
+
     /// Takes in what happened.
     ///
     /// # Errors
@@ -232,8 +243,11 @@ impl State {
             }
             Event::BuildForgotten { build, .. } => self.forget(build)?,
             Event::RetryAsked { packages, .. } => self.retry(packages)?,
-            Event::JobStarted { job, package, drone, build_ids, at } => {
+            Event::JobStarted { job, package, drone, build_ids, width, at } => {
                 self.start_job(job, *package, drone, build_ids, *at)?;
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.width = *width;
+                }
             }
             Event::JobFound { job, package, drone, build_id, at } => {
                 self.find_job(job, *package, drone, *build_id, *at)?;
@@ -241,7 +255,10 @@ impl State {
             Event::JobGivenUp { job, at } => self.give_up(job, *at)?,
             Event::JobBack { job } => self.bring_back(job)?,
             Event::PackageReceived { job, package, file, cost, at } => self.receive(job, *package, file, *cost, *at)?,
-            Event::HistoryImported { samples } => samples.iter().for_each(|sample| self.history.add(sample.clone())),
+            Event::HistoryImported { samples } => {
+                samples.iter().for_each(|sample| self.history.add(sample.clone()));
+                self.reckon();
+            }
             Event::JobEnded { job, outcome, at } => self.end_job(job, outcome, *at)?,
             Event::BuildFinished { build, at } => self.build_mut(build)?.finished = Some(*at),
             Event::BuildReleased { build, release, .. } => {
@@ -321,6 +338,7 @@ impl State {
                 build.set_phase(*package, Phase::Received(file.clone()));
             }
         }
+        build.reckon(&self.history.model());
         self.open = Some(name.clone());
         self.last_job = 0;
         self.builds.insert(name.clone(), build);

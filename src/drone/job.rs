@@ -125,6 +125,8 @@ pub struct Task {
     pub mates: Vec<(Cpv, BuildId)>,
     /// How many compilers at once.
     pub width: u32,
+    /// The drone's cores: above that load no further compiler is begun, whichever job's.
+    pub cores: u32,
     /// Whether it has a clean room.
     pub room: bool,
     /// Whether the package is signed where the drone's settings sign packages.
@@ -255,7 +257,7 @@ fn private_index(task: &Task, needs: &[Need], header: &BTreeMap<String, String>)
 }
 
 fn settings(task: &Task) -> String {
-    let mut lines = vec![format!("export MAKEOPTS='-j{}'", task.width.max(1))];
+    let mut lines = vec![format!("export MAKEOPTS='-j{} --load-average={}'", task.width.max(1), task.cores.max(1))];
     for (key, value) in task.manifest.identity.compiler.iter() {
         if key.chars().all(|each| each.is_ascii_alphanumeric() || each == '_') {
             lines.push(format!("export {key}={}", quoted(value)));

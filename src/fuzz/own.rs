@@ -136,7 +136,7 @@ fn lived() -> (State, Vec<Event>) {
     let mut events = Vec::new();
     for start in decide(&state, at).starts {
         let (job, package, drone, build_ids) = (start.job, start.package, start.drone, start.build_ids);
-        events.push(Event::JobStarted { job, package, drone, build_ids, at });
+        events.push(Event::JobStarted { job, package, drone, build_ids, width: 1, at });
     }
     for event in &events {
         state.apply(event).unwrap();

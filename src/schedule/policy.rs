@@ -210,6 +210,13 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// A package is not to be started: it has failed, or somebody builds it where nobody can look.
+    pub fn withdraw(&mut self, package: u32) {
+        if self.ready.remove(&self.rank(package)) {
+            self.unstarted -= self.graph.cost(package).work();
+        }
+    }
+
     /// A job runs that was started at `since`: for a scheduler that is set up while a build goes on, in the order of
     /// the starts.
     pub fn running(&mut self, package: u32, drone: usize, width: u32, since: f64) {

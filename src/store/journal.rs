@@ -205,7 +205,9 @@ impl Journal {
             .map_err(read)?;
         Ok(found.and_then(|(sequence, body)| {
             let body = zstd::stream::decode_all(body.as_slice()).ok()?;
-            Some((sequence, serde_json::from_slice(&body).ok().filter(State::hangs_together)?))
+            let mut state: State = serde_json::from_slice(&body).ok().filter(State::hangs_together)?;
+            state.reckon();
+            Some((sequence, state))
         }))
     }
 
@@ -267,7 +269,9 @@ mod tests {
     use crate::core::event::DroneSpec;
 
     fn fleet() -> Event {
-        Event::FleetDeclared { drones: vec![DroneSpec { name: "izar".parse().unwrap(), cores: 8, jobs: 1 }] }
+        Event::FleetDeclared {
+            drones: vec![DroneSpec { name: "izar".parse().unwrap(), cores: 8, jobs: Some(1), memory_mib: None }],
+        }
     }
 
     #[test]

@@ -91,6 +91,7 @@ impl State {
             build_ids: build_ids.clone(),
             since: at,
             standing: Standing::Active,
+            width: 0,
             room,
             holds: BTreeSet::new(),
         };
