@@ -82,14 +82,13 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
         let build_ids = allot(state, build, package, &mut allotted);
         decision.starts.push(Start { job: JobName::new(&build.name, number), package, drone, width, build_ids });
     }
-    if build.ready().next().is_some() {
-        // A job that takes longer than was reckoned changes what is best for those that wait.
-        decision.wake_at = earliest(decision.wake_at, Some(Timestamp(now.0.saturating_add(LOOK_AGAIN))));
-    }
     // A job that nobody waits for is still to be removed from a drone that can be reached.
     let running = state.jobs.values().any(|job| job.standing == Standing::Active || reachable(state, &job.drone));
     if decision.starts.is_empty() && !running {
         settle(state, build, now, &mut decision);
+    } else if build.ready().next().is_some() {
+        // A job that takes longer than was reckoned changes what is best for those that wait.
+        decision.wake_at = earliest(decision.wake_at, Some(Timestamp(now.0.saturating_add(LOOK_AGAIN))));
     }
     decision
 }
