@@ -20,4 +20,5 @@ mod selection;
 mod signing;
 mod soak;
 mod support;
+mod unwell;
 mod verbs;
