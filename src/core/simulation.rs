@@ -337,3 +337,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_package_alone_goes_to_the_drone_that_has_done_with_it_first() {
+    let state = opened(plan(1, &[]), &[(14, 1), (16, 1), (8, 1)]);
+    let starts = decide(&state, Timestamp(0)).starts;
+    assert_eq!(starts[0].drone, host("drone1"), "{starts:?}");
+}
