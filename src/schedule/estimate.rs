@@ -3,13 +3,13 @@
 //! **Split.** A build needs one core for `s` seconds, then does `p` seconds of work on its width `w`. So its wall time is
 //! `W = s + p/w` and its processor time `C = s + p`; from these `p = (C - W)·w/(w - 1)` and `s = W - p/w`. Where `C` is
 //! not above `W`, all of it is serial (waiting counts). With `w = 1`, or `C` unknown, the share of `p` in `s + p` is the
-//! median share of the samples that have both, else [`USUAL_SHARE`].
+//! median share of the samples that have both, else `USUAL_SHARE`.
 //!
 //! **Speed.** Drones that built the same versions tell how fast they are to each other: alternately each version's work
 //! is the median over drones of (work × speed), and each drone's speed the median over versions of (work there ÷ that
-//! work); medians, so that a few odd builds do no harm. A drone with fewer than [`LEAST_COMMON`] such versions counts as 1.
+//! work); medians, so that a few odd builds do no harm. A drone with fewer than `LEAST_COMMON` such versions counts as 1.
 //!
-//! **Unknown packages** take the median of their category, then of all, then [`UNKNOWN`].
+//! **Unknown packages** take the median of their category, then of all, then `UNKNOWN`.
 //! Cost: learning is linear in the samples, times a fixed number of rounds; an estimate of a known package looks at
 //! [`REMEMBERED`] samples.
 
