@@ -87,6 +87,13 @@ async fn a_transfer_goes_both_ways_and_on_from_where_it_stopped() {
     assert_eq!(count, 40_000_001 - 12_345_678);
     assert!(fs::read(&back).unwrap() == content);
     assert_eq!(host.download(there.to_str().unwrap(), &back).await.unwrap(), 0);
+    let (part, longer) = (sshd.directory.path().join("d"), sshd.directory.path().join("e"));
+    fs::write(&part, &content[..12_345_678]).unwrap();
+    fs::write(&longer, [&content[..], b"more"].concat()).unwrap();
+    for remote in [&part, &longer, &sshd.directory.path().join("f")] {
+        host.upload_on(&source, remote.to_str().unwrap(), 0o644).await.unwrap();
+        assert!(fs::read(remote).unwrap() == content, "{}", remote.display());
+    }
     let leftovers = fs::read_dir(sshd.directory.path())
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".part"));
