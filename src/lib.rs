@@ -15,7 +15,6 @@ pub mod inventory;
 pub mod portage;
 pub mod release;
 pub mod schedule;
-#[cfg(test)]
 mod seeded;
 pub mod ssh;
 pub mod store;

@@ -1,7 +1,8 @@
 //! Graphs of the shape of a real bulk build: heavy-tailed times, hubs that most things need, layers.
 
 use super::graph::Task;
-use super::random::Random;
+use super::random::{normal, uniform};
+use crate::seeded::Seeded;
 
 /// Packages over the median of processor time, in standard deviations, as a log-normal law; real ones look like this.
 const SERIAL_MEDIAN: f64 = 30.0;
@@ -19,14 +20,14 @@ const HUBS: usize = 40;
 
 /// A graph of `size` packages; the same seed gives the same graph.
 pub fn generate(size: usize, seed: u64) -> Vec<Task> {
-    let mut random = Random::new(seed);
+    let mut chance = Seeded::new(seed);
     let hubs = (size / HUBS).clamp(1, 60);
     (0..size)
         .map(|index| {
-            let giant = random.below(GIANTS) == 0;
-            let serial = SERIAL_MEDIAN * (SERIAL_SPREAD * random.normal()).exp() * if giant { 8.0 } else { 1.0 };
-            let cpu = CPU_MEDIAN * (CPU_SPREAD * random.normal()).exp() * if giant { GIANT_FACTOR } else { 1.0 };
-            let needs = needs(index, hubs, &mut random);
+            let giant = chance.below(GIANTS) == 0;
+            let serial = SERIAL_MEDIAN * (SERIAL_SPREAD * normal(&mut chance)).exp() * if giant { 8.0 } else { 1.0 };
+            let cpu = CPU_MEDIAN * (CPU_SPREAD * normal(&mut chance)).exp() * if giant { GIANT_FACTOR } else { 1.0 };
+            let needs = needs(index, hubs, &mut chance);
             Task {
                 name: name(index),
                 serial_s: rounded(serial),
@@ -39,7 +40,7 @@ pub fn generate(size: usize, seed: u64) -> Vec<Task> {
 }
 
 /// The first packages are a chain, as a tool chain is; later ones need hubs and some of what comes shortly before.
-fn needs(index: usize, hubs: usize, random: &mut Random) -> std::collections::BTreeSet<usize> {
+fn needs(index: usize, hubs: usize, chance: &mut Seeded) -> std::collections::BTreeSet<usize> {
     let mut needs = std::collections::BTreeSet::new();
     if index == 0 {
         return needs;
@@ -48,13 +49,13 @@ fn needs(index: usize, hubs: usize, random: &mut Random) -> std::collections::BT
         needs.insert(index - 1);
         return needs;
     }
-    for _ in 0..random.below(MOST_NEEDS + 1).max(1) {
-        let need = if random.below(4) < 3 {
+    for _ in 0..chance.below(MOST_NEEDS + 1).max(1) {
+        let need = if chance.below(4) < 3 {
             // Hubs: the earlier, the more need them.
-            let share = random.uniform();
+            let share = uniform(chance);
             (share * share * hubs.min(index) as f64) as usize
         } else {
-            let share = random.uniform();
+            let share = uniform(chance);
             index - 1 - (share * share * (index - 1) as f64) as usize
         };
         needs.insert(need.min(index - 1));

@@ -7,7 +7,8 @@
 use super::graph::Graph;
 use super::load::Load;
 use super::policy::{Decision, Drone, Scheduler, Settings};
-use super::random::Random;
+use super::random::normal;
+use crate::seeded::Seeded;
 
 /// How a build went.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,8 +29,8 @@ pub fn lower_bound(graph: &Graph, fleet: &[Drone]) -> f64 {
 
 /// By package: the factor of its true time.
 pub fn noise(size: usize, deviation: f64, seed: u64) -> Vec<f64> {
-    let mut random = Random::new(seed);
-    (0..size).map(|_| (deviation * random.normal()).exp()).collect()
+    let mut chance = Seeded::new(seed);
+    (0..size).map(|_| (deviation * normal(&mut chance)).exp()).collect()
 }
 
 /// Plays a build. `seen` is told each decision with its moment, and each end (`None`).

@@ -6,7 +6,7 @@
 use super::graph::Graph;
 use super::model::{self, Outcome};
 use super::policy::{Drone, Preference, Scheduler, Settings};
-use super::random::Random;
+use crate::seeded::Seeded;
 
 /// Packages played at the most: a second or so, and the whole list for builds of up to a thousand or two.
 pub const BUDGET: usize = 120_000;
@@ -42,8 +42,8 @@ pub fn tuned<'a>(graph: &'a Graph, fleet: &[Drone]) -> Scheduler<'a> {
 }
 
 fn list() -> Vec<Settings> {
-    let mut random = Random::new(SEED);
-    let mut pick = |values: &[f64]| values.get(random.below(values.len())).copied().unwrap_or_default();
+    let mut chance = Seeded::new(SEED);
+    let mut pick = |values: &[f64]| values.get(chance.below(values.len())).copied().unwrap_or_default();
     let sampled = (1..TRIED).map(|_| Settings {
         share: pick(&[0.5, 0.6, 0.7, 0.8, 0.9, 1.0]),
         room: pick(&[1.0, 1.25, 1.5]),
