@@ -33,9 +33,7 @@ exit "$status"
 /// When the driver cannot be reached, or its emerge fails: with its last words.
 pub async fn install(session: &Session, packages: Vec<Stanza>) -> Result<String, ControlError> {
     let host = planning::driver(&session.inventory)?;
-    let workdir =
-        session.inventory.host(session.inventory.driver()).map(|host| host.access.workdir.as_str().to_owned());
-    let pkgdir = format!("{}/install", workdir.unwrap_or_else(|| "/var/lib/swarm".to_owned()));
+    let pkgdir = format!("{}/install", session.inventory.workdir(session.inventory.driver()));
     carry(session, host.as_ref(), &pkgdir, packages).await.map_err(fault)?;
     let output = host.run(&Script::new(INSTALL).set("pkgdir", &pkgdir)).await.map_err(fault)?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

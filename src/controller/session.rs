@@ -134,8 +134,7 @@ impl Session {
 
     /// The work directory of a host.
     pub fn workdir(&self, host: &HostName) -> String {
-        let host = self.inventory.host(host);
-        host.map(|host| host.access.workdir.as_str().to_owned()).unwrap_or_default()
+        self.inventory.workdir(host)
     }
 
     /// What is known.

@@ -120,7 +120,7 @@ pub struct Gateway {
 
 const USER: &str = "root";
 const PORT: u16 = 22;
-const WORKDIR: &str = "/var/lib/swarm";
+pub(super) const WORKDIR: &str = "/var/lib/swarm";
 const KNOWN_HOSTS: &str = ".ssh/known_hosts";
 const PRIORITY: u32 = 100;
 const GATEWAY_PORT: u16 = 8090;

@@ -76,6 +76,11 @@ impl Inventory {
         self.hosts.get(name)
     }
 
+    /// The work directory of a host; the usual one of a host that has no entry.
+    pub fn workdir(&self, name: &HostName) -> String {
+        self.host(name).map_or_else(|| hosts::WORKDIR.to_owned(), |host| host.access.workdir.to_string())
+    }
+
     /// All hosts by name, whatever their role.
     pub fn hosts(&self) -> impl Iterator<Item = &Host> {
         self.hosts.values()
