@@ -69,10 +69,16 @@ impl Sftp {
             self.finish(path, &handle, attributes).await
         };
         let written = written.await;
+        self.close_written(path, handle, written).await
+    }
+
+    /// Closes a file, however its writing went.
+    async fn close_written(&self, path: &str, handle: String, written: Result<(), HostError>) -> Result<(), HostError> {
         if written.is_err() {
             self.close_quietly(handle).await;
             return written;
         }
+        // The last refusal may come with the close (quotas and network file systems).
         match self.moving("close", path, self.raw.close(handle)).await? {
             Ok(_) => Ok(()),
             Err(error) => Err(self.write_fault(path, &error).await),
@@ -131,15 +137,7 @@ impl Sftp {
             Ok(()) => self.finish(path, &handle, attributes).await,
             Err(error) => Err(error),
         };
-        if finished.is_err() {
-            self.close_quietly(handle).await;
-            return finished;
-        }
-        // The last refusal may come with the close (quotas and network file systems).
-        match self.moving("close", path, self.raw.close(handle)).await? {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.write_fault(path, &error).await),
-        }
+        self.close_written(path, handle, finished).await
     }
 
     async fn fill(&self, path: &str, handle: &str, from: u64, mut pieces: Pieces<'_>) -> Result<(), HostError> {
