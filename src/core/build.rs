@@ -16,7 +16,7 @@ use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
 use super::package::Identity;
 use super::plan::{Needs, PackageIndex, Plan};
 use super::texts::Fields;
-use crate::schedule::estimate::{History, Model};
+use crate::schedule::estimate::Model;
 use crate::schedule::graph::{Cost, Graph};
 
 /// What a build is taken to have in memory (MiB) where nobody has looked: a compiler or two.
@@ -151,7 +151,6 @@ impl Build {
             ready: BTreeSet::new(),
         };
         build.rebuild_ready();
-        build.reckon(&History::default().model());
         build
     }
 
@@ -168,7 +167,7 @@ impl Build {
         self.graph = Arc::new(Graph::new(costs, needs).unwrap_or_default());
     }
 
-    /// What its packages are taken to cost, and what they need.
+    /// What its packages are taken to cost, and what they need; of the open build alone, nobody asks of another.
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -336,8 +335,9 @@ impl Build {
         }
     }
 
-    /// Drops the index entries of what is received: the release has them.
+    /// Drops the index entries of what is received, which the release has, and what its packages were taken to cost.
     pub(super) fn forget_entries(&mut self) {
+        self.graph = Arc::default();
         for package in &mut self.packages {
             if let Phase::Received(file) = &mut package.phase {
                 file.stanza = Fields::default();

@@ -172,7 +172,7 @@ impl State {
     }
 
     /// Whether all that its jobs speak of is there; what was read from elsewhere may be damaged.
-    pub fn hangs_together(&self) -> bool {
+    fn hangs_together(&self) -> bool {
         self.jobs.values().all(|job| {
             let Some(build) = self.builds.get(&job.build) else { return true };
             job.build_ids
@@ -183,8 +183,15 @@ impl State {
         })
     }
 
-    /// Estimates anew what the open build's packages will cost: for a state that was read, and when more is known.
-    pub fn reckon(&mut self) {
+    /// The state that a snapshot holds, where it hangs together.
+    pub fn of_snapshot(body: &[u8]) -> Option<Self> {
+        let mut state: Self = serde_json::from_slice(body).ok().filter(Self::hangs_together)?;
+        state.reckon();
+        Some(state)
+    }
+
+    /// Estimates anew what the open build's packages will cost.
+    fn reckon(&mut self) {
         let model = self.history.model();
         if let Some(build) = self.open.as_ref().and_then(|open| self.builds.get_mut(open)) {
             build.reckon(&model);

@@ -205,9 +205,7 @@ impl Journal {
             .map_err(read)?;
         Ok(found.and_then(|(sequence, body)| {
             let body = zstd::stream::decode_all(body.as_slice()).ok()?;
-            let mut state: State = serde_json::from_slice(&body).ok().filter(State::hangs_together)?;
-            state.reckon();
-            Some((sequence, state))
+            Some((sequence, State::of_snapshot(&body)?))
         }))
     }
 
