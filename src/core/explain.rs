@@ -145,7 +145,7 @@ fn objection(
     if let Some(until) = drone.rest_until.filter(|until| *until > now) {
         return Some(format!("is grounded until {} after {} failures of its own", Moment(until), drone.failures));
     }
-    if Holding::of(state, name).forbids(build, package) {
+    if Holding::of(state, drone, state.jobs_on(name).map(|(_, job)| job)).forbids(build, package) {
         let why = "has a job that was linked against what this one would replace there (it has no clean rooms)";
         return Some(why.to_owned());
     }

@@ -13,9 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Build;
 use super::event::Rooms;
-use super::names::HostName;
 use super::plan::PackageIndex;
-use super::state::{Job, State};
+use super::state::{Drone, Job, State};
 
 /// Where Portage keeps one version at a time: the package's name and its slot.
 fn place(build: &Build, package: PackageIndex) -> (&str, &str) {
@@ -63,20 +62,16 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// What the jobs on a drone hold of its root, with the open build's packages.
-    pub fn of(state: &State, drone: &HostName) -> Self {
+    /// What these jobs, all that are on a drone, hold of its root, with the open build's packages.
+    pub fn of<'a>(state: &State, drone: &Drone, jobs: impl IntoIterator<Item = &'a Job>) -> Self {
         let mut holding = Self::default();
-        if state.drones.get(drone).is_some_and(|drone| drone.rooms == Rooms::Own) {
-            return holding;
-        }
-        for (_, job) in state.jobs_on(drone) {
-            holding.add(job, state);
+        if drone.rooms != Rooms::Own {
+            jobs.into_iter().for_each(|job| holding.add(job, state));
         }
         holding
     }
 
-    /// Counts one of its jobs.
-    pub fn add(&mut self, job: &Job, state: &State) {
+    fn add(&mut self, job: &Job, state: &State) {
         if job.room {
             return;
         }
@@ -97,7 +92,7 @@ mod tests {
     use crate::core::decide::decide;
     use crate::core::event::{DroneSpec, Event, Selection};
     use crate::core::explain::explain;
-    use crate::core::names::Timestamp;
+    use crate::core::names::{HostName, Timestamp};
     use crate::core::plan::Plan;
     use crate::core::simulation::plan;
 

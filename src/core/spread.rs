@@ -45,8 +45,13 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
     if ready.is_empty() || build.ready().next().is_none() {
         return Vec::new();
     }
+    let mut jobs: BTreeMap<&HostName, Vec<&Job>> = BTreeMap::new();
+    for job in state.jobs.values() {
+        jobs.entry(&job.drone).or_default().push(job);
+    }
+    let jobs_on = |name: &HostName| jobs.get(name).map(Vec::as_slice).unwrap_or_default();
     let place: BTreeMap<&HostName, usize> = ready.iter().enumerate().map(|(at, (name, _))| (*name, at)).collect();
-    let fleet: Vec<policy::Drone> = ready.iter().map(|(name, drone)| seen(state, name, drone)).collect();
+    let fleet: Vec<policy::Drone> = ready.iter().map(|(name, drone)| seen(drone, jobs_on(name))).collect();
     let mut scheduler = Scheduler::new(build.graph(), &fleet, Settings::default());
     let begun = state.jobs.values().map(|job| job.since.0).min().unwrap_or(now.0).min(now.0);
     let since = |at: Timestamp| at.0.saturating_sub(begun) as f64;
@@ -74,7 +79,9 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
         let rests = drone.rest_until.is_some_and(|until| until > now);
         scheduler.open(at, !rests && !drone.draining);
     }
-    for (package, drone) in refusals(state, build, &ready) {
+    let holdings: Vec<Holding> =
+        ready.iter().map(|(name, drone)| Holding::of(state, drone, jobs_on(name).iter().copied())).collect();
+    for (package, drone) in refusals(build, &ready, &holdings) {
         scheduler.refuse(package.0, drone);
     }
     let decisions = scheduler.decide(since(now));
@@ -87,8 +94,8 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
 }
 
 /// A drone without the room that jobs take which are none of this build.
-fn seen(state: &State, name: &HostName, drone: &Drone) -> policy::Drone {
-    let others = state.jobs_on(name).filter(|(_, job)| job.standing != Standing::Active).count();
+fn seen(drone: &Drone, jobs: &[&Job]) -> policy::Drone {
+    let others = jobs.iter().filter(|job| job.standing != Standing::Active).count();
     let others = u32::try_from(others).unwrap_or(u32::MAX);
     policy::Drone {
         cores: drone.spec.cores,
@@ -99,8 +106,7 @@ fn seen(state: &State, name: &HostName, drone: &Drone) -> policy::Drone {
 
 /// The packages that can start and the drones (by their place) that are not to get them: they have seen it fail and
 /// another has not, or a job there uses what would be replaced.
-fn refusals(state: &State, build: &Build, ready: &[(&HostName, &Drone)]) -> Vec<(PackageIndex, usize)> {
-    let holdings: Vec<Holding> = ready.iter().map(|(name, _)| Holding::of(state, name)).collect();
+fn refusals(build: &Build, ready: &[(&HostName, &Drone)], holdings: &[Holding]) -> Vec<(PackageIndex, usize)> {
     let held = holdings.iter().any(|holding| *holding != Holding::default());
     let mut refused = Vec::new();
     for package in build.ready() {
