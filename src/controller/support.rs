@@ -7,7 +7,7 @@
 //! Cost: a question to the driver for each set of packages that a job lacks and nobody has asked for before.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +19,11 @@ use crate::core::names::{HostName, Timestamp};
 use crate::core::package::{Identity, PackageName};
 use crate::drone::job::Need;
 use crate::drone::pack;
-use crate::portage::gpkg;
+use crate::portage::gpkg::{self, Gpkg};
 use crate::portage::index::{PackagePath, Stanza};
 use crate::release::accept;
 use crate::ssh::{Host, HostError, HostErrorKind};
 
-/// Where the driver packs, if it is no host of the inventory.
-const WORKDIR: &str = "/var/lib/swarm";
 /// So long a job waits for another that builds what both lack.
 const LONGEST_TURN: Duration = Duration::from_secs(3600);
 
@@ -77,7 +75,7 @@ impl Support {
         let own = session.hosts.get(name).map(Arc::clone);
         Self {
             driver: own.or_else(|| planning::driver(inventory).ok()),
-            workdir: inventory.host(name).map_or_else(|| WORKDIR.to_owned(), |host| host.access.workdir.to_string()),
+            workdir: inventory.workdir(name),
             directory: session.staging.root().join(".support").join(name.as_str()),
             state: Mutex::default(),
             building: Mutex::default(),
@@ -136,7 +134,7 @@ impl Support {
         entries.flatten().find_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let path: PackagePath = format!("{}/{name}", identity.cpv.package()).parse().ok()?;
-            let need = need(&path, entry.path()).ok()?;
+            let need = need(&gpkg::read(&entry.path()).ok()?, &path, entry.path()).ok()?;
             let known = accept::accept(&need.local, &need.stanza, identity, need.stanza.build_id(), None);
             known.is_ok().then_some(need)
         })
@@ -149,7 +147,9 @@ impl Support {
         for stanza in &packed.stanzas {
             let local = self.local(driver, stanza.path())?;
             packed.collect(driver, stanza, &local).await?;
-            needs.push(need(stanza.path(), local).map_err(|error| refused(driver, stanza.path(), &error))?);
+            let refused = |error: String| refused(driver, stanza.path(), &error);
+            let gpkg = gpkg::read(&local).map_err(|error| refused(error.to_string()))?;
+            needs.push(need(&gpkg, stanza.path(), local).map_err(refused)?);
         }
         packed.remove(driver).await?;
         Ok(needs)
@@ -163,9 +163,10 @@ impl Support {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
             });
-        made.map(|()| local.clone()).map_err(|error| {
-            HostError::new(host.name(), HostErrorKind::Local, format!("cannot keep {}: {error}", local.display()))
-        })
+        match made {
+            Ok(()) => Ok(local),
+            Err(error) => Err(not_kept(host, &local, &error)),
+        }
     }
 
     /// Keeps what a job has built beside its own package, for all that lack it; whoever holds its turn may let go then.
@@ -177,16 +178,13 @@ impl Support {
         host: &dyn Host,
         identity: &Identity,
         stanza: &Stanza,
-        file: &std::path::Path,
+        file: &Path,
     ) -> Result<(), HostError> {
-        if let Err(error) = accept::accept(file, stanza, identity, stanza.build_id(), None) {
-            return Err(HostError::new(host.name(), HostErrorKind::Failed, format!("cannot {error}")));
-        }
+        let accepted = accept::accept(file, stanza, identity, stanza.build_id(), None)
+            .map_err(|error| HostError::new(host.name(), HostErrorKind::Failed, format!("cannot {error}")))?;
         let local = self.local(host, stanza.path())?;
-        std::fs::rename(file, &local).map_err(|error| {
-            HostError::new(host.name(), HostErrorKind::Local, format!("cannot keep {}: {error}", local.display()))
-        })?;
-        let need = need(stanza.path(), local).map_err(|error| refused(host, stanza.path(), &error))?;
+        std::fs::rename(file, &local).map_err(|error| not_kept(host, &local, &error))?;
+        let need = need(&accepted.gpkg, stanza.path(), local).map_err(|error| refused(host, stanza.path(), &error))?;
         self.state.lock().await.insert(place(identity), Known::Here(need));
         Ok(())
     }
@@ -196,13 +194,16 @@ fn is_in(need: &Need, (name, slot): &Place) -> bool {
     need.cpv.package() == name.as_str() && need.stanza.slot().is_some_and(|own| own.slot == *slot)
 }
 
-/// What a file is, told by itself.
-fn need(path: &PackagePath, local: PathBuf) -> Result<Need, String> {
-    let gpkg = gpkg::read(&local).map_err(|error| error.to_string())?;
+/// What a file that was read is, told by itself.
+fn need(gpkg: &Gpkg, path: &PackagePath, local: PathBuf) -> Result<Need, String> {
     let modified = std::fs::metadata(&local).map_err(|error| error.to_string())?;
     let mtime = Timestamp(std::os::unix::fs::MetadataExt::mtime(&modified));
-    let stanza = Stanza::derive(&gpkg, path, mtime).map_err(|error| error.to_string())?;
+    let stanza = Stanza::derive(gpkg, path, mtime).map_err(|error| error.to_string())?;
     Ok(Need { cpv: stanza.cpv().clone(), local, stanza })
+}
+
+fn not_kept(host: &dyn Host, local: &Path, error: &std::io::Error) -> HostError {
+    HostError::new(host.name(), HostErrorKind::Local, format!("cannot keep {}: {error}", local.display()))
 }
 
 fn refused(host: &dyn Host, path: &PackagePath, error: &str) -> HostError {

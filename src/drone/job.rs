@@ -198,19 +198,11 @@ fn read_claim(lines: &[Vec<String>]) -> Option<Claim> {
     Some(Claim { progress: progress?, merged })
 }
 
-/// Carries scripts, settings, the missing needs and their index into the directory.
+/// Carries scripts and settings into the directory.
 ///
 /// # Errors
 /// When something cannot be carried there.
-pub async fn feed(
-    host: &dyn Host,
-    cache: &Cache,
-    directory: &JobDirectory,
-    task: &Task,
-    needs: &[Need],
-    header: &BTreeMap<String, String>,
-    now: Timestamp,
-) -> Result<(), HostError> {
+pub async fn equip(host: &dyn Host, directory: &JobDirectory, task: &Task) -> Result<(), HostError> {
     let manifest = serde_json::to_vec_pretty(&task.manifest).unwrap_or_default();
     host.write(&directory.file("manifest.json"), &manifest, 0o644).await?;
     host.write(&directory.file("settings"), settings(task).as_bytes(), 0o644).await?;
@@ -222,15 +214,14 @@ pub async fn feed(
     if task.room {
         host.write(&directory.file("enter"), room::enter(directory).as_bytes(), 0o755).await?;
     }
-    host.write(&directory.file("build"), build_script(directory, task).as_bytes(), 0o755).await?;
-    stock(host, cache, directory, task, needs, header, now).await
+    host.write(&directory.file("build"), build_script(directory, task).as_bytes(), 0o755).await
 }
 
 /// Brings the needs and their index into the job's PKGDIR.
 ///
 /// # Errors
 /// When something cannot be carried there.
-pub async fn stock(
+pub async fn feed(
     host: &dyn Host,
     cache: &Cache,
     directory: &JobDirectory,

@@ -22,10 +22,15 @@ impl Work {
     /// Feeds, prepares and starts; what the job is to build beside its own package.
     pub(super) async fn begin(&self, needs: &[Need]) -> Result<Besides, Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
-        self.persist(|| job::feed(host, &self.cache, directory, &self.task, needs, &self.header, now())).await?;
+        self.persist(|| job::equip(host, directory, &self.task)).await?;
         let mut fed = needs.to_vec();
         let mut besides = Besides::default();
-        for _ in 0..ROUNDS {
+        for round in 0..=ROUNDS {
+            self.persist(|| job::feed(host, &self.cache, directory, &self.task, &fed, &self.header, now())).await?;
+            // What came in the last round the build merges for itself.
+            if round == ROUNDS {
+                break;
+            }
             self.persist(|| job::prepare(host, directory, &fed)).await?;
             let more = self.missing_there(&mut besides).await?;
             if more.is_empty() {
@@ -33,8 +38,6 @@ impl Work {
             }
             // What is lacking comes before what may need it.
             fed.splice(0..0, more);
-            let stock = || job::stock(host, &self.cache, directory, &self.task, &fed, &self.header, now());
-            self.persist(stock).await?;
         }
         self.start().await.map(|()| besides)
     }
