@@ -19,6 +19,7 @@ use crate::schedule::estimate::{Estimate, History, Sample};
 use crate::ssh::{self, Host};
 use crate::store::Journal;
 use crate::ui;
+use crate::ui::table::write_out;
 
 /// Where emerge writes what it has done.
 const LOG: &str = "/var/log/emerge.log";
@@ -87,9 +88,9 @@ fn show(wanted: Option<&str>, json: bool, inventory: &Inventory) -> anyhow::Resu
         bail!("no build of {} is known", wanted.unwrap_or("anything"));
     }
     if json {
-        for sample in names.iter().flat_map(|name| history.of(name)) {
-            println!("{}", serde_json::to_string(sample)?);
-        }
+        let samples = names.iter().flat_map(|name| history.of(name));
+        let lines: Result<Vec<_>, _> = samples.map(serde_json::to_string).collect();
+        write_out(&(lines?.join("\n") + "\n"))?;
         return Ok(Exit::Done);
     }
     let model = history.model();
@@ -98,7 +99,8 @@ fn show(wanted: Option<&str>, json: bool, inventory: &Inventory) -> anyhow::Resu
         rows.extend(history.of(name).map(row));
         rows.push(estimated(name, &model.estimate(name, None)));
     }
-    println!("{}", ui::text::table(&["PACKAGE", "TOOK", "PROCESSOR", "WIDTH", "MEMORY", "ON", "WHEN"], rows));
+    let table = ui::text::table(&["PACKAGE", "TOOK", "PROCESSOR", "WIDTH", "MEMORY", "ON", "WHEN"], rows);
+    write_out(&format!("{table}\n"))?;
     Ok(Exit::Done)
 }
 
