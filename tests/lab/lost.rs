@@ -61,8 +61,8 @@ fn a_drone_that_stays_away_loses_its_build_and_is_cleaned_when_it_is_back_with_i
     // Back with another key: not a word is spoken with it.
     lab.lab(&["power-on", &drone]).gives(0, &[]);
     lab.wait_for("the key is refused", |status| status["drones"][&drone]["state"] == "refused");
-    let left = "test -n \"$(ls /var/lib/swarm/jobs)\"";
-    lab.on(&drone, left).gives(0, &[]);
+    let left = format!("test -e /var/lib/swarm/jobs/{}", lab.on(&drone, "ls /var/lib/swarm/jobs").said.trim());
+    lab.on(&drone, &left).gives(0, &[]);
 
     release(&lab, "sleeper");
     let output = push.wait_with_output().unwrap();
@@ -70,8 +70,13 @@ fn a_drone_that_stays_away_loses_its_build_and_is_cleaned_when_it_is_back_with_i
     lab.on(&drone, "rm -r /etc/ssh && mv /etc/ssh.own /etc/ssh").gives(0, &[]);
     lab.lab(&["power-off", &drone]).gives(0, &[]);
     lab.lab(&["power-on", &drone]).gives(0, &[]);
-    lab.swarm(&["push", "--replace", "app-lab/hello"]).gives(0, &["1 received"]);
-    lab.on(&drone, left).gives(1, &[]);
+    // A push cleans a drone as soon as it reaches it, and waits for none: this one lasts until that is done.
+    hold(&lab, "sleeper");
+    let push = lab.swarm_beside(&["push", "--replace", "--rebuild", "app-lab/sleeper"]);
+    lab.wait("the drone is cleaned", || lab.on(&drone, &left).status == 1);
+    release(&lab, "sleeper");
+    let output = push.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
