@@ -20,6 +20,7 @@ use crate::ssh::{self, Host};
 use crate::store::Journal;
 use crate::ui;
 use crate::ui::table::write_out;
+use crate::ui::text::seconds;
 
 /// Where emerge writes what it has done.
 const LOG: &str = "/var/log/emerge.log";
@@ -122,15 +123,6 @@ fn estimated(name: &PackageName, estimate: &Estimate) -> Vec<String> {
     let memory = estimate.memory_mib.map_or_else(|| "-".to_owned(), memory);
     let blank = String::new;
     vec![format!("  next {name}"), work, blank(), blank(), memory, blank(), blank()]
-}
-
-fn seconds(seconds: f64) -> String {
-    let whole = seconds.round().max(0.0) as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, _) => format!("{seconds:.1} s"),
-        (0, minutes, rest) => format!("{minutes} min {rest} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
-    }
 }
 
 fn memory(mib: u32) -> String {

@@ -74,7 +74,8 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     if arguments.dry_run {
         let selection = selection.unwrap_or(Selection::World);
         let planned = planning::plan(&inventory, &selection).await?;
-        plan::show(&planned, drones.len(), arguments.json)?;
+        let look = plan::Look { rebuild: arguments.rebuild, json: arguments.json, ..plan::Look::default() };
+        look.show(&inventory, &planned, &drones)?;
         return Ok(Exit::Done);
     }
     let halts = interrupt::listen()?;

@@ -6,7 +6,7 @@
 //!
 //! Cost: the index of the live release; a file is read only where its name is wanted and the journal does not know it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use super::error::ControlError;
@@ -15,7 +15,7 @@ use crate::core::event::ReceivedFile;
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::{PackageIndex, Plan};
 use crate::core::state::State;
-use crate::portage::index::{PackagePath, Stanza};
+use crate::portage::index::{Index, Limits, PackagePath, Stanza};
 use crate::release::accept;
 
 /// The entries of the live release that are just what a plan wants, by package.
@@ -50,6 +50,26 @@ pub fn live(session: &Session, plan: &Plan) -> Result<BTreeMap<PackageIndex, Sta
 fn known(state: &State) -> BTreeMap<&str, &Identity> {
     let released = state.builds.values().filter(|build| build.released.is_some());
     released.flat_map(|build| build.received().map(|(at, file)| (file.path.as_str(), build.identity(at)))).collect()
+}
+
+/// The packages of a plan that the live release has just as wanted, as far as the journal knows: for those that only
+/// look.
+///
+/// # Errors
+/// The live release's index cannot be read.
+pub fn known_live(production: &Path, state: &State, plan: &Plan) -> Result<BTreeSet<PackageIndex>, ControlError> {
+    let path = production.join("Packages");
+    let text = match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        read => read.map_err(|source| ControlError::Local { doing: format!("read {}", path.display()), source })?,
+    };
+    let index = Index::parse(&text, Limits::default())
+        .map_err(|error| ControlError::Refused(format!("{} is no index: {error}", path.display())))?;
+    let known = known(state);
+    let live: HashSet<&Identity> =
+        index.stanzas.iter().filter_map(|stanza| known.get(stanza.path().to_string().as_str()).copied()).collect();
+    let all = plan.packages.iter().enumerate();
+    Ok(all.filter(|(_, package)| live.contains(&package.identity)).map(|(at, _)| PackageIndex::at(at)).collect())
 }
 
 /// A file that is damaged, or of another make, is no reason to stop: the package is then built.

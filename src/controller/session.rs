@@ -11,7 +11,7 @@ use crate::core::event::{DroneSpec, Event};
 use crate::core::names::{ControllerName, Epoch, HostName, NameError, Timestamp};
 use crate::core::state::State;
 use crate::drone::tend::Visitor;
-use crate::inventory::Inventory;
+use crate::inventory::{self, Inventory};
 use crate::release::{Releases, Staging};
 use crate::ssh;
 use crate::store::{Journal, Lock};
@@ -186,16 +186,7 @@ impl Session {
         if self.state.controller.is_none() {
             self.claim(Epoch(self.state.epoch.0.max(1)))?;
         }
-        let drones: Vec<DroneSpec> = self
-            .inventory
-            .drones()
-            .map(|(host, settings)| DroneSpec {
-                name: host.name.clone(),
-                cores: settings.cores.map_or(1, std::num::NonZeroU32::get),
-                jobs: settings.jobs.map(std::num::NonZeroU32::get),
-                memory_mib: settings.memory.map(|memory| memory.as_u64() >> 20),
-            })
-            .collect();
+        let drones = specs(&self.inventory);
         let known: Vec<DroneSpec> = self.state.drones.values().map(|drone| drone.spec.clone()).collect();
         if drones != known {
             self.record(&Event::FleetDeclared { drones })?;
@@ -218,6 +209,17 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The drones of an inventory, as far as is needed to decide.
+pub fn specs(inventory: &Inventory) -> Vec<DroneSpec> {
+    let spec = |(host, settings): (&inventory::Host, &inventory::DroneSettings)| DroneSpec {
+        name: host.name.clone(),
+        cores: settings.cores.map_or(1, std::num::NonZeroU32::get),
+        jobs: settings.jobs.map(std::num::NonZeroU32::get),
+        memory_mib: settings.memory.map(|memory| memory.as_u64() >> 20),
+    };
+    inventory.drones().map(spec).collect()
 }
 
 /// A name that no other controller has: the machine's and a random number.

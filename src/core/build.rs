@@ -16,7 +16,7 @@ use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
 use super::package::Identity;
 use super::plan::{Needs, PackageIndex, Plan};
 use super::texts::Fields;
-use crate::schedule::estimate::Model;
+use crate::schedule::estimate::{Estimate, Model};
 use crate::schedule::graph::{Cost, Graph};
 
 /// What a build is taken to have in memory (MiB) where nobody has looked: a compiler or two.
@@ -156,12 +156,8 @@ impl Build {
 
     /// Estimates what its packages will cost.
     pub(super) fn reckon(&mut self, model: &Model<'_>) {
-        let cost = |index| {
-            let estimate = model.estimate(&self.identity(PackageIndex::at(index)).cpv.package_name(), None);
-            let memory = estimate.memory_mib.unwrap_or(UNKNOWN_MEMORY_MIB);
-            Cost { serial: estimate.serial_s, cpu: estimate.cpu_s, memory: u64::from(memory) }
-        };
-        let costs = (0..self.packages.len()).map(cost).collect();
+        let estimate = |index| model.estimate(&self.identity(PackageIndex::at(index)).cpv.package_name(), None);
+        let costs = (0..self.packages.len()).map(|index| cost(&estimate(index))).collect();
         let needs = self.needs.iter().map(|list| list.iter().map(|need| need.0).collect()).collect();
         // Needs lie before their dependents, so there is no circle.
         self.graph = Arc::new(Graph::new(costs, needs).unwrap_or_default());
@@ -437,6 +433,12 @@ impl TryFrom<Record> for Build {
         build.mark_blocked();
         Ok(build)
     }
+}
+
+/// What the scheduler reckons with.
+pub(super) fn cost(estimate: &Estimate) -> Cost {
+    let memory = estimate.memory_mib.unwrap_or(UNKNOWN_MEMORY_MIB);
+    Cost { serial: estimate.serial_s, cpu: estimate.cpu_s, memory: u64::from(memory) }
 }
 
 fn labels(plan: &Plan) -> Vec<String> {

@@ -3,13 +3,14 @@
 //! Nothing here knows a clock, a socket or a file. [`names`], [`package`], [`plan`] and [`failure`] are the words of
 //! the whole project, [`text`] makes safe what is shown of a stranger's, [`texts`] keeps many small ones. The state machine is [`event`] (what can
 //! happen), [`state`] (what is known, changed by [`state::State::apply`] alone) and [`decide`] (what follows from it).
-//! [`status`] is the view that people get.
+//! [`status`] is the view that people get; [`forecast`] plays a plan before it is a build.
 
 pub mod build;
 pub mod decide;
 pub mod event;
 pub mod explain;
 pub mod failure;
+pub mod forecast;
 pub mod held;
 pub mod names;
 pub mod package;

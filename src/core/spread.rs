@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{Build, Phase};
-use super::event::Rooms;
+use super::event::{DroneSpec, Rooms};
 use super::held::Holding;
 use super::names::{HostName, Timestamp};
 use super::plan::PackageIndex;
@@ -27,7 +27,13 @@ pub struct Placement {
 /// How many jobs a drone gets at once; none: as many as pay. Jobs that share a root wait for each other's locks, so one
 /// there unless the operator wants more.
 pub fn most_jobs(drone: &Drone) -> Option<u32> {
-    drone.spec.jobs.or((drone.rooms != Rooms::Own).then_some(1))
+    seen(&drone.spec, Some(&drone.rooms)).jobs
+}
+
+/// A drone with nothing to do, as the scheduler sees it; one of which nobody knows yet is taken to have clean rooms.
+pub(super) fn seen(spec: &DroneSpec, rooms: Option<&Rooms>) -> policy::Drone {
+    let share_a_root = rooms.is_some_and(|rooms| *rooms != Rooms::Own);
+    policy::Drone { cores: spec.cores, memory: spec.memory_mib, jobs: spec.jobs.or(share_a_root.then_some(1)) }
 }
 
 /// How wide a job runs.
@@ -51,7 +57,7 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
     }
     let jobs_on = |name: &HostName| jobs.get(name).map(Vec::as_slice).unwrap_or_default();
     let place: BTreeMap<&HostName, usize> = ready.iter().enumerate().map(|(at, (name, _))| (*name, at)).collect();
-    let fleet: Vec<policy::Drone> = ready.iter().map(|(name, drone)| seen(drone, jobs_on(name))).collect();
+    let fleet: Vec<policy::Drone> = ready.iter().map(|(name, drone)| left(drone, jobs_on(name))).collect();
     let mut scheduler = Scheduler::new(build.graph(), &fleet, Settings::default());
     let begun = state.jobs.values().map(|job| job.since.0).min().unwrap_or(now.0).min(now.0);
     let since = |at: Timestamp| at.0.saturating_sub(begun) as f64;
@@ -94,14 +100,11 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
 }
 
 /// A drone without the room that jobs take which are none of this build.
-fn seen(drone: &Drone, jobs: &[&Job]) -> policy::Drone {
+fn left(drone: &Drone, jobs: &[&Job]) -> policy::Drone {
     let others = jobs.iter().filter(|job| job.standing != Standing::Active).count();
     let others = u32::try_from(others).unwrap_or(u32::MAX);
-    policy::Drone {
-        cores: drone.spec.cores,
-        memory: drone.spec.memory_mib,
-        jobs: most_jobs(drone).map(|most| most.saturating_sub(others)),
-    }
+    let seen = seen(&drone.spec, Some(&drone.rooms));
+    policy::Drone { jobs: seen.jobs.map(|most| most.saturating_sub(others)), ..seen }
 }
 
 /// The packages that can start and the drones (by their place) that are not to get them: they have seen it fail and

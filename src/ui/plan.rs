@@ -1,11 +1,16 @@
 //! A plan as a table.
 
-use crate::controller::planning::Planned;
-use crate::core::plan::Plan;
+use std::collections::BTreeMap;
 
-/// The packages in their order, with what each waits for.
-pub fn table(plan: &Plan) -> String {
+use super::text::seconds;
+use crate::controller::planning::Planned;
+use crate::core::forecast::{Forecast, Site};
+use crate::core::plan::{PackageIndex, Plan};
+
+/// The packages in their order, with what each waits for, and where and when it would be built.
+pub fn table(plan: &Plan, forecast: &Forecast, fleet: &[Site]) -> String {
     let needs = plan.needs();
+    let expected: BTreeMap<_, _> = forecast.expected.iter().map(|each| (each.package, each)).collect();
     let rows = plan
         .packages
         .iter()
@@ -15,6 +20,7 @@ pub fn table(plan: &Plan) -> String {
             let identity = &package.identity;
             let flags: Vec<_> = identity.use_flags.iter().collect();
             let waits: Vec<_> = needs.iter().map(|need| (need.index() + 1).to_string()).collect();
+            let place = expected.get(&PackageIndex::at(index));
             let why = if package.requested { "asked for" } else { "needed" };
             vec![
                 (index + 1).to_string(),
@@ -22,11 +28,71 @@ pub fn table(plan: &Plan) -> String {
                 identity.slot.to_string(),
                 why.to_owned(),
                 waits.join(","),
+                place.and_then(|each| fleet.get(each.site)).map_or_else(String::new, name),
+                place.map_or_else(|| "live".to_owned(), |each| format!("+{}", seconds(each.begin_s))),
+                place.map_or_else(String::new, |each| seconds(each.end_s - each.begin_s)),
                 flags.join(" "),
             ]
         })
         .collect();
-    super::text::table(&["", "PACKAGE", "SLOT", "WHY", "AFTER", "USE"], rows)
+    super::text::table(&["", "PACKAGE", "SLOT", "WHY", "AFTER", "WHERE", "START", "TAKES", "USE"], rows)
+}
+
+fn name(site: &Site) -> String {
+    site.name.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
+}
+
+/// How long it would take, how far that can be trusted, and what further drones would bring: each is named with how
+/// long it would take with that one as well.
+pub fn outlook(forecast: &Forecast, drones: usize, with: &[(String, Forecast)]) -> Vec<String> {
+    let count = forecast.expected.len();
+    if count == 0 || drones == 0 {
+        return Vec::new();
+    }
+    let makespan = forecast.makespan_s;
+    let mut lines = vec![format!(
+        "{count} builds on {drones} drones that have nothing else to do: about {}, their cores busy for {:.0} % of it",
+        seconds(makespan),
+        forecast.utilisation * 100.0
+    )];
+    if forecast.known < count {
+        lines.push(format!(
+            "{} of them have not been built yet: what they take is a guess (`swarm history import` learns from emerge.log)",
+            count - forecast.known
+        ));
+    }
+    lines.extend(with.iter().map(|(name, with)| {
+        let less = seconds((makespan - with.makespan_s).max(0.0));
+        format!("with another drone ({name}): about {}, {less} less", seconds(with.makespan_s))
+    }));
+    lines
+}
+
+/// The same for programs: seconds, and drones by name.
+pub fn json(plan: &Plan, forecast: &Forecast, fleet: &[Site], with: &[(String, Forecast)]) -> serde_json::Value {
+    let builds: Vec<_> = forecast
+        .expected
+        .iter()
+        .map(|each| {
+            serde_json::json!({
+                "package": plan.packages.get(each.package.index()).map(|package| package.identity.cpv.as_str()),
+                "drone": fleet.get(each.site).map(name),
+                "width": each.width,
+                "begin_s": each.begin_s,
+                "end_s": each.end_s,
+            })
+        })
+        .collect();
+    let with: Vec<_> =
+        with.iter().map(|(name, with)| serde_json::json!({ "drone": name, "makespan_s": with.makespan_s })).collect();
+    serde_json::json!({
+        "makespan_s": forecast.makespan_s,
+        "lower_bound_s": forecast.lower_bound_s,
+        "utilisation": forecast.utilisation,
+        "known": forecast.known,
+        "builds": builds,
+        "with_drone": with,
+    })
 }
 
 /// The first few of these names, and how many there are besides.

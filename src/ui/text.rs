@@ -12,6 +12,16 @@ pub fn table(headings: &[&'static str], rows: Vec<Vec<String>>) -> String {
     table.render(false)
 }
 
+/// How long something takes, to the precision that matters.
+pub fn seconds(seconds: f64) -> String {
+    let whole = seconds.round().max(0.0) as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, _) => format!("{seconds:.1} s"),
+        (0, minutes, rest) => format!("{minutes} min {rest} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
 /// Text from a host in one line, its control characters shown, not obeyed.
 pub fn line(text: &str) -> String {
     escaped(&text.split_whitespace().collect::<Vec<_>>().join(" "))

@@ -1,0 +1,169 @@
+//! How a plan would go on a fleet that has nothing else to do, if the estimates are true.
+//!
+//! The build is played by the scheduler and the model that `swarm simulate` uses, with what the history says of its
+//! packages. Cost: that of [`tune::tune`], a second or so.
+
+use std::collections::BTreeSet;
+
+use super::build::cost;
+use super::names::HostName;
+use super::plan::{PackageIndex, Plan};
+use super::spread::seen;
+use super::state::State;
+use crate::core::event::DroneSpec;
+use crate::schedule::estimate::History;
+use crate::schedule::graph::Graph;
+use crate::schedule::policy::Drone;
+use crate::schedule::{model, tune};
+
+/// A drone to reckon with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// Its name; none of one that is only imagined.
+    pub name: Option<HostName>,
+    /// As the scheduler sees it.
+    pub drone: Drone,
+}
+
+/// One build as it is expected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    /// The package.
+    pub package: PackageIndex,
+    /// Where: a place in the fleet.
+    pub site: usize,
+    /// How many processes at once.
+    pub width: u32,
+    /// When it starts, in seconds from the beginning.
+    pub begin_s: f64,
+    /// When it ends.
+    pub end_s: f64,
+}
+
+/// A build as it is expected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// Each package that is to be built, in the order of the starts.
+    pub expected: Vec<Expected>,
+    /// Seconds from the first start to the last end.
+    pub makespan_s: f64,
+    /// The share of all core seconds that are used.
+    pub utilisation: f64,
+    /// No way to build it on this fleet is shorter, in seconds.
+    pub lower_bound_s: f64,
+    /// How many of the packages have been built before, so that their estimates are their own.
+    pub known: usize,
+}
+
+/// The drones of these specifications, with what is known of their rooms.
+pub fn fleet(state: &State, specs: impl IntoIterator<Item = DroneSpec>) -> Vec<Site> {
+    let site = |spec: DroneSpec| {
+        let known = state.drones.get(&spec.name);
+        Site { name: Some(spec.name.clone()), drone: seen(&spec, known.map(|drone| &drone.rooms)) }
+    };
+    specs.into_iter().map(site).collect()
+}
+
+/// Plays the plan, without what is there already.
+pub fn forecast(plan: &Plan, there: &BTreeSet<PackageIndex>, history: &History, fleet: &[Site]) -> Forecast {
+    let model = history.model();
+    let wanted: Vec<PackageIndex> =
+        (0..plan.packages.len()).map(PackageIndex::at).filter(|package| !there.contains(package)).collect();
+    let names: Vec<_> =
+        wanted.iter().map(|package| plan.packages[package.index()].identity.cpv.package_name()).collect();
+    let needs = plan.needs().direct;
+    let needs = wanted.iter().map(|package| {
+        let own = needs[package.index()].iter();
+        // What is there holds nothing up; `wanted` is in ascending order.
+        own.filter_map(|need| wanted.binary_search(need).ok().and_then(|at| u32::try_from(at).ok())).collect()
+    });
+    let costs = names.iter().map(|name| cost(&model.estimate(name, None)));
+    // Needs lie before their dependents, so there is no circle.
+    let graph = Graph::new(costs.collect(), needs.collect()).unwrap_or_default();
+    let drones: Vec<Drone> = fleet.iter().map(|site| site.drone.clone()).collect();
+    let mut expected: Vec<Expected> = Vec::new();
+    let mut places = vec![None; wanted.len()];
+    let settings = tune::tune(&graph, &drones, tune::BUDGET).settings;
+    let outcome = model::play(&graph, &drones, &settings, &[], |now, package, decision| {
+        let at = package as usize;
+        match decision {
+            Some(decision) => {
+                places[at] = Some(expected.len());
+                let (site, width) = (decision.drone, decision.width);
+                expected.push(Expected { package: wanted[at], site, width, begin_s: now, end_s: now });
+            }
+            None => {
+                if let Some(entry) = places[at].and_then(|place: usize| expected.get_mut(place)) {
+                    entry.end_s = now;
+                }
+            }
+        }
+    });
+    Forecast {
+        expected,
+        makespan_s: outcome.makespan,
+        utilisation: outcome.utilisation,
+        lower_bound_s: model::lower_bound(&graph, &drones),
+        known: names.iter().filter(|name| history.of(name).next().is_some()).count(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::names::Timestamp;
+    use crate::core::simulation::plan;
+    use crate::schedule::estimate::Sample;
+
+    fn built(cpv: &str, wall_s: f64) -> Sample {
+        Sample {
+            cpv: cpv.parse().unwrap(),
+            wall_s,
+            cpu_s: Some(wall_s),
+            width: Some(2),
+            memory_mib: None,
+            drone: None,
+            at: Timestamp(1),
+            success: true,
+        }
+    }
+
+    fn sites(cores: &[u32]) -> Vec<Site> {
+        cores.iter().map(|cores| Site { name: None, drone: Drone::of_cores(*cores) }).collect()
+    }
+
+    /// The last one needs the two before it, which need nothing.
+    fn diamond() -> (Plan, History) {
+        let plan = plan(3, &[(2, 0), (2, 1)]);
+        let mut history = History::default();
+        for (package, seconds) in plan.packages.iter().zip([100.0, 100.0, 50.0]) {
+            history.add(built(package.identity.cpv.as_str(), seconds));
+        }
+        (plan, history)
+    }
+
+    #[test]
+    fn a_forecast_has_each_package_once_after_its_needs_and_ends_with_the_last_of_them() {
+        let (plan, history) = diamond();
+        let forecast = forecast(&plan, &BTreeSet::new(), &history, &sites(&[1, 1]));
+        let of = |at: usize| forecast.expected.iter().find(|each| each.package == PackageIndex::at(at)).unwrap();
+        assert_eq!((forecast.expected.len(), forecast.known), (3, 3));
+        assert_eq!((of(0).end_s, of(1).end_s, of(2).begin_s, of(2).end_s), (100.0, 100.0, 100.0, 150.0));
+        assert_eq!((forecast.makespan_s, forecast.lower_bound_s), (150.0, 150.0));
+    }
+
+    #[test]
+    fn another_drone_shortens_what_could_be_built_side_by_side_and_no_more() {
+        let (plan, history) = diamond();
+        let lasts = |cores: &[u32]| forecast(&plan, &BTreeSet::new(), &history, &sites(cores)).makespan_s;
+        assert_eq!((lasts(&[1]), lasts(&[1, 1]), lasts(&[1, 1, 1])), (250.0, 150.0, 150.0));
+    }
+
+    #[test]
+    fn what_is_there_already_takes_no_time_and_holds_nothing_up() {
+        let (plan, history) = diamond();
+        let there = BTreeSet::from([PackageIndex::at(0), PackageIndex::at(1)]);
+        let forecast = forecast(&plan, &there, &history, &sites(&[1]));
+        assert_eq!((forecast.makespan_s, forecast.expected.len()), (50.0, 1));
+    }
+}
