@@ -101,7 +101,15 @@ impl Journey {
                 let job = JobName::new(&build, last_job);
                 let build_ids = BTreeMap::from([(package, build_id)]);
                 take(
-                    &Event::JobStarted { job: job.clone(), package, drone: drone(where_), build_ids, width: 1, at },
+                    &Event::JobStarted {
+                        job: job.clone(),
+                        package,
+                        drone: drone(where_),
+                        build_ids,
+                        width: 1,
+                        why: None,
+                        at,
+                    },
                     at,
                 );
                 job

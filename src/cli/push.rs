@@ -18,7 +18,7 @@ use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
 use crate::core::names::BuildName;
 use crate::core::plan::PackageIndex;
-use crate::core::text::escaped;
+use crate::core::text::{escaped, some};
 use crate::inventory::Inventory;
 use crate::portage::index::Stanza;
 use crate::ui;
@@ -168,7 +168,7 @@ async fn open(session: &mut Session, selection: Option<Selection>, arguments: &A
         session.note(&format!(
             "{count} of {all} packages are in release {release} just as wanted and count as received (`--rebuild` \
              builds them anew): {}",
-            ui::plan::some(&names)
+            some(&names)
         ));
     }
     Ok(if begin(session, selection, planned, live)? { Opened::Build } else { Opened::Nothing })

@@ -31,6 +31,7 @@ use crate::core::failure::{Failure, FailureClass};
 use crate::core::names::{BuildId, Timestamp};
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::PackageIndex;
+use crate::drone::brought::Brought;
 use crate::drone::cache::Cache;
 use crate::drone::job::{self, Ending, JobDirectory, Need, Progress, Started, Task};
 use crate::drone::tend::Visitor;
@@ -148,7 +149,10 @@ impl Work {
                     Err(stop) => Err(stop),
                 }
             }
-            Progress::Running | Progress::Ended => self.wait(log, Besides::default()).await,
+            Progress::Running | Progress::Ended => match self.besides().await {
+                Ok(besides) => self.wait(log, besides).await,
+                Err(stop) => Err(stop),
+            },
             Progress::Lost => Err(failure(FailureClass::Lost, VANISHED)),
         };
         if matches!(worked, Err(Stop::Local(_))) {
@@ -234,19 +238,19 @@ impl Work {
     async fn collect(&self, besides: Besides, cost: Option<Cost>) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let index = self.persist(|| job::packages(host, directory)).await?;
+        let brought = self.persist(|| Brought::read(host, directory)).await?;
+        let built: Vec<&Stanza> = index.stanzas.iter().filter(|stanza| brought.is_built(stanza)).collect();
         // Before the own package: others may wait for these.
         for (identity, turn) in besides.0 {
-            if let Some(stanza) = index.stanzas.iter().find(|stanza| *stanza.cpv() == identity.cpv) {
+            if let Some(stanza) = built.iter().find(|stanza| *stanza.cpv() == identity.cpv) {
                 self.keep(&identity, stanza).await?;
             }
             drop(turn);
         }
         // The job's own package comes last: once it is there, its mates in a cycle could start elsewhere.
         for (package, identity, build_id) in self.wanted.iter().rev() {
-            let stanza = index
-                .stanzas
-                .iter()
-                .find(|stanza| *stanza.cpv() == identity.cpv && stanza.build_id() == Some(*build_id));
+            let stanza =
+                built.iter().find(|stanza| *stanza.cpv() == identity.cpv && stanza.build_id() == Some(*build_id));
             if let Some(stanza) = stanza {
                 let own = *identity == self.task.manifest.identity;
                 self.take(*package, identity, *build_id, stanza, cost.filter(|_| own)).await?;

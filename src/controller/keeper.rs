@@ -159,7 +159,7 @@ impl Keeper {
         if let Some(reason) = sight.trouble(&circumstances) {
             return Ok(Sighting::Away { trouble: Trouble::Unwell, reason });
         }
-        let mut jobs = Vec::new();
+        let (mut jobs, mut lacking) = (Vec::new(), Vec::new());
         let compared = !reached.whole;
         if compared {
             if reached.rooms.is_none() {
@@ -168,16 +168,17 @@ impl Keeper {
                     Err(reason) => return Ok(Sighting::Away { trouble: Trouble::Unwell, reason }),
                 }
             }
-            if let Some(plan) = &self.plan
-                && let Err((trouble, reason)) = muster::check(self.host.as_ref(), plan, self.native().await).await?
-            {
-                return Ok(Sighting::Away { trouble, reason });
+            if let Some(plan) = &self.plan {
+                match muster::check(self.host.as_ref(), plan, self.native().await).await? {
+                    Ok(besides) => lacking = besides,
+                    Err((trouble, reason)) => return Ok(Sighting::Away { trouble, reason }),
+                }
             }
             jobs = strays::list(self.host.as_ref(), &self.workdir, false).await?;
             reached.whole = true;
         }
         let rooms = reached.rooms.clone().unwrap_or_default();
-        Ok(Sighting::Ready { address: self.host.address(), compared, rooms, jobs })
+        Ok(Sighting::Ready { address: self.host.address(), compared, rooms, jobs, lacking })
     }
 }
 

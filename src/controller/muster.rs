@@ -9,7 +9,7 @@ use crate::core::package::{Cpv, Identity};
 use crate::core::plan::Plan;
 use crate::drone;
 use crate::drone::processor::{Processor, native_setting};
-use crate::portage::probe::{self, Offer, Request};
+use crate::portage::probe::{self, Offer, Offers, Request};
 use crate::ssh::{Host, HostError, Output, Script};
 
 /// Differences named in a reason; the rest is counted.
@@ -58,7 +58,7 @@ async fn compare_processors(host: &dyn Host, native: &Native) -> Result<Result<(
     )))
 }
 
-/// Compares a drone with the plan; the inner error says what keeps it out.
+/// Compares a drone with the plan: what it lacks besides, or what keeps it out.
 ///
 /// # Errors
 /// When the drone is lost.
@@ -66,7 +66,7 @@ pub async fn check(
     host: &dyn Host,
     plan: &Plan,
     native: Option<&Native>,
-) -> Result<Result<(), (Trouble, String)>, HostError> {
+) -> Result<Result<Vec<Identity>, (Trouble, String)>, HostError> {
     if let Some(native) = native
         && let Err(reason) = compare_processors(host, native).await?
     {
@@ -78,16 +78,17 @@ pub async fn check(
         .map(|package| (package.identity.cpv.clone(), package.identity.repository.clone()))
         .collect();
     let wanted = cpvs.len();
-    let script = Script::new(probe::script(&Request::Identities { cpvs }));
+    let resolve = probe::plan_arguments_of_drone(cpvs.iter().map(|(cpv, _)| cpv));
+    let script = Script::new(probe::script(&Request::Identities { cpvs, resolve }));
     let read = |output: &Output| probe::read_identities(&output.stdout, &output.stderr, wanted);
-    let offers = match drone::probe(host, &script, read).await? {
+    let Offers { offers, lacking } = match drone::probe(host, &script, read).await? {
         Ok(offers) => offers,
         Err(error) => return Ok(Err((Trouble::Refused, error.to_string()))),
     };
     let differences: Vec<String> =
         plan.packages.iter().zip(&offers).filter_map(|(package, offer)| difference(&package.identity, offer)).collect();
     if differences.is_empty() {
-        return Ok(Ok(()));
+        return Ok(Ok(lacking));
     }
     let mut reason = differences.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
     if differences.len() > NAMED {

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::error::ControlError;
 use crate::core::event::{Cost, JobOutcome, ReceivedFile, Rooms, Trouble};
 use crate::core::names::{HostName, JobName};
+use crate::core::package::Identity;
 use crate::core::plan::PackageIndex;
 use crate::drone::strays::Stray;
 use crate::drone::tend::Claimant;
@@ -62,6 +63,8 @@ pub enum Sighting {
         rooms: Rooms,
         /// What lies in its directory of jobs; looked at only when the drone comes into reach.
         jobs: Vec<Stray>,
+        /// What it lacks besides the plan; asked when it is compared.
+        lacking: Vec<Identity>,
     },
     /// It takes no work.
     Away {

@@ -43,6 +43,8 @@ use crate::ssh::Host;
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// Where another controller was at work before, its jobs are looked for on all drones that answer within this time
 /// before anything starts: what one of them builds must not be begun on another.
+/// A driver that packs what drones lack is waited for so long at the end.
+const LONGEST_FETCH: Duration = Duration::from_secs(30);
 const LOOK_FOR_JOBS: Duration = Duration::from_secs(60);
 
 /// How the operator, or the system, asks for the end.
@@ -84,6 +86,8 @@ struct Run<'a> {
     planned: Arc<BTreeMap<Cpv, PackageIndex>>,
     reports: mpsc::Sender<Report>,
     tasks: JoinSet<()>,
+    /// Support packages on their way from drivers: these come to their end, so that nothing is left there.
+    fetches: JoinSet<()>,
     works: BTreeMap<JobName, AbortHandle>,
     discarding: BTreeSet<JobName>,
     /// Drones whose keepers have not looked yet.
@@ -130,6 +134,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         planned: Arc::new(planned),
         reports,
         tasks: JoinSet::new(),
+        fetches: JoinSet::new(),
         works: BTreeMap::new(),
         discarding: BTreeSet::new(),
         unseen: BTreeSet::new(),
@@ -141,6 +146,9 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     let finish = run.work_off(&mut reported, outside).await;
     // Nothing may be written down any more: what jobs find from here on is found again by the next controller.
     run.tasks.abort_all();
+    let fetched = async { while run.fetches.join_next().await.is_some() {} };
+    // A driver that is gone is not waited for.
+    let _late = tokio::time::timeout(LONGEST_FETCH, fetched).await;
     if !matches!(finish, Err(ControlError::Held { .. } | ControlError::Outranked { .. })) {
         run.say_farewell().await;
     }
@@ -288,14 +296,17 @@ impl Run<'_> {
     }
 
     fn start(&mut self, start: Start) -> Result<(), ControlError> {
-        let Start { job, package, drone, width, build_ids } = start;
-        self.session.record(&Event::JobStarted { job: job.clone(), package, drone, build_ids, width, at: now() })?;
+        let Start { job, package, drone, width, why, build_ids } = start;
+        let (name, why) = (job.clone(), Some(why));
+        self.session.record(&Event::JobStarted { job: name, package, drone, build_ids, width, why, at: now() })?;
         let Some(state) = self.session.state().jobs.get(&job).cloned() else { return Ok(()) };
         self.spawn(&job, &state)
     }
 
     fn spawn(&mut self, name: &JobName, job: &Job) -> Result<(), ControlError> {
         let host = self.host(&job.drone)?;
+        let driver = self.session.state().builds.get(&job.build).map(|build| build.plan.driver.clone());
+        let Some(support) = driver.map(|driver| self.support(&driver)) else { return Ok(()) };
         let Some(build) = self.session.state().builds.get(&job.build) else { return Ok(()) };
         let directory = JobDirectory { workdir: self.session.workdir(&job.drone), job: name.clone() };
         let watch = self
@@ -305,10 +316,7 @@ impl Run<'_> {
         let work = Work {
             host,
             watch: Arc::clone(watch),
-            support: Arc::clone(self.supports.entry(build.plan.driver.clone()).or_insert_with(|| {
-                let driver = &build.plan.driver;
-                Arc::new(Support::new(self.session, driver))
-            })),
+            support,
             cache: Arc::clone(self.caches.entry(job.drone.clone()).or_default()),
             directory,
             task: work::task(self.session, build, name, job),
@@ -328,6 +336,12 @@ impl Run<'_> {
         self.works.insert(name.clone(), self.tasks.spawn(work.run()));
         self.count_jobs(&job.drone);
         Ok(())
+    }
+
+    /// The support packages of a driver.
+    fn support(&mut self, driver: &HostName) -> Arc<Support> {
+        let new = || Arc::new(Support::new(self.session, driver));
+        Arc::clone(self.supports.entry(driver.clone()).or_insert_with(new))
     }
 
     /// What makes a drone's keeper look at once.

@@ -112,6 +112,23 @@ impl Support {
         })
     }
 
+    /// The right to build a package that a job builds already, which an earlier controller had started.
+    pub async fn take_up(&self, identity: &Identity) -> Turn {
+        let own = Arc::clone(self.building.lock().await.entry(place(identity)).or_default());
+        Turn { _held: own.try_lock_owned().ok() }
+    }
+
+    /// Has the driver pack these now, as far as it has them.
+    ///
+    /// # Errors
+    /// As [`Support::find`].
+    pub async fn fetch(&self, lacking: &[Identity]) -> Result<(), HostError> {
+        for identity in lacking {
+            self.here(identity, lacking).await?;
+        }
+        Ok(())
+    }
+
     async fn here(&self, identity: &Identity, lacking: &[Identity]) -> Result<Option<Need>, HostError> {
         let mut state = self.state.lock().await;
         if !state.contains_key(&place(identity)) {

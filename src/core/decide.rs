@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::build::Build;
-use super::event::Trouble;
+use super::event::{Trouble, Why};
 use super::names::{BuildId, BuildName, HostName, JobName, Timestamp};
 use super::package::Cpv;
 use super::plan::PackageIndex;
@@ -27,6 +27,8 @@ pub struct Start {
     pub drone: HostName,
     /// How many processes at once.
     pub width: u32,
+    /// Why there.
+    pub why: Why,
     /// The build ids that it may use, its package's among them.
     pub build_ids: BTreeMap<PackageIndex, BuildId>,
 }
@@ -77,10 +79,10 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
     };
     let mut number = state.last_job;
     let mut allotted = BTreeMap::new();
-    for Placement { package, drone, width } in spread(state, build, now) {
+    for Placement { package, drone, width, why } in spread(state, build, now) {
         number += 1;
         let build_ids = allot(state, build, package, &mut allotted);
-        decision.starts.push(Start { job: JobName::new(&build.name, number), package, drone, width, build_ids });
+        decision.starts.push(Start { job: JobName::new(&build.name, number), package, drone, width, why, build_ids });
     }
     // A job that nobody waits for is still to be removed from a drone that can be reached.
     let running = state.jobs.values().any(|job| job.standing == Standing::Active || reachable(state, &job.drone));

@@ -136,6 +136,18 @@ pub enum Rooms {
     Impossible(String),
 }
 
+/// Why a package went where it went, as the scheduler saw it then; in whole seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It ends in time there, with so many seconds to spare, and makes nothing else late.
+    InTime(u64),
+    /// All that waits for it will be late anyway; there it is so least, by so many seconds.
+    Late(u64),
+    /// Nothing ran anywhere, so it was not to wait.
+    Alone,
+}
+
 /// What keeps a drone out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -304,6 +316,9 @@ pub enum Event {
         /// How many processes at once (`MAKEOPTS=-jN`).
         #[serde(default)]
         width: u32,
+        /// Why there; none in journals of before this was written down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<Why>,
         /// When.
         at: Timestamp,
     },

@@ -1,11 +1,11 @@
 //! Why a package is where it is: a definite answer, down to what each drone has against it, and what can be done.
 
 use super::build::{Build, Phase};
-use super::event::Trouble;
+use super::event::{Trouble, Why};
 use super::held::Holding;
 use super::names::{HostName, Timestamp};
 use super::plan::PackageIndex;
-use super::spread::most_jobs;
+use super::spread::{most_jobs, spread};
 use super::state::{Condition, Drone, Job, State};
 use super::status::Moment;
 
@@ -54,6 +54,7 @@ fn received(build: &Build, label: &str, path: &str) -> Vec<String> {
 fn delegated(state: &State, label: &str, job: &Job, now: Timestamp) -> Vec<String> {
     let lasted = now.seconds_since(job.since);
     let mut lines = vec![format!("{label} is delegated to {} since {} ({lasted} s)", job.drone, Moment(job.since))];
+    lines.extend(job.why.map(|why| format!("  {}, {} processes wide", reason(why), job.width)));
     if let Some(Condition::Away { reason, since, .. }) = state.drones.get(&job.drone).map(|drone| &drone.condition) {
         let until = since.0.saturating_add(i64::try_from(state.patience(job, *since)).unwrap_or(i64::MAX));
         lines.push(format!("  {} is away since {}: {reason}", job.drone, Moment(*since)));
@@ -62,6 +63,16 @@ fn delegated(state: &State, label: &str, job: &Job, now: Timestamp) -> Vec<Strin
         lines.push(format!("nothing is to be done; `swarm logs -f {label}` shows how it goes"));
     }
     lines
+}
+
+fn reason(why: Why) -> String {
+    match why {
+        Why::InTime(spare) => {
+            format!("it ends in time there, with {spare} s to spare, and makes nothing late that is more urgent")
+        }
+        Why::Late(by) => format!("the end of the whole waits for it, wherever it is built; there least, by {by} s"),
+        Why::Alone => "nothing else runs, so it is not to wait".to_owned(),
+    }
 }
 
 fn blocked(build: &Build, package: PackageIndex) -> Vec<String> {
@@ -80,11 +91,18 @@ fn needed(state: &State, build: &Build, package: PackageIndex, now: Timestamp) -
         return waiting(state, build, label, &missing);
     }
     let mut lines = vec![format!("{label} has all that it needs and waits for a drone")];
+    let placement = spread(state, build, now).into_iter().find(|placement| placement.package == package);
     let mut able = false;
     for (name, drone) in &state.drones {
         let against = objection(state, build, package, name, drone, now);
         able |= against.is_none();
-        lines.push(format!("  {name}: {}", against.unwrap_or_else(|| "could take it now".to_owned())));
+        let chosen = placement.as_ref().filter(|placement| placement.drone == *name);
+        let stands = against.unwrap_or_else(|| match (chosen, &placement) {
+            (Some(chosen), _) => format!("gets it now: {}", reason(chosen.why)),
+            (None, Some(_)) => "could take it, another place is better".to_owned(),
+            (None, None) => "has room, but a place that is busy now, or what is more urgent, is waited for".to_owned(),
+        });
+        lines.push(format!("  {name}: {stands}"));
     }
     lines.push(match (state.drones.is_empty(), able) {
         (true, _) => "no drone is in the inventory: add one".to_owned(),
@@ -155,4 +173,39 @@ fn objection(
     }
     let tried = build.packages[package.index()].attempts.iter().any(|attempt| attempt.drone == *name);
     tried.then(|| "has failed at it; another drone is tried first where one is left".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::decide::decide;
+    use crate::core::event::Event;
+    use crate::core::simulation::{opened, plan};
+
+    #[test]
+    fn a_place_is_explained_as_the_scheduler_saw_it_before_and_after_the_start() {
+        let mut state = opened(plan(2, &[(1, 0)]), &[(8, 1), (2, 1)]);
+        let of =
+            |state: &State, package| explain(state, state.open_build().unwrap(), PackageIndex(package), Timestamp(2));
+        let before = of(&state, 0).join("\n");
+        assert!(before.contains("drone0: gets it now: "), "{before}");
+        assert!(before.contains("drone1: could take it, another place is better"), "{before}");
+        let start = decide(&state, Timestamp(2)).starts.remove(0);
+        let event = Event::JobStarted {
+            job: start.job,
+            package: start.package,
+            drone: start.drone,
+            build_ids: start.build_ids,
+            width: start.width,
+            why: Some(Why::Late(7)),
+            at: Timestamp(2),
+        };
+        state.apply(&event).unwrap();
+        let after = of(&state, 0).join("\n");
+        assert!(
+            after.contains("is delegated to drone0") && after.contains("there least, by 7 s, 8 processes wide"),
+            "{after}"
+        );
+        assert!(of(&state, 1).join("\n").contains("waits for 1 of what it needs"));
+    }
 }

@@ -118,7 +118,7 @@ mod tests {
         let before = apply(opened(1, old));
         for start in decide(&before, Timestamp(2)).starts {
             let (job, package, drone, build_ids) = (start.job, start.package, start.drone, start.build_ids);
-            apply(Event::JobStarted { job, package, drone, build_ids, width: 1, at: Timestamp(2) });
+            apply(Event::JobStarted { job, package, drone, build_ids, width: 1, why: None, at: Timestamp(2) });
         }
         apply(opened(2, new))
     }

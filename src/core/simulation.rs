@@ -101,6 +101,7 @@ fn start_all(state: &mut State, now: Timestamp) {
             drone: start.drone.clone(),
             build_ids: start.build_ids,
             width: start.width,
+            why: Some(start.why),
             at: now,
         };
         state.apply(&event).unwrap();
@@ -204,8 +205,9 @@ proptest! {
             state.apply(event).unwrap();
         }
         for start in decide(&state, Timestamp(6)).starts {
-            let Start { job, package, drone, width, build_ids } = start;
-            events.push(Event::JobStarted { job, package, drone, build_ids, width, at: Timestamp(6) });
+            let Start { job, package, drone, width, why, build_ids } = start;
+            let why = Some(why);
+            events.push(Event::JobStarted { job, package, drone, build_ids, width, why, at: Timestamp(6) });
         }
         for event in events {
             let text = serde_json::to_string(&event).unwrap();

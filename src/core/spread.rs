@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{Build, Phase};
-use super::event::{DroneSpec, Rooms};
+use super::event::{DroneSpec, Rooms, Why};
 use super::held::Holding;
 use super::names::{HostName, Timestamp};
 use super::plan::PackageIndex;
 use super::state::{Condition, Drone, Job, Standing, State};
-use crate::schedule::policy::{self, Scheduler, Settings};
+use crate::schedule::policy::{self, Reason, Scheduler, Settings};
 
 /// A package that is to be given away.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Placement {
     pub drone: HostName,
     /// How many processes at once.
     pub width: u32,
+    /// Why there.
+    pub why: Why,
 }
 
 /// How many jobs a drone gets at once; none: as many as pay. Jobs that share a root wait for each other's locks, so one
@@ -94,9 +96,17 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
     let placed = |decision: policy::Decision| {
         let (name, _) = ready.get(decision.drone)?;
         let (package, width) = (PackageIndex(decision.package), decision.width);
-        Some(Placement { package, drone: (*name).clone(), width })
+        Some(Placement { package, drone: (*name).clone(), width, why: why(decision.reason) })
     };
     decisions.into_iter().filter_map(placed).collect()
+}
+
+fn why(reason: Reason) -> Why {
+    match reason {
+        Reason::InTime { slack } => Why::InTime(slack.max(0.0) as u64),
+        Reason::Late { by } => Why::Late(by.max(0.0) as u64),
+        Reason::Alone => Why::Alone,
+    }
 }
 
 /// A drone without the room that jobs take which are none of this build.

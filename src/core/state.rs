@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::build::{Build, Phase};
-use super::event::{DroneSpec, Event, ReceivedFile, Rooms, Selection, Trouble};
+use super::event::{DroneSpec, Event, ReceivedFile, Rooms, Selection, Trouble, Why};
 use super::held::held;
 use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use super::package::{Cpv, Identity, PackageName};
@@ -101,6 +101,9 @@ pub struct Job {
     /// How many processes at once; zero where nobody said.
     #[serde(default)]
     pub width: u32,
+    /// Why it is there; none of one that was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
     /// Whether it has a root of its own.
     #[serde(default)]
     pub room: bool,
@@ -250,10 +253,11 @@ impl State {
             }
             Event::BuildForgotten { build, .. } => self.forget(build)?,
             Event::RetryAsked { packages, .. } => self.retry(packages)?,
-            Event::JobStarted { job, package, drone, build_ids, width, at } => {
+            Event::JobStarted { job, package, drone, build_ids, width, why, at } => {
                 self.start_job(job, *package, drone, build_ids, *at)?;
                 if let Some(job) = self.jobs.get_mut(job) {
                     job.width = *width;
+                    job.why = *why;
                 }
             }
             Event::JobFound { job, package, drone, build_id, at } => {

@@ -31,6 +31,14 @@ pub fn printable(text: &str) -> String {
     escaped(&kept) + cut
 }
 
+/// The first few of these names, and how many there are besides.
+pub fn some(names: &[impl AsRef<str>]) -> String {
+    const SHOWN: usize = 8;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -165,7 +165,7 @@ impl Play {
             }
             assert!(!self.away(&start.drone), "started on a drone that is away");
             let (job, package, drone, build_ids) = (start.job, start.package, start.drone, start.build_ids);
-            self.apply(Event::JobStarted { job, package, drone, build_ids, width: 1, at: self.now });
+            self.apply(Event::JobStarted { job, package, drone, build_ids, width: 1, why: None, at: self.now });
         }
         Some((decision.wake_at, decision.end))
     }

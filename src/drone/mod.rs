@@ -5,6 +5,7 @@
 //! from us; its end is a file `status` that appears by rename. What is there tells how far it got, so every step can
 //! be repeated after a lost connection or a lost controller.
 
+pub mod brought;
 pub mod cache;
 pub mod facts;
 pub mod job;

@@ -5,6 +5,8 @@ LC_ALL=C
 export LC_ALL
 umask 022
 mkdir -p "$workdir" || { echo "cannot make $workdir" >&2; exit 73; }
+# What a controller that was killed meanwhile has left.
+find "$workdir" -maxdepth 1 -name 'pack.*' -mmin +1440 -exec rm -rf {} +
 pkgdir=$(mktemp -d "$workdir/pack.XXXXXX") || exit 73
 cd / || exit 72
 export PKGDIR="$pkgdir" BINPKG_FORMAT=gpkg BINPKG_COMPRESS=zstd NOCOLOR=true NO_COLOR=1 PORTAGE_TRUST_HELPER=

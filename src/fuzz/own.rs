@@ -12,7 +12,7 @@ use crate::core::simulation::{opened, plan};
 use crate::core::state::State;
 use crate::core::status::Status;
 use crate::portage::index::{Index, Limits};
-use crate::portage::probe::{self, Offer};
+use crate::portage::probe::{self, Offer, Offers};
 
 const PACKAGE: &str = r#"{"cpv":"app-misc/NAME-1.0","slot":"0/2","repository":"gentoo","digest":"0123456789abcdef",
     "use":["nls","amd64"],"chost":"x86_64-pc-linux-gnu","compiler":{"CFLAGS":"-O2 -pipe"},
@@ -113,10 +113,15 @@ fn plans_of_the_driver() {
 
 #[test]
 fn offers_of_drones() {
-    let body = format!(r#"{{"identities":[{},{{"trouble":"no such ebuild"}}]}}"#, PACKAGE.replace("NAME", "a"));
+    let body = format!(
+        r#"{{"identities":[{},{{"trouble":"no such ebuild"}}],"packages":[{}]}}"#,
+        PACKAGE.replace("NAME", "a"),
+        PACKAGE.replace("NAME", "b")
+    );
     fuzz("offers", vec![marked(&body)], &WORDS, |input| match probe::read_identities(input, b"", 2) {
-        Ok(offers) => {
+        Ok(Offers { offers, lacking }) => {
             assert_eq!(offers.len(), 2);
+            lacking.iter().for_each(|identity| assert_below(identity.cpv.as_str()));
             let good = offers.iter().filter(|offer| matches!(offer, Offer::Identity(_))).count();
             for offer in offers {
                 if let Offer::Identity(identity) = offer {
@@ -136,7 +141,7 @@ fn lived() -> (State, Vec<Event>) {
     let mut events = Vec::new();
     for start in decide(&state, at).starts {
         let (job, package, drone, build_ids) = (start.job, start.package, start.drone, start.build_ids);
-        events.push(Event::JobStarted { job, package, drone, build_ids, width: 1, at });
+        events.push(Event::JobStarted { job, package, drone, build_ids, width: 1, why: None, at });
     }
     for event in &events {
         state.apply(event).unwrap();

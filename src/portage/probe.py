@@ -1,7 +1,8 @@
 # Asks the Portage of this host, in its own Python. The request lies beside this file as request.json, the answer is
 # written to answer.json; whatever Portage itself prints goes to standard error. The request is one of
 #   {"mode": "plan", "arguments": [EMERGE ARGUMENTS]}        what the resolver would merge, and the edges between
-#   {"mode": "identities", "cpvs": [[CPV, REPOSITORY], ...]} how this host would build each of these
+#   {"mode": "identities", "cpvs": [[CPV, REPOSITORY], ...], "resolve": [EMERGE ARGUMENTS]}
+#       how this host would build each of these, and what else the resolver would build for them
 import hashlib
 import json
 import os
@@ -190,13 +191,29 @@ def identities(wanted):
     return answers
 
 
+# What cannot be resolved together is asked for again by each job, so no answer is no fault here.
+def lacking(arguments, wanted):
+    known = {cpv for cpv, repository in wanted}
+    try:
+        answer = Resolver(arguments).answer()
+    except portage.exception.PortageException as trouble:
+        sys.stderr.write("%s\n" % trouble)
+        return []
+    return [
+        package for package in answer.get("packages", ()) if not package["binary"] and package["cpv"] not in known
+    ]
+
+
 with open(os.path.join(here, "request.json"), encoding="utf-8") as file:
     request = json.load(file)
 try:
     if request["mode"] == "plan":
         answer = Resolver(request["arguments"]).answer()
     else:
-        answer = {"identities": identities(request["cpvs"])}
+        answer = {
+            "identities": identities(request["cpvs"]),
+            "packages": lacking(request["resolve"], request["cpvs"]),
+        }
 except portage.exception.PackageSetNotFound as missing:
     sys.stderr.write("there is no package set %s here\n" % missing)
     answer = {"resolved": False}

@@ -33,10 +33,12 @@ pub enum Request {
         /// The arguments.
         arguments: Vec<String>,
     },
-    /// How would this host build each of these (CPV and repository)?
+    /// How would this host build each of these (CPV and repository), and what would it build besides for them?
     Identities {
         /// The packages.
         cpvs: Vec<(Cpv, String)>,
+        /// The emerge arguments that resolve all of them together.
+        resolve: Vec<String>,
     },
 }
 
@@ -96,6 +98,15 @@ pub enum Offer {
     Trouble(String),
 }
 
+/// How a host would build packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offers {
+    /// Each of them, in the order of the request.
+    pub offers: Vec<Offer>,
+    /// What it would build besides, since it is not installed there; nothing where its resolver finds no solution.
+    pub lacking: Vec<Identity>,
+}
+
 /// The script that asks.
 pub fn script(request: &Request) -> String {
     // A struct of strings and numbers always serialises.
@@ -128,22 +139,28 @@ pub fn plan_arguments(selection: &Selection) -> Vec<String> {
 
 /// The arguments with which a drone resolves a job's package, with binary packages from the job's own PKGDIR.
 pub fn job_arguments(cpv: &Cpv) -> Vec<String> {
+    let own = ["--usepkg=y".to_owned(), "--binpkg-respect-use=y".to_owned()];
+    let excluded = format!("--usepkg-exclude={}", cpv.package());
+    drone_arguments().chain(own).chain([excluded, format!("={cpv}")]).collect()
+}
+
+/// The arguments with which a drone resolves a whole plan, from ebuilds alone.
+pub fn plan_arguments_of_drone<'a>(cpvs: impl Iterator<Item = &'a Cpv>) -> Vec<String> {
+    drone_arguments().chain(["--usepkg=n".to_owned()]).chain(cpvs.map(|cpv| format!("={cpv}"))).collect()
+}
+
+fn drone_arguments() -> impl Iterator<Item = String> {
     let fixed = [
         "--ignore-default-opts",
         "--color=n",
         "--ask=n",
         "--oneshot",
-        "--usepkg=y",
         "--getbinpkg=n",
         "--with-bdeps=y",
         "--autounmask=n",
-        "--binpkg-respect-use=y",
         "--ignore-built-slot-operator-deps=y",
     ];
-    let mut arguments: Vec<String> = fixed.iter().map(|argument| (*argument).to_owned()).collect();
-    arguments.push(format!("--usepkg-exclude={}", cpv.package()));
-    arguments.push(format!("={cpv}"));
-    arguments
+    fixed.into_iter().map(str::to_owned)
 }
 
 #[derive(Deserialize)]
@@ -290,24 +307,26 @@ pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, Probe
     Ok(Resolution { merges, edges, index_header: raw.header, missing: raw.missing })
 }
 
-/// Reads the answer to a [`Request::Identities`], in the order of the request.
+/// Reads the answer to a [`Request::Identities`].
 ///
 /// # Errors
 /// When the probe did not run or answered for another number of packages.
-pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Vec<Offer>, ProbeError> {
-    let raw = answer(stdout, stderr)?.identities.ok_or_else(|| unreadable("it is of another kind"))?;
+pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Offers, ProbeError> {
+    let RawAnswer { identities, packages, .. } = answer(stdout, stderr)?;
+    let raw = identities.ok_or_else(|| unreadable("it is of another kind"))?;
     if raw.len() != wanted {
         return Err(unreadable(format!("{} packages were asked for, it has {}", wanted, raw.len())));
     }
-    raw.into_iter()
-        .map(|offer| match offer {
-            RawOffer::Trouble { trouble } => Ok(Offer::Trouble(trouble)),
-            RawOffer::Package(package) if !package.masked.is_empty() => {
-                Ok(Offer::Trouble(format!("it is masked there by {}", package.masked.join(", "))))
-            }
-            RawOffer::Package(package) => Ok(Offer::Identity(Box::new(package.identity()?))),
-        })
-        .collect()
+    let offer = |offer| match offer {
+        RawOffer::Trouble { trouble } => Ok(Offer::Trouble(trouble)),
+        RawOffer::Package(package) if !package.masked.is_empty() => {
+            Ok(Offer::Trouble(format!("it is masked there by {}", package.masked.join(", "))))
+        }
+        RawOffer::Package(package) => Ok(Offer::Identity(Box::new(package.identity()?))),
+    };
+    let offers: Result<Vec<Offer>, ProbeError> = raw.into_iter().map(offer).collect();
+    let lacking: Result<Vec<Identity>, ProbeError> = packages.into_iter().map(RawPackage::identity).collect();
+    Ok(Offers { offers: offers?, lacking: lacking? })
 }
 
 impl Resolution {

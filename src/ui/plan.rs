@@ -95,14 +95,6 @@ pub fn json(plan: &Plan, forecast: &Forecast, fleet: &[Site], with: &[(String, F
     })
 }
 
-/// The first few of these names, and how many there are besides.
-pub fn some(names: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let more = names.len().saturating_sub(SHOWN);
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(" ");
-    if more == 0 { shown } else { format!("{shown} and {more} more") }
-}
-
 /// What an operator should know of it besides.
 pub fn notes(planned: &Planned) -> Vec<String> {
     let plan = &planned.plan;

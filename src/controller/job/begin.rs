@@ -8,6 +8,7 @@ use crate::controller::session::now;
 use crate::controller::support::{Source, Turn};
 use crate::core::failure::FailureClass;
 use crate::core::package::{Cpv, Identity};
+use crate::drone::brought::Brought;
 use crate::drone::job::{self, Need};
 use crate::portage::probe::{Offer, Resolution};
 
@@ -39,7 +40,21 @@ impl Work {
             // What is lacking comes before what may need it.
             fed.splice(0..0, more);
         }
+        let brought = Brought::new(&fed, besides.0.iter().map(|(identity, _)| identity));
+        self.persist(|| brought.write(host, directory)).await?;
         self.start().await.map(|()| besides)
+    }
+
+    /// The same of a job that an earlier controller started: the turns that it had are taken again.
+    pub(super) async fn besides(&self) -> Result<Besides, Stop> {
+        let (host, directory) = (self.host.as_ref(), &self.directory);
+        let brought = self.persist(|| Brought::read(host, directory)).await?;
+        let mut besides = Besides::default();
+        for identity in brought.besides {
+            let turn = self.support.take_up(&identity).await;
+            besides.0.push((identity, turn));
+        }
+        Ok(besides)
     }
 
     /// Asks the drone's resolver what it lacks, and gets that as support packages; what nobody has is built beside.

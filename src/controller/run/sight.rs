@@ -4,11 +4,13 @@ use tokio::time::Instant;
 
 use super::Run;
 use crate::controller::error::ControlError;
-use crate::controller::report::Sighting;
+use crate::controller::report::{Report, Sighting};
 use crate::controller::session::now;
 use crate::core::event::{Event, Trouble};
 use crate::core::names::{Epoch, HostName};
+use crate::core::package::Identity;
 use crate::core::state::Condition;
+use crate::core::text::some;
 use crate::drone::job::Progress;
 use crate::drone::strays::Stray;
 use crate::drone::tend::{Claimant, Visitor};
@@ -31,8 +33,9 @@ impl Run<'_> {
             _ => {}
         }
         match sighting {
-            Sighting::Ready { address, rooms, jobs, .. } => {
+            Sighting::Ready { address, rooms, jobs, lacking, .. } => {
                 self.looked.get_or_insert_with(Instant::now);
+                self.fetch_support(&drone, lacking);
                 self.find(&drone, jobs)?;
                 let known = self.session.state().drones.get(&drone).map(|drone| &drone.rooms);
                 if before == (Condition::Ready { address: address.clone() }) && known == Some(&rooms) {
@@ -51,6 +54,24 @@ impl Run<'_> {
             Sighting::Held { by, seconds } => Err(ControlError::Held { drone, by, seconds }),
             Sighting::Outranked { by } => self.claim_above(drone, by),
         }
+    }
+
+    /// What a drone lacks besides the plan is packed by the driver at once, all of it together; its jobs find it there.
+    fn fetch_support(&mut self, drone: &HostName, lacking: Vec<Identity>) {
+        let Some(driver) = self.session.state().open_build().map(|build| build.plan.driver.clone()) else { return };
+        if lacking.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = lacking.iter().map(|identity| identity.cpv.as_str()).collect();
+        self.session.note(&format!("{drone} lacks {} besides the plan", some(&names)));
+        let support = self.support(&driver);
+        let reports = self.reports.clone();
+        self.fetches.spawn(async move {
+            if let Err(error) = support.fetch(&lacking).await {
+                let note = format!("it is asked for again by the first job that lacks it: {error}");
+                let _gone = reports.send(Report::Note(note)).await;
+            }
+        });
     }
 
     /// A controller whose lease is over had a higher epoch: ours has to rise above it. Where that is one that has

@@ -92,6 +92,7 @@ impl State {
             since: at,
             standing: Standing::Active,
             width: 0,
+            why: None,
             room,
             holds: BTreeSet::new(),
         };
