@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_answer_counts_only_whole() {
-        let read = |text: &str| read_missing(&super::super::marked(text.as_bytes()));
+        let read = |text: &str| read_missing(&crate::ssh::ask::marked(text.as_bytes()));
         assert_eq!(read("SWARM:missing aa\nSWARM:missing bb\nSWARM:linked"), Some(vec!["aa".into(), "bb".into()]));
         assert_eq!(read("SWARM:linked"), Some(vec![]));
         assert_eq!(read("SWARM:missing aa"), None);

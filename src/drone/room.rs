@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_answer_is_found_among_a_shells_noise() {
-        let lines = |text: &str| crate::drone::marked(text.as_bytes());
+        let lines = |text: &str| crate::ssh::ask::marked(text.as_bytes());
         assert_eq!(read(&lines("Welcome!SWARM: room yes\n")), Some(Ok(())));
         let why = "mount: overlay: permission denied";
         assert_eq!(read(&lines(&format!("hi\nSWARM: room no {why}\n"))), Some(Err(why.to_owned())));

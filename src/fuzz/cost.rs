@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::most_memory;
 use crate::core::text;
-use crate::drone::{self, facts, job, strays, tend, verdict};
+use crate::drone::{facts, job, strays, tend, verdict};
 use crate::inventory::{Inventory, Surroundings};
 use crate::portage::index::{Index, Limits};
 use crate::portage::pretend::Pretend;
@@ -135,7 +135,7 @@ fn known_hosts_cost_no_more_than_their_length() {
 #[test]
 fn what_hosts_say_costs_no_more_than_its_length() {
     let read = |text: &str| {
-        let lines = drone::marked(text.as_bytes());
+        let lines = crate::ssh::ask::marked(text.as_bytes());
         tend::read(&lines);
         let ending = job::read_outcome(&lines).unwrap_or_default();
         verdict::of_build(1, &ending, text);

@@ -2,7 +2,7 @@
 
 use super::{assert_below, assert_shown, fuzz, roughly, shape};
 use crate::core::text;
-use crate::drone::{self, facts, job, strays, tend, verdict};
+use crate::drone::{facts, job, strays, tend, verdict};
 use crate::portage::terminal;
 
 const LOG: &str = ">>> Compiling\n\u{1b}[31;01mx.c:1:2: error: nothing fits\u{1b}[0m\n\
@@ -69,7 +69,7 @@ fn marked_lines() {
     let words = ["SWARM:", "held ", "outranked ", "ours", "status ", "stopped ", "load ", "NaN", "inf", "-"];
     let seeds = vec![LINES.into(), b"SWARM:held 7 altair 55\n".to_vec(), b"SWARM:stopped by us\n".to_vec()];
     fuzz("lines", seeds, &words, |input| {
-        let lines = drone::marked(input);
+        let lines = crate::ssh::ask::marked(input);
         let sight = tend::read(&lines);
         let circumstances = tend::Circumstances { before: 1_790_000_000, after: 1_790_000_001, cores: 8, jobs: 0 };
         let trouble = sight.trouble(&circumstances).unwrap_or_default();

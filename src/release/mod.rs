@@ -12,6 +12,7 @@ mod error;
 mod file_error;
 mod guard;
 mod layout;
+pub mod publish;
 pub mod releases;
 pub mod staging;
 #[cfg(test)]

@@ -5,12 +5,13 @@
 //! From the bottom: [`dial`] makes a stream to one of a host's addresses, by TCP or through a jump host; `link` makes
 //! it an SSH connection with a trusted host key (`trust`, [`known_hosts`]) that has let us in (`login`); `pool` keeps a
 //! host's connections, those for commands apart from those for transfers; `exec` and `sftp` use channels on them;
-//! [`remote`] joins all that behind [`Host`]. [`local`] has the same for this machine.
+//! [`remote`] joins all that behind [`Host`]. [`local`] has the same for this machine. `ask` reads what our scripts answer.
 
 use std::sync::Arc;
 
 use russh::keys::PublicKey;
 
+pub(crate) mod ask;
 mod chance;
 pub mod destination;
 pub mod dial;
@@ -21,6 +22,7 @@ pub mod known_hosts;
 mod link;
 pub mod local;
 mod login;
+pub mod pace;
 mod pool;
 pub mod remote;
 mod sftp;
@@ -30,11 +32,21 @@ mod trust;
 pub use destination::{Become, Destination, Way};
 pub use host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script, quoted};
 pub use local::{LOCAL, LocalHost};
+pub use pace::Pace;
 pub use remote::RemoteHost;
 
 /// The host of a destination: this machine where its only address is [`LOCAL`]. Nothing is connected yet.
 pub fn host(destination: &Destination) -> Arc<dyn Host> {
-    if destination.is_local() { Arc::new(LocalHost::new(destination)) } else { Arc::new(RemoteHost::new(destination)) }
+    host_at_pace(destination, None)
+}
+
+/// The same, with a limit on how fast files go to another machine.
+pub fn host_at_pace(destination: &Destination, pace: Option<Arc<Pace>>) -> Arc<dyn Host> {
+    if destination.is_local() {
+        Arc::new(LocalHost::new(destination))
+    } else {
+        Arc::new(RemoteHost::new(destination).at_pace(pace))
+    }
 }
 
 /// A host key as a host shows it, to be pinned once the operator has compared it.

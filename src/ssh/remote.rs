@@ -18,6 +18,7 @@ use crate::ssh::destination::Destination;
 use crate::ssh::dial::{DialError, Dialer, Lane, Stream, Tcp};
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::Jump;
+use crate::ssh::pace::Pace;
 use crate::ssh::pool::{Opener, Place, Pool};
 use crate::ssh::sftp::{self, Leftovers, Sftp};
 use crate::ssh::{exec, shell};
@@ -41,6 +42,8 @@ pub struct RemoteHost {
     /// What starts the SFTP server, where it must be started through sudo or doas.
     sftp_command: OnceCell<String>,
     leftovers: Leftovers,
+    /// How fast files may go there; none for as fast as they can.
+    pace: Option<Arc<Pace>>,
 }
 
 impl fmt::Debug for RemoteHost {
@@ -95,7 +98,13 @@ impl RemoteHost {
             files: tokio::sync::Mutex::new(None),
             sftp_command: OnceCell::new(),
             leftovers: Leftovers::default(),
+            pace: None,
         }
+    }
+
+    /// The same, with a limit on how fast files go there.
+    pub fn at_pace(self, pace: Option<Arc<Pace>>) -> Self {
+        Self { pace, ..self }
     }
 
     fn error(&self, kind: HostErrorKind, message: impl Into<String>) -> HostError {
@@ -266,11 +275,11 @@ impl Host for RemoteHost {
     }
 
     async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
-        self.sftp(Lane::Bulk).await?.upload(local, remote, mode).await
+        self.sftp(Lane::Bulk).await?.upload(local, remote, mode, self.pace.as_deref()).await
     }
 
     async fn upload_on(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
-        self.sftp(Lane::Bulk).await?.append(local, remote, mode).await
+        self.sftp(Lane::Bulk).await?.append(local, remote, mode, self.pace.as_deref()).await
     }
 
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {

@@ -16,6 +16,7 @@ use crate::core::text::printable;
 use crate::failpoint::Failpoint;
 use crate::ssh::chance;
 use crate::ssh::host::{HostError, HostErrorKind};
+use crate::ssh::pace::Pace;
 
 /// Pieces read from the local disk ahead of the line.
 const DISK_QUEUE: usize = 8;
@@ -31,24 +32,42 @@ impl Sftp {
     }
 
     /// Copies a local file there whole.
-    pub(crate) async fn upload(&self, local: &Path, path: &str, mode: u32) -> Result<(), HostError> {
+    pub(crate) async fn upload(
+        &self,
+        local: &Path,
+        path: &str,
+        mode: u32,
+        pace: Option<&Pace>,
+    ) -> Result<(), HostError> {
         let file = fs_err::File::open(local).map_err(|error| self.unread(&error))?;
-        self.store(path, self.pieces(file), mode).await
+        self.store(path, self.pieces(file, pace), mode).await
     }
 
     fn unread(&self, error: &std::io::Error) -> HostError {
         HostError::new(&self.host, HostErrorKind::Local, format!("cannot read what is to be sent: {error}"))
     }
 
-    /// What is left of a local file.
-    fn pieces(&self, file: fs_err::File) -> Pieces<'_> {
+    /// What is left of a local file, as fast as it may go.
+    fn pieces<'a>(&'a self, file: fs_err::File, pace: Option<&'a Pace>) -> Pieces<'a> {
         let pieces = read_ahead(file, self.features.write_piece as usize);
-        let pieces = stream::unfold(pieces, |mut pieces| async { pieces.recv().await.map(|piece| (piece, pieces)) });
+        let pieces = stream::unfold(pieces, move |mut pieces| async move {
+            let piece = pieces.recv().await?;
+            if let (Some(pace), Ok(piece)) = (pace, &piece) {
+                pace.take(piece.len()).await;
+            }
+            Some((piece, pieces))
+        });
         pieces.map(|piece| piece.map_err(|error| self.unread(&error))).boxed()
     }
 
     /// Copies a local file there, from the byte on at which the file there ends; one that is longer begins anew.
-    pub(crate) async fn append(&self, local: &Path, path: &str, mode: u32) -> Result<(), HostError> {
+    pub(crate) async fn append(
+        &self,
+        local: &Path,
+        path: &str,
+        mode: u32,
+        pace: Option<&Pace>,
+    ) -> Result<(), HostError> {
         let mut file = fs_err::File::open(local).map_err(|error| self.unread(&error))?;
         let size = file.metadata().map_err(|error| self.unread(&error))?.len();
         let attributes = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
@@ -65,7 +84,7 @@ impl Sftp {
                 self.step("empty", path, self.raw.fsetstat(handle.as_str(), empty)).await?;
             }
             file.seek(SeekFrom::Start(from)).map_err(|error| self.unread(&error))?;
-            self.fill(path, &handle, from, self.pieces(file)).await?;
+            self.fill(path, &handle, from, self.pieces(file, pace)).await?;
             self.finish(path, &handle, attributes).await
         };
         let written = written.await;

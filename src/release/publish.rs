@@ -1,0 +1,346 @@
+//! A release on another host: an orchestrator gets what it lacks of it, and makes it live by one swap of its own.
+//!
+//! What is there is told by content: a release whose index is ours to the byte has our files, of anything else its own
+//! index tells the sums. What is missing goes by SFTP into `RELEASES/.incoming/SHA1`, resumably; there it is held against
+//! its sum, linked into a tree beside the live one, and production is pointed to that. So a file goes over the line once,
+//! whatever release it is in, and until the swap nothing changes for clients. Nothing of ours has to run there: a shell,
+//! SFTP and the usual tools are enough.
+//!
+//! Cost: a listing of what is live there, and the difference to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use sha1::Digest as _;
+
+use super::releases::Release;
+use crate::core::names::ReleaseName;
+use crate::portage::index::{Index, Limits, Stanza};
+use crate::ssh::ask::{MARK, ask, failed, run};
+use crate::ssh::{Host, HostError, HostErrorKind, Script};
+
+/// So many files go there side by side: what is small is waiting for answers most of the time.
+const SIDE_BY_SIDE: usize = 6;
+/// A file that comes to its end and is not what was sent is sent anew so often in all.
+const SENT: u32 = 3;
+/// More (bytes) of a foreign index than this is not read.
+const INDEX_LIMIT: u64 = 256 << 20;
+
+/// What a host was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sent {
+    /// Whether the release was live there already.
+    pub was_live: bool,
+    /// How many files it lacked.
+    pub files: usize,
+    /// Their size, in bytes.
+    pub bytes: u64,
+}
+
+/// One file of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Item {
+    sha1: String,
+    size: u64,
+    mtime: i64,
+}
+
+/// What production is on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Live {
+    Nothing,
+    Directory,
+    Release(ReleaseName),
+    Other(String),
+}
+
+/// What a host has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sight {
+    live: Live,
+    /// The sum of each release's index.
+    releases: BTreeMap<ReleaseName, String>,
+    /// The files of what is live, with their sizes.
+    files: BTreeMap<String, u64>,
+    /// What was sent and not released yet, by its sum.
+    incoming: BTreeSet<String>,
+}
+
+/// Makes a release live on a host. `kept` are the releases that are here; others go from there once they are neither
+/// live nor the one before.
+///
+/// # Errors
+/// When the host is lost or refuses, or a file here cannot be read; what was live there is live then.
+pub async fn publish(
+    host: &dyn Host,
+    production: &str,
+    release: &Release,
+    kept: &[Release],
+) -> Result<Sent, HostError> {
+    let items = items(release, kept).map_err(|error| local(host, release, &error))?;
+    let sight = look(host, production).await?;
+    if sight.live == Live::Release(release.name.clone())
+        && sight.releases.get(&release.name) == Some(&index_sum(release).map_err(|error| local(host, release, &error))?)
+    {
+        return Ok(Sent { was_live: true, ..Sent::default() });
+    }
+    if let Live::Other(what) = &sight.live {
+        let text = format!("{production} is {what} there, no release: move it out of the way");
+        return Err(HostError::new(host.name(), HostErrorKind::Failed, text));
+    }
+    let there = there(host, production, &sight, kept).await?;
+    let list = List::new(&items, &sight, &there);
+    let sent = send(host, production, release, &items, &list).await?;
+    swap(host, production, release, &sight, kept, &list).await?;
+    Ok(sent)
+}
+
+fn local(host: &dyn Host, release: &Release, error: &std::io::Error) -> HostError {
+    let text = format!("cannot read release {} in {}: {error}", release.name, release.root.display());
+    HostError::new(host.name(), HostErrorKind::Local, text)
+}
+
+fn script(text: &str, production: &str) -> Script {
+    Script::new(text).set("mark", MARK).set("production", production)
+}
+
+async fn look(host: &dyn Host, production: &str) -> Result<Sight, HostError> {
+    ask(host, &script(include_str!("publish/look.sh"), production), "looking at its releases", read_sight).await
+}
+
+fn read_sight(lines: &[Vec<String>]) -> Option<Sight> {
+    let mut sight =
+        Sight { live: Live::Nothing, releases: BTreeMap::new(), files: BTreeMap::new(), incoming: BTreeSet::new() };
+    let mut whole = false;
+    for line in lines {
+        match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["live", "none"] => sight.live = Live::Nothing,
+            ["live", "directory"] => sight.live = Live::Directory,
+            ["live", "release", name] => sight.live = Live::Release(name.parse().ok()?),
+            ["live", "other", what @ ..] => sight.live = Live::Other(what.join(" ")),
+            ["release", name, sum] => drop(sight.releases.insert(name.parse().ok()?, (*sum).to_owned())),
+            // A name with blanks is none of ours.
+            ["file", size, path] => {
+                sight.files.insert(path.trim_start_matches("./").to_owned(), size.parse().ok()?);
+            }
+            ["incoming", name, _size] => drop(sight.incoming.insert(name.trim_start_matches("./").to_owned())),
+            ["looked"] => whole = true,
+            _ => {}
+        }
+    }
+    whole.then_some(sight)
+}
+
+/// The files that are known to be on the host, by path and sum: where each lies below its releases.
+type There = BTreeMap<(String, String), String>;
+
+async fn there(host: &dyn Host, production: &str, sight: &Sight, kept: &[Release]) -> Result<There, HostError> {
+    let mut there = There::new();
+    for release in kept {
+        let same = index_sum(release).is_ok_and(|sum| sight.releases.get(&release.name) == Some(&sum));
+        if same {
+            for (path, item) in items(release, kept).map_err(|error| local(host, release, &error))? {
+                let place = format!("{}/{path}", release.name);
+                there.insert((path, item.sha1), place);
+            }
+        }
+    }
+    // What is live and not ours is known by its own index.
+    let known = |name: &ReleaseName| kept.iter().any(|release| release.name == *name);
+    let root = match &sight.live {
+        Live::Release(name) if !known(name) => Some(name.to_string()),
+        Live::Directory => Some(format!("../{}", production.rsplit('/').next().unwrap_or_default())),
+        Live::Nothing | Live::Release(_) | Live::Other(_) => None,
+    };
+    if let Some(root) = root {
+        let text = host.read(&format!("{production}/Packages"), INDEX_LIMIT).await?.unwrap_or_default();
+        // An index that cannot be read tells nothing: all is sent.
+        let index = Index::parse(&text, Limits::default()).unwrap_or_default();
+        for stanza in &index.stanzas {
+            let path = stanza.path().to_string();
+            if let Some(sha1) = stanza.sha1().filter(|_| sight.files.get(&path).copied() == stanza.size()) {
+                there.insert((path.clone(), sha1.to_ascii_lowercase()), format!("{root}/{path}"));
+            }
+        }
+    }
+    Ok(there)
+}
+
+/// How the release differs from what is live on the host.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct List {
+    /// The files that go.
+    goes: Vec<String>,
+    /// The files that come, and where they lie below the releases there.
+    comes: Vec<(String, String)>,
+    /// The sums of those that have to be sent.
+    lacking: BTreeSet<String>,
+}
+
+impl List {
+    fn new(items: &BTreeMap<String, Item>, sight: &Sight, there: &There) -> Self {
+        let mut list = Self::default();
+        // What a directory holds besides is its owner's, and clients may have its index: it stays.
+        if let Live::Release(_) = sight.live {
+            list.goes.extend(sight.files.keys().filter(|path| !items.contains_key(*path)).cloned());
+        }
+        let live = match &sight.live {
+            Live::Release(name) => format!("{name}/"),
+            Live::Nothing | Live::Directory | Live::Other(_) => "../".to_owned(),
+        };
+        for (path, item) in items {
+            let place = there.get(&(path.clone(), item.sha1.clone()));
+            match place {
+                Some(place) if place.starts_with(&live) && sight.files.contains_key(path) => {}
+                Some(place) => list.comes.push((place.clone(), path.clone())),
+                None => {
+                    list.comes.push((format!(".incoming/{}", item.sha1), path.clone()));
+                    if !sight.incoming.contains(&item.sha1) {
+                        list.lacking.insert(item.sha1.clone());
+                    }
+                }
+            }
+        }
+        list
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        for path in &self.goes {
+            let _infallible = writeln!(text, "- {path}");
+        }
+        for (place, path) in &self.comes {
+            let _infallible = writeln!(text, "+ {place} {path}");
+        }
+        text
+    }
+}
+
+/// Sends what is lacking, until all of it is there and whole.
+async fn send(
+    host: &dyn Host,
+    production: &str,
+    release: &Release,
+    items: &BTreeMap<String, Item>,
+    list: &List,
+) -> Result<Sent, HostError> {
+    let by_sum: BTreeMap<&String, (&String, &Item)> = items
+        .iter()
+        .filter(|(_, item)| list.lacking.contains(&item.sha1))
+        .map(|(path, item)| (&item.sha1, (path, item)))
+        .collect();
+    let lines: Vec<String> =
+        by_sum.iter().map(|(sha1, (_, item))| format!("{sha1} {} {}", item.size, item.mtime)).collect();
+    let receive = script(include_str!("publish/receive.sh"), production).set("wanted", &lines.join("\n"));
+    for sent in 0..=SENT {
+        let missing = ask(host, &receive, "taking in what was sent", read_missing).await?;
+        if missing.is_empty() {
+            let bytes = by_sum.values().map(|(_, item)| item.size).sum();
+            return Ok(Sent { was_live: false, files: by_sum.len(), bytes });
+        }
+        if sent == SENT {
+            break;
+        }
+        let files = missing.iter().filter_map(|sha1| by_sum.get(sha1)).map(|(path, item)| async move {
+            let remote = format!("{production}.releases/.incoming/{}.part", item.sha1);
+            host.upload_on(&release.root.join(path), &remote, 0o644).await
+        });
+        stream::iter(files).buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await?;
+    }
+    Err(failed(host, "sending a release", b"what arrives there is not what was sent"))
+}
+
+fn read_missing(lines: &[Vec<String>]) -> Option<BTreeSet<String>> {
+    let mut missing = BTreeSet::new();
+    let mut whole = false;
+    for line in lines {
+        match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["missing", sha1] => drop(missing.insert((*sha1).to_owned())),
+            ["received"] => whole = true,
+            _ => {}
+        }
+    }
+    whole.then_some(missing)
+}
+
+async fn swap(
+    host: &dyn Host,
+    production: &str,
+    release: &Release,
+    sight: &Sight,
+    kept: &[Release],
+    list: &List,
+) -> Result<(), HostError> {
+    let before = match &sight.live {
+        Live::Nothing => "none",
+        Live::Directory => "directory",
+        Live::Release(name) => name.as_str(),
+        Live::Other(what) => what,
+    };
+    let stays = |name: &ReleaseName| {
+        *name == release.name || name.as_str() == before || kept.iter().any(|kept| kept.name == *name)
+    };
+    let gone: Vec<&str> = sight.releases.keys().filter(|name| !stays(name)).map(ReleaseName::as_str).collect();
+    host.write(&format!("{production}.releases/.incoming/list"), list.to_text().as_bytes(), 0o644).await?;
+    let script = script(include_str!("publish/swap.sh"), production)
+        .set("id", release.name.as_str())
+        .set("before", before)
+        .set("gone", &gone.join(" "));
+    let lines = run(host, &script, &format!("making release {} live", release.name)).await?;
+    match lines.iter().any(|line| line.as_slice() == ["swapped"]) {
+        true => Ok(()),
+        false => Err(failed(host, &format!("making release {} live", release.name), b"no answer")),
+    }
+}
+
+/// The files of a release here, by their paths. A package that its index has no longer is known by that of another
+/// release: a path names one content for ever.
+fn items(release: &Release, kept: &[Release]) -> std::io::Result<BTreeMap<String, Item>> {
+    let mut sums = BTreeMap::new();
+    for release in kept.iter().chain([release]) {
+        let text = std::fs::read(release.root.join("Packages"))?;
+        let index = Index::parse(&text, Limits::default()).map_err(std::io::Error::other)?;
+        let sum = |stanza: &Stanza| Some((stanza.path().to_string(), stanza.sha1()?.to_ascii_lowercase()));
+        sums.extend(index.stanzas.iter().filter_map(sum));
+    }
+    let mut items = BTreeMap::new();
+    let mut waiting = vec![PathBuf::new()];
+    while let Some(below) = waiting.pop() {
+        for entry in std::fs::read_dir(release.root.join(&below))? {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                waiting.push(path);
+            } else if kind.is_file() {
+                let (path, item) = item(&release.root, &path, &sums)?;
+                items.insert(path, item);
+            }
+        }
+    }
+    Ok(items)
+}
+
+fn item(root: &Path, path: &Path, sums: &BTreeMap<String, String>) -> std::io::Result<(String, Item)> {
+    let text = path.to_str().filter(|text| !text.contains(char::is_whitespace)).ok_or_else(|| {
+        std::io::Error::other(format!("{} has a name that cannot be published; rename it", path.display()))
+    })?;
+    let file = root.join(path);
+    let metadata = std::fs::metadata(&file)?;
+    let sha1 = match sums.get(text) {
+        Some(sum) => sum.clone(),
+        None => data_encoding::HEXLOWER.encode(&sha1::Sha1::digest(std::fs::read(&file)?)),
+    };
+    let mtime = std::os::unix::fs::MetadataExt::mtime(&metadata);
+    Ok((text.to_owned(), Item { sha1, size: metadata.len(), mtime }))
+}
+
+fn index_sum(release: &Release) -> std::io::Result<String> {
+    let text = std::fs::read(release.root.join("Packages"))?;
+    Ok(data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text)))
+}
+
+#[cfg(test)]
+mod tests;

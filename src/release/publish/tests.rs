@@ -1,0 +1,160 @@
+use super::super::testing::{directory, stanza, tree, write};
+use super::*;
+use crate::core::names::{Epoch, Timestamp};
+use crate::ssh::LocalHost;
+
+/// A controller's releases, and another host's production on this machine.
+struct Sites {
+    root: tempfile::TempDir,
+    kept: Vec<Release>,
+}
+
+impl Sites {
+    fn new() -> Self {
+        Self { root: directory(), kept: Vec::new() }
+    }
+
+    fn production(&self) -> PathBuf {
+        self.root.path().join("there/production")
+    }
+
+    fn incoming(&self, content: &str) -> PathBuf {
+        self.root.path().join("there/production.releases/.incoming").join(sum(content))
+    }
+
+    /// A release here of these packages and their contents.
+    fn release(&mut self, packages: &[(&str, u32, &str)]) -> Release {
+        let name = ReleaseName::new(Epoch(1), self.kept.len() as u64 + 1);
+        let root = self.root.path().join("here").join(name.as_str());
+        write_release(&root, packages);
+        let release = Release { name, root };
+        self.kept.push(release.clone());
+        release
+    }
+
+    async fn publish(&self, release: &Release) -> Result<Sent, HostError> {
+        publish(&LocalHost::here(), self.production().to_str().unwrap(), release, &self.kept).await
+    }
+
+    /// What clients find there is the release, and nothing else lies around.
+    fn shows(&self, release: &Release) {
+        assert_eq!(tree(&self.production()), tree(&release.root));
+        for path in tree(&release.root).iter().filter(|path| !path.ends_with('/')) {
+            let read = |root: &Path| std::fs::read(root.join(path)).unwrap();
+            assert!(read(&self.production()) == read(&release.root), "{path}");
+        }
+        let link = std::fs::read_link(self.production()).unwrap();
+        assert_eq!(link, Path::new("production.releases").join(release.name.as_str()));
+        assert!(!self.root.path().join("there/production.releases/.incoming").exists());
+    }
+}
+
+fn sum(content: &str) -> String {
+    data_encoding::HEXLOWER.encode(&sha1::Sha1::digest(content))
+}
+
+fn write_release(root: &Path, packages: &[(&str, u32, &str)]) {
+    let mut index = Index::default();
+    for (cpv, build_id, content) in packages {
+        let values = [("SIZE", content.len().to_string()), ("SHA1", sum(content))];
+        let stanza = stanza(cpv, *build_id, &values.each_ref().map(|(key, value)| (*key, value.as_str())));
+        write(&root.join(stanza.path().to_string()), content);
+        index.stanzas.push(stanza);
+    }
+    write(&root.join("Packages"), index.to_text(Timestamp(1_700_000_000)));
+    write(&root.join("Packages.gz"), "packed");
+}
+
+#[tokio::test]
+async fn a_host_gets_what_it_lacks_and_shows_the_new_release_whole() {
+    let mut sites = Sites::new();
+    let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one"), ("app-misc/bar-1.0", 1, "bar one")]);
+    assert_eq!(sites.publish(&first).await.unwrap().files, 4, "two packages and the index in two forms");
+    sites.shows(&first);
+    assert_eq!(sites.publish(&first).await.unwrap(), Sent { was_live: true, files: 0, bytes: 0 });
+    let second = sites.release(&[("app-misc/foo-1.1", 1, "foo next"), ("app-misc/bar-1.0", 1, "bar one")]);
+    let sent = sites.publish(&second).await.unwrap();
+    assert_eq!(sent.files, 2, "the new package and the index; its packed form and the other package are there");
+    sites.shows(&second);
+    assert!(sites.root.path().join("there/production.releases").join(first.name.as_str()).exists());
+}
+
+#[tokio::test]
+async fn what_an_older_release_there_has_is_not_sent_again_and_releases_that_are_kept_nowhere_go() {
+    let mut sites = Sites::new();
+    let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    sites.publish(&first).await.unwrap();
+    let second = sites.release(&[("app-misc/foo-1.1", 1, "foo two")]);
+    sites.publish(&second).await.unwrap();
+    let back = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    assert_eq!(sites.publish(&back).await.unwrap().files, 0);
+    sites.shows(&back);
+    sites.kept.remove(0);
+    let next = sites.release(&[("app-misc/foo-1.2", 1, "foo three")]);
+    let next = Release { name: ReleaseName::new(Epoch(2), 9), root: next.root };
+    sites.publish(&next).await.unwrap();
+    let kept = tree(&sites.root.path().join("there/production.releases"));
+    let releases: Vec<&str> =
+        kept.iter().filter_map(|path| path.strip_suffix('/')).filter(|path| !path.contains('/')).collect();
+    assert_eq!(releases, [second.name.as_str(), back.name.as_str(), next.name.as_str()]);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_there_is_exchanged_and_keeps_what_its_clients_may_still_want() {
+    let mut sites = Sites::new();
+    write_release(&sites.production(), &[("app-misc/foo-1.0", 1, "foo one"), ("app-misc/own-1.0", 1, "its own")]);
+    write(&sites.production().join("app-misc/bar/bar-1.0-1.gpkg.tar"), "another content of this name");
+    let release = sites.release(&[("app-misc/foo-1.0", 1, "foo one"), ("app-misc/bar-1.0", 1, "bar one")]);
+    let sent = sites.publish(&release).await.unwrap();
+    assert_eq!(sent.files, 3, "what its index has by the same sum is not sent");
+    let file = |path: &str| std::fs::read_to_string(sites.production().join(path)).unwrap();
+    assert_eq!(file("app-misc/bar/bar-1.0-1.gpkg.tar"), "bar one");
+    assert_eq!(file("app-misc/own/own-1.0-1.gpkg.tar"), "its own");
+    assert!(!file("Packages").contains("own-1.0"));
+    assert!(std::fs::read_link(sites.production()).is_ok());
+    let next = sites.release(&[("app-misc/bar-1.0", 1, "bar one")]);
+    sites.publish(&next).await.unwrap();
+    sites.shows(&next);
+}
+
+#[tokio::test]
+async fn a_file_that_was_sent_in_part_is_completed_and_one_that_arrived_damaged_is_sent_anew() {
+    let mut sites = Sites::new();
+    let release = sites.release(&[("app-misc/foo-1.0", 1, "half of it"), ("app-misc/bar-1.0", 1, "damaged")]);
+    write(&sites.incoming("half of it").with_extension("part"), "half");
+    write(&sites.incoming("damaged").with_extension("part"), "dAmaged");
+    write(&sites.incoming("of no release"), "of no release");
+    sites.publish(&release).await.unwrap();
+    sites.shows(&release);
+}
+
+#[tokio::test]
+async fn what_is_no_release_is_left_alone_and_named() {
+    for (what, words) in [("a file", "other"), ("a link", "elsewhere")] {
+        let mut sites = Sites::new();
+        let release = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+        std::fs::create_dir_all(sites.production().parent().unwrap()).unwrap();
+        match what {
+            "a file" => write(&sites.production(), "precious"),
+            _ => std::os::unix::fs::symlink("elsewhere", sites.production()).unwrap(),
+        }
+        let error = sites.publish(&release).await.unwrap_err().to_string();
+        assert!(error.contains("move it out of the way"), "{what} ({words}): {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_swap_is_refused_where_production_has_changed_since_it_was_looked_at() {
+    let mut sites = Sites::new();
+    let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    let production = sites.production();
+    let production = production.to_str().unwrap();
+    let host = LocalHost::here();
+    let before = look(&host, production).await.unwrap();
+    sites.publish(&first).await.unwrap();
+    let second = sites.release(&[("app-misc/foo-1.1", 1, "foo two")]);
+    let _now = look(&host, production).await.unwrap();
+    let error = swap(&host, production, &second, &before, &sites.kept, &List::default()).await.unwrap_err();
+    assert!(error.message.contains("production was none there and is something now"), "{error}");
+    assert_eq!(std::fs::read_link(sites.production()).unwrap().file_name().unwrap(), first.name.as_str());
+}
