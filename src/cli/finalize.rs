@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::exit::Exit;
+use super::publish;
 use crate::controller::{Session, finalize};
 use crate::inventory::Inventory;
 use crate::ui;
@@ -20,5 +21,5 @@ pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<
     for line in ui::release::lines(&released) {
         println!("{line}");
     }
-    Ok(Exit::Done)
+    if arguments.dry_run { Ok(Exit::Done) } else { Ok(publish::everywhere(&mut session).await?) }
 }

@@ -12,6 +12,7 @@ mod init_from_list;
 mod interrupt;
 mod logs;
 mod plan;
+mod publish;
 mod push;
 mod select;
 mod simulate;

@@ -10,6 +10,7 @@ use super::detach;
 use super::exit::Exit;
 use super::interrupt;
 use super::plan;
+use super::publish;
 use super::select::Selected;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
@@ -111,19 +112,24 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     for line in ui::progress::summary(session.state(), end) {
         session.note(&line);
     }
+    let mut fresh = Vec::new();
     if end == End::Complete && (arguments.finalize || arguments.install) {
         let received = received_paths(&session);
         let released = finalize::finalize(&mut session, false)?;
         for line in ui::release::lines(&released) {
             session.note(&line);
         }
-        if arguments.install {
-            let stanzas = released.contents.index.stanzas.into_iter();
-            let packages = stanzas.filter(|stanza| received.contains(&stanza.path().to_string())).collect();
-            install(&session, packages).await?;
-        }
+        let stanzas = released.contents.index.stanzas.into_iter();
+        fresh = stanzas.filter(|stanza| received.contains(&stanza.path().to_string())).collect();
     }
-    Ok(end.into())
+    let published = publish::everywhere(&mut session).await?;
+    if arguments.install && !fresh.is_empty() {
+        install(&session, fresh).await?;
+    }
+    Ok(match end.into() {
+        Exit::Done => published,
+        other => other,
+    })
 }
 
 async fn install(session: &Session, packages: Vec<Stanza>) -> anyhow::Result<()> {

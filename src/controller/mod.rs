@@ -14,6 +14,7 @@ pub mod kept_log;
 pub mod muster;
 pub mod persist;
 pub mod planning;
+pub mod publish;
 pub mod report;
 pub mod reuse;
 pub mod run;

@@ -13,7 +13,7 @@ use crate::core::state::State;
 use crate::drone::tend::Visitor;
 use crate::inventory::{self, Inventory};
 use crate::release::{Releases, Staging};
-use crate::ssh;
+use crate::ssh::{self, Pace};
 use crate::store::{Journal, Lock};
 
 /// Whoever watches a session; it is told of every event once it is in the journal.
@@ -68,8 +68,13 @@ impl Session {
     /// # Errors
     /// When another controller is at work, or something of these cannot be used; the message says which and why.
     pub async fn open(inventory: Inventory, observer: Box<dyn Observer>) -> Result<Self, ControlError> {
-        let hosts = inventory.hosts().map(|host| (host.name.clone(), ssh::host(&inventory.destination_of(host))));
-        let hosts: Hosts = hosts.collect();
+        // Releases are what goes out in bulk: the limit is for those that get them.
+        let pace = inventory.swarm.bandwidth_limit.map(|rate| Arc::new(Pace::new(rate)));
+        let way = |host: &inventory::Host| {
+            let pace = pace.clone().filter(|_| matches!(host.role, inventory::Role::Orchestrator(_)));
+            (host.name.clone(), ssh::host_at_pace(&inventory.destination_of(host), pace))
+        };
+        let hosts: Hosts = inventory.hosts().map(way).collect();
         Self::open_on(inventory, hosts, observer).await
     }
 
@@ -198,14 +203,6 @@ impl Session {
         let release = self.releases.current()?.map(|release| release.name);
         if release != self.state.release {
             self.record(&Event::ReleaseSeen { release })?;
-        }
-        let names: Vec<String> = self.inventory.orchestrators().iter().map(|(host, _)| host.name.to_string()).collect();
-        if !names.is_empty() {
-            let names = names.join(", ");
-            self.note(&format!(
-                "not served: {names}; releases do not reach orchestrators yet, they stay in {} here",
-                self.inventory.swarm.production.display()
-            ));
         }
         Ok(())
     }

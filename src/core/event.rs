@@ -237,6 +237,13 @@ pub enum Event {
         /// The highest of each package.
         highest: BTreeMap<Cpv, BuildId>,
     },
+    /// What is live on an orchestrator, as it was found or brought there.
+    OrchestratorSeen {
+        /// The orchestrator.
+        orchestrator: HostName,
+        /// What is live there; none where it is nothing of ours.
+        release: Option<ReleaseName>,
+    },
     /// The release that is live, as found on disk.
     ReleaseSeen {
         /// Its id; none where nothing is live.

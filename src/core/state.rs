@@ -133,6 +133,9 @@ pub struct State {
     pub last_job: u64,
     /// The live release.
     pub release: Option<ReleaseName>,
+    /// What is live on each orchestrator, as far as is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub orchestrators: BTreeMap<HostName, Option<ReleaseName>>,
     /// The highest build id in use or allotted, by CPV.
     pub build_ids: BTreeMap<Cpv, BuildId>,
     /// What each package's latest builds took.
@@ -224,6 +227,9 @@ impl State {
                 }
             }
             Event::ReleaseSeen { release } => self.release.clone_from(release),
+            Event::OrchestratorSeen { orchestrator, release } => {
+                self.orchestrators.insert(orchestrator.clone(), release.clone());
+            }
             Event::DroneReady { drone, address, rooms } => {
                 let drone = self.drone_mut(drone)?;
                 drone.condition = Condition::Ready { address: address.clone() };

@@ -143,6 +143,9 @@ pub struct Status {
     pub drones: BTreeMap<HostName, DroneView>,
     /// The live release.
     pub release: Option<ReleaseName>,
+    /// What is live on each orchestrator that a release was brought to.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub orchestrators: BTreeMap<HostName, Option<ReleaseName>>,
     /// The last unattended run; none where there was none.
     pub last_run: Option<RunView>,
     /// What the operator would do next.
@@ -166,6 +169,7 @@ impl Status {
             blocked: BTreeMap::new(),
             drones: state.drones.iter().map(|(name, drone)| (name.clone(), drone_view(state, drone, now))).collect(),
             release: state.release.clone(),
+            orchestrators: state.orchestrators.clone(),
             last_run: None,
             next: String::new(),
         };

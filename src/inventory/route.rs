@@ -31,6 +31,12 @@ impl Inventory {
         self.surroundings.addresses.iter().any(|address| network.cidr.contains(address))
     }
 
+    /// Whether a host is this machine: one of its addresses is an interface's here.
+    pub fn is_here(&self, host: &Host) -> bool {
+        let own = |ip| self.surroundings.addresses.contains(&ip);
+        host.addresses.iter().any(|address| *address == Address::Local || address.ip().is_some_and(own))
+    }
+
     /// The host that one goes through to reach this one from here in [its network](Self::network_of).
     pub fn jump_of(&self, host: &Host) -> Option<&Host> {
         let in_network = |address: &&Address| network_of(address, self.networks.iter()).is_some();

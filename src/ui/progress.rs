@@ -85,6 +85,7 @@ fn words(event: &Event, state: &State) -> Option<String> {
         Event::FleetDeclared { .. }
         | Event::BuildIdsSeen { .. }
         | Event::ReleaseSeen { .. }
+        | Event::OrchestratorSeen { .. }
         | Event::RetryAsked { .. }
         | Event::JobEnded { .. }
         | Event::BuildFinished { .. }

@@ -66,7 +66,12 @@ pub fn text(status: &Status) -> String {
         text.push_str(&format!("\n{}", table(&header, rows.collect())));
     }
     let release = status.release.as_ref().map_or("none", |release| release.as_str());
-    text.push_str(&format!("\nrelease: {release}\nnext: {}\n", status.next));
+    text.push_str(&format!("\nrelease: {release}\n"));
+    for (name, own) in status.orchestrators.iter().filter(|(_, own)| **own != status.release) {
+        let own = own.as_ref().map_or("no release of ours", |release| release.as_str());
+        text.push_str(&format!("behind: {name} has {own}; `swarm finalize` or the next push brings it there\n"));
+    }
+    text.push_str(&format!("next: {}\n", status.next));
     text
 }
 
