@@ -11,6 +11,7 @@ mod laboratory;
 mod lost;
 mod main_job;
 mod parity;
+mod publish;
 mod refused;
 mod reuse;
 mod rooms;
