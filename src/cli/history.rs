@@ -181,7 +181,6 @@ fn sample(merge: emerge_log::Merge, drone: Option<&HostName>) -> Option<Sample> 
         memory_mib: None,
         drone: drone.cloned(),
         at,
-        success: true,
     })
 }
 

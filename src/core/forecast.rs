@@ -124,7 +124,6 @@ mod tests {
             memory_mib: None,
             drone: None,
             at: Timestamp(1),
-            success: true,
         }
     }
 

@@ -33,7 +33,7 @@ const LEAST_COMMON: usize = 3;
 /// Speeds settle within a few rounds.
 const ROUNDS: usize = 8;
 
-/// One build that is over.
+/// One build that went through; what failed says nothing of how long a whole build takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// The package.
@@ -54,8 +54,6 @@ pub struct Sample {
     pub drone: Option<HostName>,
     /// When it ended.
     pub at: Timestamp,
-    /// Whether it went through; what failed says nothing of how long a whole build takes.
-    pub success: bool,
 }
 
 /// What a build is taken to need.
@@ -84,10 +82,10 @@ pub struct History {
 }
 
 impl History {
-    /// Takes a build in; the oldest of too many is forgotten. What failed, or holds no sound times, is left out.
+    /// Takes a build in; the oldest of too many is forgotten. What holds no sound times is left out.
     pub fn add(&mut self, sample: Sample) {
         let sound = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
-        if !sample.success || !sound(sample.wall_s) || !sample.cpu_s.is_none_or(sound) {
+        if !sound(sample.wall_s) || !sample.cpu_s.is_none_or(sound) {
             return;
         }
         let known = self.packages.entry(sample.cpv.package_name()).or_default();
@@ -248,16 +246,7 @@ mod tests {
 
     fn sample(cpv: &str, wall_s: f64, at: i64) -> Sample {
         let cpv = cpv.parse().unwrap();
-        Sample {
-            cpv,
-            wall_s,
-            cpu_s: None,
-            width: None,
-            memory_mib: None,
-            drone: None,
-            at: Timestamp(at),
-            success: true,
-        }
+        Sample { cpv, wall_s, cpu_s: None, width: None, memory_mib: None, drone: None, at: Timestamp(at) }
     }
 
     fn of(samples: Vec<Sample>) -> History {
@@ -288,9 +277,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_builds_that_went_through_are_remembered() {
+    fn only_the_latest_builds_are_remembered() {
         let mut history = of((0..9).rev().map(|at| sample("a/b-1", 1.0, at)).collect());
-        history.add(Sample { success: false, ..sample("a/b-1", 1.0, 99) });
         history.add(sample("a/b-1", f64::NAN, 99));
         let times: Vec<i64> = history.of(&"a/b".parse().unwrap()).map(|sample| sample.at.0).collect();
         assert_eq!(times, [4, 5, 6, 7, 8]);

@@ -35,7 +35,8 @@ fn a_release_goes_to_every_orchestrator_and_to_one_that_was_away_with_the_next_c
 
     lab.lab(&["power-off", "orch-tarn"]).gives(0, &[]);
     lab.swarm(&["push", "app-lab/viewer"]).gives(0, &["all is received"]);
-    lab.swarm(&["finalize"]).gives(0, &["orch-izar: release 000001-000002 is live", "orch-tarn: release 000001-000002 did not"]);
+    lab.swarm(&["finalize"])
+        .gives(0, &["orch-izar: release 000001-000002 is live", "orch-tarn: release 000001-000002 did not"]);
     lab.swarm(&["status"]).gives(0, &["behind: orch-tarn has 000001-000001"]);
     lab.lab(&["power-off", "orch-izar"]).gives(0, &[]);
     lab.swarm(&["finalize"]).gives(1, &["nothing waits for its release", "orch-tarn: release 000001-000002 did not"]);

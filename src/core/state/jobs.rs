@@ -30,7 +30,6 @@ fn sample(cpv: Cpv, job: &Job, cost: Option<Cost>, at: Timestamp) -> Sample {
         memory_mib: cost.and_then(|cost| cost.memory_mib),
         drone: Some(job.drone.clone()),
         at,
-        success: true,
     }
 }
 
