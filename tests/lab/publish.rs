@@ -20,8 +20,13 @@ fn shows(lab: &Laboratory, orchestrator: &str) -> bool {
     let root = lab.lab(&["root", orchestrator]).said.trim().to_owned();
     let there = format!("{root}{}", std::fs::canonicalize(production.parent().unwrap()).unwrap().display());
     // The symlink is relative: seen from here it leads into the host's own tree.
-    let same = std::process::Command::new("diff").args(["-r"]).arg(&production).arg(format!("{there}/production"));
-    same.status().unwrap().success()
+    let there = format!("{there}/production");
+    std::process::Command::new("diff")
+        .arg("-r")
+        .args([production.to_str().unwrap(), &there])
+        .status()
+        .unwrap()
+        .success()
 }
 
 #[test]
