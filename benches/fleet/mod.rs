@@ -89,7 +89,14 @@ impl Journey {
         let plan = plan(number, self.packages);
         let cpvs: Vec<Cpv> = plan.packages.iter().map(|package| package.identity.cpv.clone()).collect();
         take(
-            &Event::BuildOpened { build: build.clone(), selection: Selection::World, plan, live: BTreeMap::new(), at },
+            &Event::BuildOpened {
+                build: build.clone(),
+                selection: Selection::World,
+                plan,
+                live: BTreeMap::new(),
+                rebuild: false,
+                at,
+            },
             at,
         );
         let mut last_job = 0;

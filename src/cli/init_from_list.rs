@@ -30,7 +30,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         bail!("build {} of {} is open; `--replace` puts the list in its place", open.name, open.selection);
     }
     let planned = planning::plan(&session.inventory, &selection).await?;
-    if push::begin(&mut session, selection, planned, BTreeMap::new())? {
+    if push::begin(&mut session, selection, planned, BTreeMap::new(), false)? {
         session.note("nothing was started: `swarm push` begins");
     }
     Ok(Exit::Done)

@@ -40,7 +40,7 @@ pub struct Arguments {
     /// Put another selection in the place of the open build; what both want is kept
     #[arg(long)]
     replace: bool,
-    /// Build also what is released already, just as it is wanted
+    /// Build also what is received or released already, just as it is wanted
     #[arg(long)]
     rebuild: bool,
     /// Try the failed packages of the open build again
@@ -177,7 +177,7 @@ async fn open(session: &mut Session, selection: Option<Selection>, arguments: &A
             some(&names)
         ));
     }
-    Ok(if begin(session, selection, planned, live)? { Opened::Build } else { Opened::Nothing })
+    Ok(if begin(session, selection, planned, live, arguments.rebuild)? { Opened::Build } else { Opened::Nothing })
 }
 
 /// Opens a build of this plan; what is live of it is staged again, not built.
@@ -186,6 +186,7 @@ pub fn begin(
     selection: Selection,
     planned: planning::Planned,
     live: BTreeMap<PackageIndex, Stanza>,
+    rebuild: bool,
 ) -> anyhow::Result<bool> {
     for note in ui::plan::notes(&planned) {
         session.note(&note);
@@ -202,7 +203,7 @@ pub fn begin(
     let live = reuse::stage(session, live)?;
     let mut staged = received_paths(session);
     staged.extend(live.values().map(|file| file.path.clone()));
-    session.record(&Event::BuildOpened { build, selection, plan: planned.plan, live, at: now() })?;
+    session.record(&Event::BuildOpened { build, selection, plan: planned.plan, live, rebuild, at: now() })?;
     // What the build before had received and this one does not want belongs to nobody any more.
     reuse::unstage(session, staged.difference(&received_paths(session)))?;
     Ok(true)

@@ -291,6 +291,9 @@ pub enum Event {
         /// Packages of it that need not be built: they are live in just this form, and staged again from there.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         live: BTreeMap<PackageIndex, ReceivedFile>,
+        /// Whether all of it is built anew, even what the build before has received.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rebuild: bool,
         /// When.
         at: Timestamp,
     },

@@ -98,7 +98,14 @@ mod tests {
 
     fn opened(number: u32, plan: Plan) -> Event {
         let build = format!("20261124T14224{number}Z-1f3a9c04").parse().unwrap();
-        Event::BuildOpened { build, selection: Selection::World, plan, live: BTreeMap::new(), at: Timestamp(1) }
+        Event::BuildOpened {
+            build,
+            selection: Selection::World,
+            plan,
+            live: BTreeMap::new(),
+            rebuild: false,
+            at: Timestamp(1),
+        }
     }
 
     /// A drone with such rooms runs package 1, which was started when it needed nothing; by the new plan it needs

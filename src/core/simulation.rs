@@ -70,6 +70,7 @@ pub(crate) fn opened(plan: Plan, drones: &[(u32, u32)]) -> State {
             selection: Selection::World,
             plan,
             live: BTreeMap::new(),
+            rebuild: false,
             at: Timestamp(0),
         })
         .unwrap();
@@ -192,6 +193,7 @@ proptest! {
             selection: Selection::World,
             plan: plan(size, &edges),
             live: BTreeMap::new(),
+            rebuild: false,
             at: Timestamp(5),
         };
         let mut state = State::default();
@@ -284,6 +286,21 @@ fn a_drone_that_fails_by_itself_rests_longer_each_time() {
         now = wake;
     }
     assert_eq!(rests, [30, 60, 120, 240]);
+}
+
+#[test]
+fn a_build_that_replaces_another_has_what_that_received_unless_all_is_to_be_built_anew() {
+    for (rebuild, received_again) in [(false, 1), (true, 0)] {
+        let mut state = opened(plan(1, &[]), &[(4, 1)]);
+        start_all(&mut state, Timestamp(1));
+        let job = state.jobs.keys().next().unwrap().clone();
+        state.apply(&received(&state, &job)).unwrap();
+        state.apply(&Event::JobEnded { job, outcome: JobOutcome::Delivered, at: Timestamp(2) }).unwrap();
+        let (build, selection, live) = ("build2".parse().unwrap(), Selection::World, BTreeMap::new());
+        let at = Timestamp(3);
+        state.apply(&Event::BuildOpened { build, selection, plan: plan(1, &[]), live, rebuild, at }).unwrap();
+        assert_eq!(state.open_build().unwrap().received().count(), received_again);
+    }
 }
 
 #[test]

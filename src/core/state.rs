@@ -254,8 +254,8 @@ impl State {
             Event::BuildOpened { plan, live, .. } if live.keys().any(|at| at.index() >= plan.packages.len()) => {
                 return Err(inconsistent("a package that is live already and outside of the plan"));
             }
-            Event::BuildOpened { build, selection, plan, live, at } => {
-                self.open_new(build, selection, plan, live, *at);
+            Event::BuildOpened { build, selection, plan, live, rebuild, at } => {
+                self.open_new(build, selection, plan, live, *rebuild, *at);
             }
             Event::BuildForgotten { build, .. } => self.forget(build)?,
             Event::RetryAsked { packages, .. } => self.retry(packages)?,
@@ -320,6 +320,7 @@ impl State {
         selection: &Selection,
         plan: &Plan,
         live: &BTreeMap<PackageIndex, ReceivedFile>,
+        rebuild: bool,
         at: Timestamp,
     ) {
         let mut build = Build::new(name.clone(), selection.clone(), plan.clone(), at);
@@ -327,7 +328,7 @@ impl State {
             let wanted: HashMap<&Identity, PackageIndex> = build.by_identity();
             let place = |index: PackageIndex| wanted.get(replaced.identity(index)).copied();
             let mut phases = Vec::new();
-            for (index, file) in replaced.received() {
+            for (index, file) in replaced.received().filter(|_| !rebuild) {
                 phases.extend(place(index).map(|package| (package, Phase::Received(file.clone()))));
             }
             for (job_name, job) in self.jobs.iter_mut().filter(|(_, job)| job.build == replaced.name) {

@@ -83,6 +83,7 @@ fn check_plan(plan: Plan) -> usize {
         selection: Selection::World,
         plan,
         live: BTreeMap::new(),
+        rebuild: false,
         at: Timestamp(1),
     };
     let text = serde_json::to_string(&event).unwrap();
@@ -170,6 +171,7 @@ fn events_of_a_journal() {
         selection: Selection::World,
         plan: plan(3, &[(1, 0), (2, 0)]),
         live: BTreeMap::new(),
+        rebuild: false,
         at: Timestamp(6),
     };
     events.push(another);

@@ -71,10 +71,10 @@ fn a_drone_that_stays_away_loses_its_build_and_is_cleaned_when_it_is_back_with_i
     lab.lab(&["power-off", &drone]).gives(0, &[]);
     lab.lab(&["power-on", &drone]).gives(0, &[]);
     // A push cleans a drone as soon as it reaches it, and waits for none: this one lasts until that is done.
-    hold(&lab, "sleeper");
-    let push = lab.swarm_beside(&["push", "--replace", "--rebuild", "app-lab/sleeper"]);
+    hold(&lab, "hello");
+    let push = lab.swarm_beside(&["push", "--replace", "app-lab/hello"]);
     lab.wait("the drone is cleaned", || lab.on(&drone, &left).status == 1);
-    release(&lab, "sleeper");
+    release(&lab, "hello");
     let output = push.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -156,8 +156,14 @@ impl Fleet {
         let mut session = Session::open_on(self.inventory(), hosts.collect(), watcher).await.unwrap();
         if session.state().open_build().is_none() {
             let (build, plan) = ("build1".parse().unwrap(), self.plan.clone());
-            let opened =
-                Event::BuildOpened { build, selection: Selection::World, plan, live: BTreeMap::new(), at: now() };
+            let opened = Event::BuildOpened {
+                build,
+                selection: Selection::World,
+                plan,
+                live: BTreeMap::new(),
+                rebuild: false,
+                at: now(),
+            };
             session.record(&opened).unwrap();
         }
         let drones = session.state().drones.keys().cloned().collect();
