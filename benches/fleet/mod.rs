@@ -130,7 +130,7 @@ impl Journey {
             }
             let job = start(take, index);
             let path = format!("{}/{}-{build_id}.gpkg.tar", cpv.package(), cpv.pf());
-            let file = ReceivedFile { stanza: stanza(index, cpv, &path, build_id), path, build_id };
+            let file = ReceivedFile { stanza: stanza(index, cpv, &path, build_id), path, build_id, imprint: None };
             take(&Event::PackageReceived { job: job.clone(), package, file, cost: None, at }, at);
             take(&Event::JobEnded { job, outcome: JobOutcome::Delivered, at }, at);
         }

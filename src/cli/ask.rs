@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::{interrupt, select};
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::verb::Verb;
-use crate::controller::{Session, socket, verb};
+use crate::controller::{Session, publish, socket, verb};
 use crate::core::names::HostName;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
@@ -70,11 +70,17 @@ fn confirmed() -> anyhow::Result<bool> {
 pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
     if let Some(answer) = socket::tell(&inventory.swarm.state, &wish).await? {
         print(&answer.lines);
-        return Ok(Exit::Done);
+        return Ok(if answer.trouble { Exit::Impossible } else { Exit::Done });
     }
     let drones = inventory.drones().map(|(host, _)| host.name.clone()).collect();
     let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
-    print(&verb::carry_out(&mut session, &wish)?);
+    print(&verb::carry_out(&mut session, &wish).await?);
+    if wish.releases()
+        && let Some(publication) = publish::everywhere(&mut session).await?
+    {
+        print(&publication.lines());
+        return Ok(if publication.is_good() { Exit::Done } else { Exit::Impossible });
+    }
     if wish == Verb::Reset && !session.state().jobs.is_empty() {
         return end_jobs(&mut session, drones).await;
     }

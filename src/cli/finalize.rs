@@ -1,25 +1,29 @@
-//! `swarm finalize`: staging to production, all or nothing.
+//! `swarm finalize`: staging to production.
 
 use clap::Args;
 
-use super::exit::Exit;
-use super::publish;
-use crate::controller::{Session, finalize};
+use super::{ask, exit::Exit};
+use crate::controller::finalize::{Extent, dry_run};
+use crate::controller::verb::Verb as Wish;
+use crate::core::text::escaped;
 use crate::inventory::Inventory;
-use crate::ui;
+use crate::ui::table::write_out;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Show what would come and go, change nothing
+    /// Also of a build that is not complete: the packages whose run-time needs are in the release, too
+    #[arg(long)]
+    partial: bool,
+    /// Show what would come, go and change; change nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
-    let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
-    let released = finalize::finalize(&mut session, arguments.dry_run)?;
-    for line in ui::release::lines(&released) {
-        println!("{line}");
+    if !arguments.dry_run {
+        return ask::ask(Wish::Finalize { partial: arguments.partial }, inventory).await;
     }
-    if arguments.dry_run { Ok(Exit::Done) } else { Ok(publish::everywhere(&mut session).await?) }
+    let extent = if arguments.partial { Extent::Partial } else { Extent::Whole };
+    write_out(&escaped(&(dry_run(&inventory, extent)?.lines().join("\n") + "\n")))?;
+    Ok(Exit::Done)
 }

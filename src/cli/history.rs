@@ -199,7 +199,7 @@ async fn import(samples: Vec<Sample>, inventory: Inventory) -> anyhow::Result<()
             session = Some(Session::open(inventory, ui::progress::observer(false)).await?);
         }
         if let Some(session) = &mut session {
-            verb::carry_out(session, &wish)?;
+            verb::carry_out(session, &wish).await?;
         }
     }
     println!("{count} builds are known from there; the latest of each package count");

@@ -2,6 +2,7 @@
 
 mod ask;
 mod detach;
+mod diff;
 mod exec;
 mod exit;
 mod explain;
@@ -14,9 +15,12 @@ mod logs;
 mod plan;
 mod publish;
 mod push;
+mod releases;
+mod rollback;
 mod select;
 mod simulate;
 mod status;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,8 +73,18 @@ enum Verb {
     Undrain(ask::Drain),
     /// Show a package's build log
     Logs(logs::Arguments),
-    /// Release what was received: staging to production, all or nothing
+    /// Release what was received: staging to production
     Finalize(finalize::Arguments),
+    /// Show the kept releases
+    Releases(releases::Arguments),
+    /// Show how two releases differ
+    Diff(diff::Arguments),
+    /// Make what an earlier release held live again, as a new release
+    Rollback(rollback::Arguments),
+    /// Remove the earliest releases: `keep` of the inventory are left
+    Prune,
+    /// Check every byte of a release
+    Verify(verify::Arguments),
     /// Show the fleet; check it, list its facts, trust its first host keys
     Hosts(hosts::Arguments),
     /// Show what builds took, and what the next one is taken to need; learn from other logs
@@ -137,6 +151,11 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Verb::Logs(arguments) => logs::run(&arguments, &inventory).await,
         Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,
+        Verb::Releases(arguments) => releases::run(&arguments, &inventory),
+        Verb::Diff(arguments) => diff::run(&arguments, &inventory),
+        Verb::Rollback(arguments) => ask::ask(Wish::Rollback { release: arguments.release }, inventory).await,
+        Verb::Prune => ask::ask(Wish::Prune, inventory).await,
+        Verb::Verify(arguments) => verify::run(&arguments, &inventory),
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
         Verb::History(arguments) => history::run(arguments, inventory).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,

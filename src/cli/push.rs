@@ -12,6 +12,7 @@ use super::interrupt;
 use super::plan;
 use super::publish;
 use super::select::Selected;
+use crate::controller::finalize::Extent;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
 use crate::controller::{Session, finalize, install, now, planning, reuse};
@@ -113,10 +114,12 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         session.note(&line);
     }
     let mut fresh = Vec::new();
-    if end == End::Complete && (arguments.finalize || arguments.install) {
+    let wanted = arguments.finalize || arguments.install;
+    // Somebody may have released it already.
+    if end == End::Complete && wanted && session.state().open_build().is_some() {
         let received = received_paths(&session);
-        let released = finalize::finalize(&mut session, false)?;
-        for line in ui::release::lines(&released) {
+        let released = finalize::finalize(&mut session, Extent::Whole).await?;
+        for line in released.lines() {
             session.note(&line);
         }
         let stanzas = released.contents.index.stanzas.into_iter();

@@ -13,9 +13,10 @@ use crate::core::names::BuildName;
 use crate::core::state::State;
 use crate::core::status::Status;
 use crate::inventory::Inventory;
+use crate::release::Shelf;
 use crate::store::Journal;
+use crate::ui;
 use crate::ui::screen::Screen;
-use crate::{release, ui};
 
 /// Between two looks.
 const REDRAWN: Duration = Duration::from_secs(1);
@@ -51,7 +52,7 @@ fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Status
         Some(journal) => journal.replay()?,
         None => State::default(),
     };
-    state.release = release::releases::live(&inventory.swarm.production)?;
+    state.release = Shelf::look(&inventory.swarm.production)?.live()?;
     let build = match &arguments.build {
         Some(name) => Some(state.builds.get(name).with_context(|| {
             let known: Vec<_> = state.builds.keys().map(ToString::to_string).collect();

@@ -1,12 +1,30 @@
-//! From staging to production, all or nothing.
+//! From staging to production: all of the open build, or those of its packages that can do without the rest.
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::error::ControlError;
-use super::session::{Session, now};
+use super::session::{Session, blocking, now};
 use crate::core::build::{Build, Phase};
 use crate::core::event::Event;
-use crate::core::names::ReleaseName;
-use crate::portage::index::Stanza;
-use crate::release::{Contents, Incoming, compose};
+use crate::core::names::{BuildName, ReleaseName};
+use crate::core::partial::{Parted, part};
+use crate::core::plan::PackageIndex;
+use crate::core::state::State;
+use crate::inventory::Inventory;
+use crate::portage::index::{PackagePath, Stanza};
+use crate::release::diff::{Change, Diff, Side};
+use crate::release::{Base, Contents, Incoming, Origin, Shelf, compose};
+use crate::store::Journal;
+
+/// How much of a build goes live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it, or nothing.
+    Whole,
+    /// The packages whose run-time needs are in the release, too.
+    Partial,
+}
 
 /// What went live, or would.
 #[derive(Debug)]
@@ -15,44 +33,187 @@ pub struct Released {
     pub release: Option<ReleaseName>,
     /// Its contents.
     pub contents: Contents,
+    /// How it differs from what was live before.
+    pub diff: Diff,
     /// Packages that had to be copied because staging lies on another file system.
     pub copied: usize,
     /// Entries of the old production that cannot be carried on, with the reason.
     pub left_out: Vec<String>,
+    /// Received packages that cannot go live yet, with what they lack.
+    pub kept_back: Vec<String>,
 }
 
-/// Releases the open build.
+impl Released {
+    /// What the operator is told: a line a change, the sum last.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.diff.added.iter().map(|side| format!("+ {}", side.path)).collect();
+        lines.extend(self.diff.removed.iter().map(|side| format!("- {}", side.path)));
+        lines.extend(self.diff.changed.iter().map(changed));
+        lines.extend(self.kept_back.iter().map(|line| format!("kept back: {line}")));
+        lines.extend(self.left_out.iter().map(|entry| format!("left out of the old production: {entry}")));
+        if self.copied > 0 {
+            lines.push(format!(
+                "{} packages were copied, since staging and production lie on different file systems",
+                self.copied
+            ));
+        }
+        let Diff { added, removed, changed } = &self.diff;
+        let sum = format!(
+            "{} packages, {} new, {} gone, {} changed",
+            self.contents.index.stanzas.len(),
+            added.len(),
+            removed.len(),
+            changed.len()
+        );
+        lines.push(match &self.release {
+            Some(release) => format!("release {release} is live: {sum}"),
+            None => format!("a release would have {sum}; nothing was changed"),
+        });
+        lines
+    }
+}
+
+fn changed(change: &Change) -> String {
+    let Change { from: Side { cpv: from, .. }, to, flags, .. } = change;
+    let flags = flags.iter().map(|flag| format!(" {flag}")).collect::<String>();
+    format!(
+        "~ {} for {}{flags}",
+        to.path,
+        if *from == to.cpv { "another build of it".to_owned() } else { from.to_string() }
+    )
+}
+
+/// What of the open build is to go live, upon what.
+struct Proposal {
+    build: BuildName,
+    extent: Extent,
+    incoming: Vec<Incoming>,
+    base: Base,
+    header: BTreeMap<String, String>,
+    kept_back: Vec<String>,
+}
+
+impl Proposal {
+    /// Nothing is changed by it.
+    fn new(state: &State, shelf: &Shelf, staging: &Path, extent: Extent) -> Result<Self, ControlError> {
+        let build = state.open_build().ok_or_else(|| {
+            ControlError::Nothing("nothing waits for its release: `swarm push` makes a build".to_owned())
+        })?;
+        let extent = if build.is_complete() { Extent::Whole } else { extent };
+        let parted = match extent {
+            Extent::Whole => {
+                refuse_incomplete(build)?;
+                Parted { released: build.received().map(|(package, _)| package).collect(), ..Parted::default() }
+            }
+            Extent::Partial => part(build),
+        };
+        let files = build.received().filter(|(package, _)| parted.released.contains(package));
+        let incoming: Result<Vec<Incoming>, ControlError> = files
+            .map(|(_, file)| {
+                let stanza = Stanza::of_values(file.stanza.to_map()).map_err(|error| {
+                    ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path))
+                })?;
+                let file_name = staging.join(stanza.path().to_string());
+                Ok(Incoming { stanza, file: file_name, known: file.imprint, received: None })
+            })
+            .collect();
+        let mut incoming = incoming?;
+        let received = incoming.iter().filter_map(|package| Some((package.stanza.path(), package.stanza.sha1()?)));
+        let mut signed = shelf.signed(&received.collect())?;
+        for package in &mut incoming {
+            if let Some(signed) = signed.remove(package.stanza.path()) {
+                *package = signed;
+            }
+        }
+        Ok(Self {
+            build: build.name.clone(),
+            extent,
+            incoming,
+            base: shelf.base()?,
+            header: build.plan.index_header.clone(),
+            kept_back: kept_back(build, &parted),
+        })
+    }
+
+    /// What the release will consist of.
+    fn compose(&self) -> Result<Released, ControlError> {
+        let contents = compose(&self.base, &self.incoming, &self.header, |_| false)?;
+        let diff = Diff::between(&self.base.index.stanzas, &contents.index.stanzas);
+        if self.extent == Extent::Partial && diff.is_empty() {
+            let why = match self.kept_back.len() {
+                0 => "none of its packages has been received, or those that were are live already".to_owned(),
+                _ => self.kept_back.join("; "),
+            };
+            return Err(ControlError::Nothing(format!(
+                "nothing of build {} can go live that is not: {why}",
+                self.build
+            )));
+        }
+        let (left_out, kept_back) = (self.base.left_out.clone(), self.kept_back.clone());
+        Ok(Released { release: None, contents, diff, copied: 0, left_out, kept_back })
+    }
+
+    fn origin(&self) -> Origin {
+        match self.extent {
+            Extent::Whole => Origin::Build(self.build.clone()),
+            Extent::Partial => Origin::PartOf(self.build.clone()),
+        }
+    }
+}
+
+/// What would go live, read beside whoever is at work; nothing is changed.
+///
+/// # Errors
+/// As [`finalize`].
+pub fn dry_run(inventory: &Inventory, extent: Extent) -> Result<Released, ControlError> {
+    let settings = &inventory.swarm;
+    let state = match Journal::open_to_read(&settings.state)? {
+        Some(journal) => journal.replay()?,
+        None => State::default(),
+    };
+    Proposal::new(&state, &Shelf::look(&settings.production)?, &settings.staging, extent)?.compose()
+}
+
+/// Releases the open build, or of an incomplete one what can go live.
 ///
 /// # Errors
 /// When it is incomplete, or production cannot be written; the old release is then live as before.
-pub fn finalize(session: &mut Session, dry_run: bool) -> Result<Released, ControlError> {
-    let build = session
-        .state()
-        .open_build()
-        .ok_or_else(|| ControlError::Nothing("no build waits for its release: `swarm push` makes one".to_owned()))?;
-    refuse_incomplete(build)?;
-    let name = build.name.clone();
-    let incoming: Result<Vec<Incoming>, ControlError> = build
-        .received()
-        .map(|(_, file)| {
-            let stanza = Stanza::of_values(file.stanza.to_map()).map_err(|error| {
-                ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path))
-            })?;
-            let file = session.staging.file(stanza.path());
-            Ok(Incoming { stanza, file })
-        })
-        .collect();
-    let base = session.releases.base()?;
-    let left_out = base.left_out.iter().map(ToString::to_string).collect();
-    let contents = compose(&base, &incoming?, &build.plan.index_header, |_| false)?;
-    if dry_run {
-        return Ok(Released { release: None, contents, copied: 0, left_out });
+pub async fn finalize(session: &mut Session, extent: Extent) -> Result<Released, ControlError> {
+    let proposal = Proposal::new(session.state(), &session.releases, session.staging.root(), extent)?;
+    let mut released = proposal.compose()?;
+    let (releases, contents, origin) = (session.releases.clone(), released.contents.clone(), proposal.origin());
+    let name = session.releases.next_name(session.state().epoch)?;
+    let published = blocking(move || releases.publish(&contents, &name, origin, now())).await??;
+    let (build, release, at) = (proposal.build, published.release.name, now());
+    released.copied = published.copied;
+    released.release = Some(release.clone());
+    match proposal.extent {
+        Extent::Whole => {
+            session.record(&Event::BuildReleased { build, release, at })?;
+            // What is live has its own links.
+            let paths = released.contents.index.stanzas.iter().map(Stanza::path);
+            clear_staging(session, paths)?;
+        }
+        // The rest of the build is still to be fed with it.
+        Extent::Partial => session.record(&Event::PartReleased { build, release, at })?,
     }
-    let release = session.releases.next_name(session.state().epoch)?;
-    let published = session.releases.publish(&contents, &release, now())?;
-    session.record(&Event::BuildReleased { build: name, release: release.clone(), at: now() })?;
-    clear_staging(session, &contents)?;
-    Ok(Released { release: Some(release), contents, copied: published.copied, left_out })
+    Ok(released)
+}
+
+/// Each received package that cannot go live, and what it lacks.
+fn kept_back(build: &Build, parted: &Parted) -> Vec<String> {
+    let standing = |package: PackageIndex| match &build.packages[package.index()].phase {
+        Phase::Failed => "failed",
+        Phase::Received(_) => "is kept back itself",
+        Phase::Needed if build.is_blocked(package) => "is blocked",
+        Phase::Needed | Phase::Delegated(_) => "is not built yet",
+    };
+    let need = |need: &PackageIndex| format!("{}, which {}", build.label(*need), standing(*need));
+    let line = |(package, needs): (&PackageIndex, &std::collections::BTreeSet<PackageIndex>)| {
+        let needs: Vec<_> = needs.iter().map(need).collect();
+        format!("{} needs to run {}", build.label(*package), needs.join("; "))
+    };
+    parted.left_out.iter().map(line).collect()
 }
 
 fn refuse_incomplete(build: &Build) -> Result<(), ControlError> {
@@ -69,15 +230,14 @@ fn refuse_incomplete(build: &Build) -> Result<(), ControlError> {
     };
     Err(ControlError::Refused(format!(
         "build {} is not complete: {failed} failed, {waiting} not built; nothing was released. A release is all or \
-         nothing: {cure}",
+         nothing: {cure}, `swarm finalize --partial` releases what can do without them",
         build.name
     )))
 }
 
-/// What is live has its own links; staging's go.
-fn clear_staging(session: &Session, contents: &Contents) -> Result<(), ControlError> {
-    for stanza in &contents.index.stanzas {
-        session.staging.remove(stanza.path())?;
+fn clear_staging<'a>(session: &Session, paths: impl IntoIterator<Item = &'a PackagePath>) -> Result<(), ControlError> {
+    for path in paths {
+        session.staging.remove(path)?;
     }
     Ok(())
 }

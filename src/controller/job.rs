@@ -25,10 +25,11 @@ use super::error::ControlError;
 use super::kept_log::KeptLog;
 use super::persist::persist;
 use super::report::Report;
+use super::session;
 use super::support::Support;
 use crate::core::event::{Cost, JobOutcome, ReceivedFile};
 use crate::core::failure::{Failure, FailureClass};
-use crate::core::names::{BuildId, Timestamp};
+use crate::core::names::BuildId;
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::PackageIndex;
 use crate::drone::brought::Brought;
@@ -328,13 +329,12 @@ impl Work {
         };
         let (staging, path, file) = (Arc::clone(&self.staging), accepted.path.clone(), incoming.clone());
         blocking(move || staging.admit(&file, &path)).await?.map_err(Stop::from)?;
-        let modified =
-            fs_err::metadata(self.staging.file(&accepted.path)).map_err(local("look at a staged package"))?;
-        let mtime = std::os::unix::fs::MetadataExt::mtime(&modified);
-        let own = Stanza::derive(&accepted.gpkg, &accepted.path, Timestamp(mtime))
+        let gone = || Stop::Local(ControlError::Refused(format!("{} was taken out of staging", accepted.path)));
+        let imprint = self.staging.imprint(&accepted.path)?.ok_or_else(gone)?;
+        let own = Stanza::derive(&accepted.gpkg, &accepted.path, imprint.modified())
             .map_err(|error| failure(FailureClass::Transfer, error.to_string()))?;
-        let file =
-            ReceivedFile { path: accepted.path.to_string(), build_id, stanza: own.to_values().into_iter().collect() };
+        let (path, stanza) = (accepted.path.to_string(), own.to_values().into_iter().collect());
+        let file = ReceivedFile { path, build_id, stanza, imprint: Some(imprint) };
         let (taken, answer) = oneshot::channel();
         let report = Report::Received { job: self.directory.job.clone(), package, file, cost, taken };
         let sent = self.reports.send(report).await;
@@ -411,9 +411,7 @@ fn local(doing: &'static str) -> impl Fn(std::io::Error) -> Stop {
     move |source| Stop::Local(ControlError::Local { doing: doing.to_owned(), source })
 }
 
-/// Hashing and syncing take their time; they get a thread where they hold nobody up.
+/// Hashing and syncing take their time.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Stop::Local(ControlError::Refused(format!("a check of a package broke off: {error}"))))
+    session::blocking(work).await.map_err(Stop::Local)
 }

@@ -3,7 +3,7 @@
 //! [`Session`] owns the truth: the lock, the journal, the state. Every event goes through [`Session::record`], which
 //! writes it down before anything follows from it. [`planning`] asks the driver what a selection comes to, one
 //! [`keeper`] a drone reaches it, compares it ([`muster`]) and holds our epoch there, [`run`] works the build off with one small state machine a job ([`job`]),
-//! [`finalize`] makes it live. Whoever watches is an [`Observer`].
+//! [`finalize`] makes it live, [`rollback`] what was before. Whoever watches is an [`Observer`].
 
 pub mod error;
 pub mod finalize;
@@ -17,6 +17,7 @@ pub mod planning;
 pub mod publish;
 pub mod report;
 pub mod reuse;
+pub mod rollback;
 pub mod run;
 pub mod session;
 pub mod socket;

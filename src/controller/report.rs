@@ -3,6 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::error::ControlError;
+use super::publish::Publication;
+use super::verb::Answer;
 use crate::core::event::{Cost, JobOutcome, ReceivedFile, Rooms, Trouble};
 use crate::core::names::{HostName, JobName};
 use crate::core::package::Identity;
@@ -43,6 +45,15 @@ pub enum Report {
         drone: HostName,
         /// What it saw.
         sighting: Sighting,
+    },
+    /// A release went out to the orchestrators, for an operator who waits for it.
+    Published {
+        /// How it went.
+        publication: Publication,
+        /// What the operator is told besides.
+        lines: Vec<String>,
+        /// Who waits.
+        answer: oneshot::Sender<Result<Answer, String>>,
     },
     /// Something on this side keeps it from going on; jobs stay where they are.
     Stopped(ControlError),

@@ -95,8 +95,9 @@ pub fn stage(
         .map(|(package, build_id, stanza)| {
             let path = stanza.path();
             session.staging.admit_copy(&root.join(path.to_string()), path)?;
+            let imprint = session.staging.imprint(path)?;
             let (path, stanza) = (path.to_string(), stanza.to_values().into_iter().collect());
-            Ok((package, ReceivedFile { path, build_id, stanza }))
+            Ok((package, ReceivedFile { path, build_id, stanza, imprint }))
         })
         .collect()
 }

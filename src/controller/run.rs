@@ -11,18 +11,20 @@ use std::time::Duration;
 mod halt;
 mod sight;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::error::ControlError;
 use super::job::{self, Work};
 use super::keeper::{Keeper, Reins};
+use super::publish::{Errand, note_down};
 use super::report::Report;
 use super::session::{Session, now};
 use super::socket::Asked;
 use super::support::Support;
-use super::{verb, work};
+use super::verb::{self, Answer};
+use super::work;
 use crate::core::decide::{End, Start, decide};
 use crate::core::event::{Cost, Event, JobOutcome, ReceivedFile, Trouble};
 use crate::core::failure::FailureClass;
@@ -90,6 +92,8 @@ struct Run<'a> {
     fetches: JoinSet<()>,
     works: BTreeMap<JobName, AbortHandle>,
     discarding: BTreeSet<JobName>,
+    /// Held by whoever brings a release to the orchestrators: one after the other, in their order.
+    errands: Arc<Mutex<()>>,
     /// Drones whose keepers have not looked yet.
     unseen: BTreeSet<HostName>,
     /// When the first drone was ready.
@@ -119,6 +123,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         None => return Err(ControlError::Nothing("no build is open: `swarm push ATOM` begins one".to_owned())),
     };
     let planned = planned.map(|(index, package)| (package.identity.cpv.clone(), PackageIndex::at(index))).collect();
+    let opened = session.state().open.clone();
     session.begin_run()?;
     leave_out(session, &orders.drones)?;
     raise_build_ids(session)?;
@@ -137,6 +142,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         fetches: JoinSet::new(),
         works: BTreeMap::new(),
         discarding: BTreeSet::new(),
+        errands: Arc::default(),
         unseen: BTreeSet::new(),
         looked: None,
         succeeds: orders.take_over,
@@ -152,7 +158,13 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     if !matches!(finish, Err(ControlError::Held { .. } | ControlError::Outranked { .. })) {
         run.say_farewell().await;
     }
-    finish
+    let released =
+        opened.and_then(|build| session.state().builds.get(&build)).is_some_and(|build| build.released.is_some());
+    match finish {
+        // Somebody released it as soon as all of it was there.
+        Ok(Finish::Ended(End::Forgotten)) if released => Ok(Finish::Ended(End::Complete)),
+        finish => finish,
+    }
 }
 
 /// Drones that the operator did not choose get nothing.
@@ -196,22 +208,43 @@ impl Run<'_> {
             tokio::select! {
                 report = reported.recv() => if let Some(report) = report { self.hear(report)? },
                 Some(halt) = outside.halts.recv() => return self.halt(halt, reported, outside).await,
-                Some(asked) = outside.asked.recv() => self.answer(asked),
+                Some(asked) = outside.asked.recv() => self.answer(asked).await,
                 () = tokio::time::sleep(wake) => {}
             }
         }
     }
 
-    fn answer(&mut self, asked: Asked) {
+    async fn answer(&mut self, asked: Asked) {
         // Whoever asked may have gone away.
         match asked {
-            Asked::Verb(verb, answer) => {
-                let _gone = answer.send(verb::carry_out(self.session, &verb).map_err(|error| error.to_string()));
-            }
+            Asked::Verb(verb, answer) => match verb::carry_out(self.session, &verb).await {
+                Ok(lines) if verb.releases() => self.bring(lines, answer),
+                told => {
+                    let told = told.map(|lines| Answer { lines, trouble: false });
+                    let _gone = answer.send(told.map_err(|error| error.to_string()));
+                }
+            },
             Asked::Status(answer) => {
                 let _gone = answer.send(Status::of(self.session.state(), None, now()));
             }
         }
+    }
+
+    /// Brings what is live now to the orchestrators, beside everything else, and then answers.
+    fn bring(&mut self, lines: Vec<String>, answer: oneshot::Sender<Result<Answer, String>>) {
+        let _gone = match Errand::new(self.session) {
+            Ok(None) => answer.send(Ok(Answer { lines, trouble: false })),
+            Err(error) => answer.send(Err(error.to_string())),
+            Ok(Some(errand)) => {
+                let (turn, reports) = (Arc::clone(&self.errands), self.reports.clone());
+                self.tasks.spawn(async move {
+                    let _turn = turn.lock().await;
+                    let publication = errand.run().await;
+                    let _gone = reports.send(Report::Published { publication, lines, answer }).await;
+                });
+                Ok(())
+            }
+        };
     }
 
     /// Nothing starts before it is known whether another controller is at work; how long that may still take.
@@ -410,6 +443,12 @@ impl Run<'_> {
                 Ok(())
             }
             Report::Drone { drone, sighting } => self.see(drone, sighting),
+            Report::Published { publication, mut lines, answer } => {
+                note_down(self.session, &publication)?;
+                lines.extend(publication.lines());
+                let _gone = answer.send(Ok(Answer { lines, trouble: !publication.is_good() }));
+                Ok(())
+            }
             Report::Stopped(error) => Err(error),
             Report::Note(text) => {
                 self.session.note(&text);

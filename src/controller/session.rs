@@ -219,6 +219,15 @@ pub fn specs(inventory: &Inventory) -> Vec<DroneSpec> {
     inventory.drones().map(spec).collect()
 }
 
+/// Does what waits for disks or processors on a thread where it holds nobody up.
+///
+/// # Errors
+/// It broke off, which is a fault of this program.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ControlError> {
+    let broke = |error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm"));
+    tokio::task::spawn_blocking(work).await.map_err(broke)
+}
+
 /// A name that no other controller has: the machine's and a random number.
 fn new_name() -> Result<ControllerName, ControlError> {
     let local = |source| ControlError::Local { doing: "take a random number for a name".to_owned(), source };

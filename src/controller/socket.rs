@@ -5,7 +5,6 @@
 //! whoever may open the state directory; there is no other permission.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use axum::extract::State as Shared;
 use axum::http::{Method, Request, StatusCode};
@@ -16,18 +15,16 @@ use futures::{Stream, StreamExt};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::error::ControlError;
-use super::verb::Verb;
+use super::verb::{Answer, Verb};
 use crate::core::status::Status;
 
 /// The socket's name in the state directory.
 const NAME: &str = "control.sock";
-/// So long an answer may take: a verb is carried out between two events.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// A longer answer (bytes) than this is none of ours.
 const ANSWER_LIMIT: usize = 64 << 20;
 
@@ -35,16 +32,9 @@ const ANSWER_LIMIT: usize = 64 << 20;
 #[derive(Debug)]
 pub enum Asked {
     /// A wish, answered with what the operator is told.
-    Verb(Verb, oneshot::Sender<Result<Vec<String>, String>>),
+    Verb(Verb, oneshot::Sender<Result<Answer, String>>),
     /// How things stand.
     Status(oneshot::Sender<Status>),
-}
-
-/// The answer to a verb.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// What the operator is told, a line each.
-    pub lines: Vec<String>,
 }
 
 /// The socket, served until it is dropped.
@@ -102,7 +92,7 @@ async fn verb(Shared(ear): Shared<Ear>, Json(verb): Json<Verb>) -> Result<Json<A
     let (answer, answered) = oneshot::channel();
     ask(&ear, Asked::Verb(verb, answer)).await?;
     match answered.await {
-        Ok(Ok(lines)) => Ok(Json(Answer { lines })),
+        Ok(Ok(told)) => Ok(Json(told)),
         Ok(Err(refusal)) => Err((StatusCode::CONFLICT, refusal)),
         Err(_) => Err(ending()),
     }
@@ -147,9 +137,9 @@ pub async fn tell(directory: &Path, verb: &Verb) -> Result<Option<Answer>, Contr
     let body = serde_json::to_vec(verb).map_err(|error| ControlError::Refused(error.to_string()))?;
     let request = request(Method::POST, "/verb").header("content-type", "application/json").body(Bytes::from(body));
     let silent = |what: String| silent(directory, &what);
-    let (status, body) = tokio::time::timeout(PATIENCE, exchange(stream, request))
+    let (status, body) = tokio::time::timeout(verb.patience(), exchange(stream, request))
         .await
-        .map_err(|_| silent(format!("nothing within {} s", PATIENCE.as_secs())))?
+        .map_err(|_| silent(format!("nothing within {} s", verb.patience().as_secs())))?
         .map_err(silent)?;
     if status != StatusCode::OK {
         return Err(ControlError::Refused(String::from_utf8_lossy(&body).into_owned()));

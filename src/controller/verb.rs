@@ -2,16 +2,19 @@
 //! work and told through its socket, or the verb itself takes the lock.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::ControlError;
-use super::reuse;
+use super::finalize::{Extent, finalize};
+use super::publish::Errand;
 use super::session::{Session, now};
+use super::{reuse, rollback};
 use crate::core::build::Phase;
 use crate::core::decide::decide;
 use crate::core::event::Event;
-use crate::core::names::HostName;
+use crate::core::names::{HostName, ReleaseName};
 use crate::core::plan::PackageIndex;
 use crate::core::spread::most_jobs;
 use crate::core::state::Condition;
@@ -40,6 +43,18 @@ pub enum Verb {
         /// The drones.
         drones: Vec<HostName>,
     },
+    /// Release the open build, or of an incomplete one what can go live.
+    Finalize {
+        /// Whether a part of it will do.
+        partial: bool,
+    },
+    /// Make what an earlier release held live again.
+    Rollback {
+        /// Which; none is the nearest one that was not left before.
+        release: Option<ReleaseName>,
+    },
+    /// Remove releases until so many are left as the inventory says.
+    Prune,
     /// Learn from builds of other days.
     Import {
         /// The builds.
@@ -47,12 +62,54 @@ pub enum Verb {
     },
 }
 
+/// What a wish came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What the operator is told, a line each.
+    pub lines: Vec<String>,
+    /// Whether it could be done here, and yet not all of what it is for.
+    #[serde(default)]
+    pub trouble: bool,
+}
+
+impl Verb {
+    /// Whether what is live may be another release after it, which is then to be brought to the orchestrators.
+    pub fn releases(&self) -> bool {
+        matches!(self, Self::Finalize { .. } | Self::Rollback { .. })
+    }
+
+    /// How long it may take to carry it out, at the most.
+    pub fn patience(&self) -> Duration {
+        match self {
+            // To an orchestrator behind a slow line a release may be on its way for hours.
+            Self::Finalize { .. } | Self::Rollback { .. } => Duration::from_secs(24 * 3600),
+            Self::Prune => Duration::from_secs(600),
+            Self::Balance
+            | Self::Unblock { .. }
+            | Self::Reset
+            | Self::Drain { .. }
+            | Self::Undrain { .. }
+            | Self::Import { .. } => Duration::from_secs(30),
+        }
+    }
+}
+
 /// Carries a wish out, as far as the books go; gives what the operator is told.
 ///
 /// # Errors
 /// When it does not fit what is there.
-pub fn carry_out(session: &mut Session, verb: &Verb) -> Result<Vec<String>, ControlError> {
+pub async fn carry_out(session: &mut Session, verb: &Verb) -> Result<Vec<String>, ControlError> {
     match verb {
+        Verb::Finalize { partial } => {
+            let extent = if *partial { Extent::Partial } else { Extent::Whole };
+            // With nothing to release it is still to be brought to those that were away.
+            match session.state().open_build() {
+                None if Errand::new(session)?.is_some() => Ok(vec!["nothing waits for its release".to_owned()]),
+                _ => Ok(finalize(session, extent).await?.lines()),
+            }
+        }
+        Verb::Rollback { release } => rollback::roll_back(session, release.as_ref()).await,
+        Verb::Prune => rollback::prune(session).await,
         Verb::Balance => Ok(balance(session)),
         Verb::Unblock { packages } => unblock(session, packages),
         Verb::Reset => reset(session),

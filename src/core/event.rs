@@ -164,6 +164,23 @@ pub enum Trouble {
     LeftOut,
 }
 
+/// How the file system knew a file when its bytes were last held against their hashes. As long as it knows it so, the
+/// bytes are taken to be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imprint {
+    /// Its inode.
+    pub inode: u64,
+    /// When it was written last, in nanoseconds since 1970-01-01 UTC.
+    pub modified_ns: i64,
+}
+
+impl Imprint {
+    /// When it was written last, in whole seconds, as an index has it.
+    pub fn modified(&self) -> Timestamp {
+        Timestamp(self.modified_ns.div_euclid(1_000_000_000))
+    }
+}
+
 /// A package that has been verified and lies in staging.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceivedFile {
@@ -173,6 +190,9 @@ pub struct ReceivedFile {
     pub build_id: BuildId,
     /// Its stanza of the index, by key, derived from the file itself.
     pub stanza: Fields,
+    /// The file as it was when its hashes were taken; none where a journal of earlier days does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imprint: Option<Imprint>,
 }
 
 /// What a build took, measured on its drone.
@@ -398,6 +418,24 @@ pub enum Event {
         /// The build.
         build: BuildName,
         /// The release that holds them.
+        release: ReleaseName,
+        /// When.
+        at: Timestamp,
+    },
+    /// Some of a build's packages went live; it stays open.
+    PartReleased {
+        /// The build.
+        build: BuildName,
+        /// The release that holds them.
+        release: ReleaseName,
+        /// When.
+        at: Timestamp,
+    },
+    /// What an earlier release held went live again, as a new release.
+    RolledBack {
+        /// The earlier release.
+        to: ReleaseName,
+        /// The new one.
         release: ReleaseName,
         /// When.
         at: Timestamp,

@@ -3,7 +3,8 @@
 //! Nothing here knows a clock, a socket or a file. [`names`], [`package`], [`plan`] and [`failure`] are the words of
 //! the whole project, [`text`] makes safe what is shown of a stranger's, [`texts`] keeps many small ones. The state machine is [`event`] (what can
 //! happen), [`state`] (what is known, changed by [`state::State::apply`] alone) and [`decide`] (what follows from it).
-//! [`status`] is the view that people get; [`forecast`] plays a plan before it is a build.
+//! [`status`] is the view that people get; [`forecast`] plays a plan before it is a build, [`partial`] is what of one
+//! could go live without the rest.
 
 pub mod build;
 pub mod decide;
@@ -14,6 +15,7 @@ pub mod forecast;
 pub mod held;
 pub mod names;
 pub mod package;
+pub mod partial;
 pub mod plan;
 pub mod spread;
 pub mod state;

@@ -80,7 +80,7 @@ pub(crate) fn opened(plan: Plan, drones: &[(u32, u32)]) -> State {
 fn received(state: &State, job: &JobName) -> Event {
     let job_state = &state.jobs[job];
     let build_id = job_state.build_ids[&job_state.package];
-    let file = ReceivedFile { path: format!("{job}"), build_id, stanza: Fields::default() };
+    let file = ReceivedFile { path: format!("{job}"), build_id, stanza: Fields::default(), imprint: None };
     Event::PackageReceived { job: job.clone(), package: job_state.package, file, cost: None, at: Timestamp(1) }
 }
 
@@ -322,7 +322,7 @@ fn a_job_may_bring_its_cycle_mates_and_they_wait_for_it() {
     let (job, mate) = state.jobs.iter().next().map(|(name, job)| (name.clone(), job.build_ids.clone())).unwrap();
     assert_eq!(mate.len(), 2, "a build id is allotted for the mate, too");
     let (mate, build_id) = mate.into_iter().next_back().unwrap();
-    let file = ReceivedFile { path: "mate".into(), build_id, stanza: Fields::default() };
+    let file = ReceivedFile { path: "mate".into(), build_id, stanza: Fields::default(), imprint: None };
     state
         .apply(&Event::PackageReceived { job: job.clone(), package: mate, file, cost: None, at: Timestamp(2) })
         .unwrap();

@@ -230,6 +230,11 @@ impl State {
             Event::OrchestratorSeen { orchestrator, release } => {
                 self.orchestrators.insert(orchestrator.clone(), release.clone());
             }
+            Event::PartReleased { build, release, .. } => {
+                self.build_mut(build)?;
+                self.release = Some(release.clone());
+            }
+            Event::RolledBack { release, .. } => self.release = Some(release.clone()),
             Event::DroneReady { drone, address, rooms } => {
                 let drone = self.drone_mut(drone)?;
                 drone.condition = Condition::Ready { address: address.clone() };

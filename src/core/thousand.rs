@@ -94,7 +94,7 @@ impl Play {
     fn deliver(&mut self, job: JobName) {
         let known = self.state.jobs[&job].clone();
         let (package, build_id) = (known.package, known.build_ids[&known.package]);
-        let file = ReceivedFile { path: job.to_string(), build_id, stanza: Fields::default() };
+        let file = ReceivedFile { path: job.to_string(), build_id, stanza: Fields::default(), imprint: None };
         self.apply(Event::PackageReceived { job: job.clone(), package, file, cost: None, at: self.now });
         // The controller may be killed between the two; the next one finds the package in the journal.
         self.ended(job, JobOutcome::Delivered);

@@ -114,5 +114,5 @@ pub(super) fn resume(layout: &Layout, name: &ReleaseName) -> Result<(), ReleaseE
 
 fn settle(layout: &Layout, name: &ReleaseName) -> Result<(), ReleaseError> {
     move_to_release(layout, name)?;
-    layout.point_to(&layout.release(name))
+    layout.point_to(&layout.release(name)).map(|_| ())
 }

@@ -15,7 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::error::ReleaseError;
+use super::record::FileRecord;
 use super::tree::Entry;
+use crate::core::event::Imprint;
 use crate::portage::index::{Index, PackagePath, Stanza};
 
 /// The dependencies that a merged package needs to run; what it was linked against is among them.
@@ -26,10 +28,43 @@ const RUNTIME: [&str; 3] = ["RDEPEND", "PDEPEND", "IDEPEND"];
 pub struct Base {
     /// Where its files are; none where there is no release yet.
     pub root: Option<PathBuf>,
-    /// Its index, with those entries alone that have their file.
+    /// Its index, with those entries alone whose files are what they should be.
     pub index: Index,
-    /// Entries that will not be in the next release: they have no file, or are of no use.
+    /// Entries that will not be in the next release, and why: their files are not there or were changed.
     pub left_out: Vec<String>,
+    /// What is known of its files.
+    pub files: BTreeMap<PackagePath, FileRecord>,
+}
+
+impl Base {
+    fn file(&self, path: &PackagePath) -> PathBuf {
+        self.root.as_deref().unwrap_or(Path::new("")).join(path.to_string())
+    }
+
+    /// A package of it for the next release.
+    fn entry(&self, stanza: &Stanza) -> Entry {
+        let known = self.files.get(stanza.path());
+        Entry {
+            stanza: stanza.clone(),
+            source: self.file(stanza.path()),
+            known: known.map(|known| known.imprint),
+            received: known.and_then(|known| known.received.clone()),
+        }
+    }
+
+    /// Its packages, for another release.
+    pub(super) fn packages(&self) -> impl Iterator<Item = Incoming> {
+        self.index.stanzas.iter().map(|stanza| {
+            let Entry { stanza, source: file, known, received } = self.entry(stanza);
+            Incoming { stanza, file, known, received }
+        })
+    }
+
+    /// Packages of it that the next release's index does not have any more.
+    fn lingering(&self, is_gone: impl Fn(&PackagePath) -> bool) -> Vec<(PackagePath, PathBuf)> {
+        let paths = self.index.stanzas.iter().map(Stanza::path).filter(|path| is_gone(path));
+        paths.map(|path| (path.clone(), self.file(path))).collect()
+    }
 }
 
 /// A staged package.
@@ -39,6 +74,17 @@ pub struct Incoming {
     pub stanza: Stanza,
     /// Where it is.
     pub file: PathBuf,
+    /// The file as it was when it was accepted.
+    pub known: Option<Imprint>,
+    /// The SHA1 of what was received, where signing has made another file of it.
+    pub received: Option<String>,
+}
+
+impl Incoming {
+    fn entry(&self) -> Entry {
+        let Self { stanza, file, known, received } = self.clone();
+        Entry { stanza, source: file, known, received }
+    }
 }
 
 /// What a release will consist of.
@@ -46,12 +92,14 @@ pub struct Incoming {
 pub struct Contents {
     /// Its index.
     pub index: Index,
-    /// What it has and the base has not, by path.
+    /// What it has and the live one has not, by path.
     pub added: Vec<PackagePath>,
-    /// What the base has and it has not, by path.
+    /// What the live one has and it has not, by path.
     pub superseded: Vec<PackagePath>,
     /// A file for every entry of the index.
     pub(super) entries: Vec<Entry>,
+    /// Packages without an entry, which clients may still be on their way to.
+    pub(super) lingering: Vec<(PackagePath, PathBuf)>,
     /// Where files that are no packages come from.
     pub(super) base: Option<PathBuf>,
 }
@@ -69,45 +117,76 @@ pub fn compose(
     header: &BTreeMap<String, String>,
     needed: impl Fn(&Stanza) -> bool,
 ) -> Result<Contents, ReleaseError> {
-    let mut packages: BTreeMap<&PackagePath, (&Stanza, PathBuf)> = BTreeMap::new();
+    let mut packages: BTreeMap<&PackagePath, Entry> = BTreeMap::new();
     let gone = superseded(&base.index.stanzas, incoming, needed);
     for stanza in &base.index.stanzas {
-        let root = base.root.as_deref().unwrap_or(Path::new(""));
-        insert(&mut packages, stanza, root.join(stanza.path().to_string()))?;
+        insert(&mut packages, stanza.path(), base.entry(stanza))?;
     }
     let mut added = Vec::new();
     for package in incoming {
-        if insert(&mut packages, &package.stanza, package.file.clone())? {
+        if insert(&mut packages, package.stanza.path(), package.entry())? {
             added.push(package.stanza.path().clone());
         }
     }
     packages.retain(|path, _| !gone.contains(path));
-
-    let described = if header.is_empty() { &base.index.header } else { header };
-    let mut index = Index::with_header_of(&Index { header: described.clone(), ..Index::default() });
-    let mut entries = Vec::with_capacity(packages.len());
-    for (path, (stanza, source)) in packages {
-        let size = stanza.size().ok_or_else(|| ReleaseError::NoSize { path: path.clone() })?;
-        entries.push(Entry { path: path.clone(), source, size });
-        index.stanzas.push(stanza.clone());
-    }
     added.sort();
-    Ok(Contents { index, added, superseded: gone.into_iter().cloned().collect(), entries, base: base.root.clone() })
+    let described = if header.is_empty() { &base.index.header } else { header };
+    Ok(Contents {
+        index: index(described, packages.values())?,
+        added,
+        superseded: gone.iter().copied().cloned().collect(),
+        entries: packages.into_values().collect(),
+        lingering: base.lingering(|path| gone.contains(path)),
+        base: base.root.clone(),
+    })
+}
+
+/// A release that has just what an earlier one had.
+///
+/// # Errors
+/// An entry has no size.
+pub fn restore(earlier: &Base, live: &Base) -> Result<Contents, ReleaseError> {
+    let paths = |base: &Base| base.index.stanzas.iter().map(|stanza| stanza.path().clone()).collect::<BTreeSet<_>>();
+    let (then, now) = (paths(earlier), paths(live));
+    let mut entries: Vec<Entry> = earlier.index.stanzas.iter().map(|stanza| earlier.entry(stanza)).collect();
+    entries.sort_by(|one, other| one.stanza.path().cmp(other.stanza.path()));
+    Ok(Contents {
+        index: index(&earlier.index.header, &entries)?,
+        added: then.difference(&now).cloned().collect(),
+        superseded: now.difference(&then).cloned().collect(),
+        entries,
+        lingering: live.lingering(|path| !then.contains(path)),
+        base: earlier.root.clone(),
+    })
+}
+
+fn index<'a>(
+    header: &BTreeMap<String, String>,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<Index, ReleaseError> {
+    let mut index = Index::with_header_of(&Index { header: header.clone(), ..Index::default() });
+    for entry in entries {
+        if entry.stanza.size().is_none() {
+            return Err(ReleaseError::NoSize { path: entry.stanza.path().clone() });
+        }
+        index.stanzas.push(entry.stanza.clone());
+    }
+    Ok(index)
 }
 
 /// Adds a package; whether it was not there yet.
 fn insert<'a>(
-    packages: &mut BTreeMap<&'a PackagePath, (&'a Stanza, PathBuf)>,
-    stanza: &'a Stanza,
-    file: PathBuf,
+    packages: &mut BTreeMap<&'a PackagePath, Entry>,
+    path: &'a PackagePath,
+    entry: Entry,
 ) -> Result<bool, ReleaseError> {
-    match packages.get(stanza.path()) {
+    match packages.get(path) {
         None => {
-            packages.insert(stanza.path(), (stanza, file));
+            packages.insert(path, entry);
             Ok(true)
         }
-        Some((there, _)) if is_same_file(there, stanza) => Ok(false),
-        Some(_) => Err(ReleaseError::Taken { path: stanza.path().clone() }),
+        Some(there) if is_same_file(&there.stanza, &entry.stanza) => Ok(false),
+        Some(_) => Err(ReleaseError::Taken { path: path.clone() }),
     }
 }
 

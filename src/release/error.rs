@@ -132,16 +132,31 @@ pub enum ReleaseError {
         file: PathBuf,
     },
     /// An entry of the index with another file.
-    #[error("{path} has {found} bytes, but {expected} in the index of the release: {} was changed", .file.display())]
-    Size {
+    #[error("{path} is not what was accepted: {flaw}; {} was changed", .file.display())]
+    Changed {
         /// The path.
         path: PackagePath,
-        /// As the index says.
-        expected: u64,
-        /// As it is.
-        found: u64,
+        /// In what.
+        flaw: String,
         /// Where it is.
         file: PathBuf,
+    },
+    /// A record that cannot be read.
+    #[error(
+        "failed to read {}: {reason}; remove it, and `swarm verify` the release of that name: only where it comes from \
+         is lost with it", .path.display()
+    )]
+    Record {
+        /// The record.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No kept release has this id.
+    #[error("release {name} is not there; `swarm releases` lists those that are kept")]
+    Unknown {
+        /// The id.
+        name: ReleaseName,
     },
     /// An index that cannot be read.
     #[error("failed to read the package index of release {name}: {reason}; `emaint binhost --fix` may cure it")]

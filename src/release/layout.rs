@@ -3,7 +3,9 @@
 //! ```text
 //! PARENT/NAME -> NAME.releases/ID      production: a symlink, relative, so that both can be moved together
 //! PARENT/NAME.releases/ID              a release
-//! PARENT/NAME.releases/.new-ID         a release that is being made
+//! PARENT/NAME.releases/ID.json         what is known of it
+//! PARENT/NAME.releases/.new-ID         a release, or something for it, that is being made
+//! PARENT/NAME.releases/.gone-ID        a release that is being removed
 //! PARENT/NAME.releases/.adopt-ID       stands in for a directory while it is being adopted
 //! PARENT/.NAME.swarm                   the next symlink, before it is renamed over the first
 //! ```
@@ -11,16 +13,21 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::directory::Directory;
 use super::error::ReleaseError;
 use crate::core::names::ReleaseName;
 use crate::failpoint::Failpoint;
 
-/// Before the id of a release that is being made.
-const NEW: &str = ".new-";
+/// Before the name of what is being made.
+pub(super) const NEW: &str = ".new-";
+/// Before the id of a release that is being removed.
+const GONE: &str = ".gone-";
 /// Before the id of a release that is being adopted.
 const ADOPT: &str = ".adopt-";
+/// Behind the id of a release that a record is of.
+const RECORD: &str = ".json";
 
 /// The places of one production.
 #[derive(Debug, Clone)]
@@ -71,6 +78,16 @@ impl Layout {
     /// Where a release is made.
     pub(super) fn new_release(&self, name: &ReleaseName) -> PathBuf {
         self.releases().join(format!("{NEW}{name}"))
+    }
+
+    /// What is known of a release.
+    pub(super) fn record(&self, name: &ReleaseName) -> PathBuf {
+        record_of(&self.release(name))
+    }
+
+    /// Where packages are signed.
+    pub(super) fn signed(&self) -> PathBuf {
+        self.releases().join(format!("{NEW}signed"))
     }
 
     /// What stands in for a directory that is being adopted.
@@ -136,15 +153,33 @@ impl Layout {
         Ok(names)
     }
 
-    /// Removes what was left half-made: releases being made, stand-ins, the next symlink.
+    /// Removes what was left half-made or half-removed: releases, stand-ins, records without a release, the next symlink.
     pub(super) fn clean(&self) -> Result<(), ReleaseError> {
         for name in self.entries()? {
-            if name.to_str().is_some_and(|name| name.starts_with(NEW) || name.starts_with(ADOPT)) {
-                let path = self.releases().join(name);
-                std::fs::remove_dir_all(&path).map_err(ReleaseError::doing("remove", path))?;
+            let Some(name) = name.to_str() else { continue };
+            let is_half = [NEW, ADOPT, GONE].iter().any(|prefix| name.starts_with(prefix));
+            let is_record = |release: ReleaseName| !self.release(&release).exists();
+            if is_half || name.strip_suffix(RECORD).and_then(release_name).is_some_and(is_record) {
+                remove(&self.releases().join(name))?;
             }
         }
         remove_link(&self.next())
+    }
+
+    /// Removes a release: it is there whole, or it is no release any more.
+    pub(super) fn remove(&self, name: &ReleaseName) -> Result<(), ReleaseError> {
+        let (release, gone) = (self.release(name), self.releases().join(format!("{GONE}{name}")));
+        remove(&gone)?;
+        std::fs::rename(&release, &gone).map_err(ReleaseError::doing("rename", release))?;
+        sync_directory(&self.releases())?;
+        remove(&gone)?;
+        remove_link(&self.record(name))
+    }
+
+    /// Takes production away, in one step, where nothing was there before the release that it points to.
+    pub(super) fn point_to_nothing(&self) -> Result<(), ReleaseError> {
+        remove_link(&self.production())?;
+        self.sync_parent()
     }
 
     fn entries(&self) -> Result<Vec<OsString>, ReleaseError> {
@@ -157,12 +192,16 @@ impl Layout {
     }
 
     /// Points production to a directory of the releases, in one step: clients see what was there before or this.
-    pub(super) fn point_to(&self, directory: &Path) -> Result<(), ReleaseError> {
+    /// How long that step took; that it outlives a power cut takes longer, and no client waits for it.
+    pub(super) fn point_to(&self, directory: &Path) -> Result<Duration, ReleaseError> {
         let next = self.make_next(directory)?;
         Failpoint::BeforeSwap.pass();
+        let begun = Instant::now();
         std::fs::rename(&next, self.production()).map_err(ReleaseError::doing("rename", &next))?;
+        let took = begun.elapsed();
         Failpoint::AfterSwap.pass();
-        self.sync_parent()
+        self.sync_parent()?;
+        Ok(took)
     }
 
     /// Makes the next symlink, to a directory of the releases.
@@ -180,6 +219,13 @@ impl Layout {
     }
 }
 
+/// Where the record of a release with this directory is.
+pub(super) fn record_of(root: &Path) -> PathBuf {
+    let mut path = root.as_os_str().to_owned();
+    path.push(RECORD);
+    path.into()
+}
+
 /// Brings the names in a directory to the disk.
 pub(super) fn sync_directory(path: &Path) -> Result<(), ReleaseError> {
     Directory::open(path).and_then(|directory| directory.sync()).map_err(ReleaseError::doing("write", path))
@@ -190,6 +236,18 @@ fn release_name(text: &str) -> Option<ReleaseName> {
     let name: ReleaseName = text.parse().ok()?;
     let (epoch, number) = name.parts()?;
     (ReleaseName::new(epoch, number) == name).then_some(name)
+}
+
+/// Removes a tree or a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), ReleaseError> {
+    let removed = match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => std::fs::remove_file(path),
+        removed => removed,
+    };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ReleaseError::io("remove", path, error)),
+        _ => Ok(()),
+    }
 }
 
 fn remove_link(path: &Path) -> Result<(), ReleaseError> {

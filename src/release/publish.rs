@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use sha1::Digest as _;
 
-use super::releases::Release;
+use super::kept::Release;
 use crate::core::names::ReleaseName;
 use crate::portage::index::{Index, Limits, Stanza};
 use crate::ssh::ask::{MARK, ask, failed, run};
@@ -243,10 +243,11 @@ async fn send(
         if sent == SENT {
             break;
         }
-        let files = missing.iter().filter_map(|sha1| by_sum.get(sha1)).map(|(path, item)| async move {
+        let mut files = Vec::new();
+        for (path, item) in missing.iter().filter_map(|sha1| by_sum.get(sha1)) {
             let remote = format!("{production}.releases/.incoming/{}.part", item.sha1);
-            host.upload_on(&release.root.join(path), &remote, 0o644).await
-        });
+            files.push(async move { host.upload_on(&release.root.join(path), &remote, 0o644).await });
+        }
         stream::iter(files).buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await?;
     }
     Err(failed(host, "sending a release", b"what arrives there is not what was sent"))

@@ -3,39 +3,45 @@
 //! A release is made in a directory of its own that nobody reads, brought to the disk, and becomes live by one rename
 //! of the symlink that production is. Interrupted at any moment, the one before is live; what was half-made is removed
 //! when the releases are opened again. The caller sees to it that one process alone has them open (the controller's
-//! lock); [`live`] is for those that only look.
+//! lock); a [`Shelf`] is for those that only look.
 
-use std::io::{BufRead, Read};
-use std::os::unix::fs::MetadataExt;
+use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::compose::{Base, Contents};
+use super::chronicle::Chronicle;
+use super::compose::{Base, Contents, Incoming, restore};
 use super::error::ReleaseError;
-use super::layout::{Layout, Live, sync_directory};
+use super::kept::Release;
+use super::layout::{self, Layout, Live, sync_directory};
+use super::record::{About, Origin, Record};
 use super::staging::Staging;
 use super::{adopt, guard, tree};
 use crate::core::names::{BuildId, Epoch, ReleaseName, Timestamp};
 use crate::core::package::Cpv;
 use crate::failpoint::Failpoint;
-use crate::portage::index::{Index, Limits, PackagePath};
+use crate::portage::index::PackagePath;
 
-/// How much of an index is read in search of its TIMESTAMP: headers have about a kilobyte.
-const HEADER_LIMIT: u64 = 64 * 1024;
-
-/// The releases of one production directory.
-#[derive(Debug)]
-pub struct Releases {
+/// The releases of one production directory, to be read. Nothing is made or changed.
+#[derive(Debug, Clone)]
+pub struct Shelf {
     layout: Layout,
+}
+
+/// The releases of one production directory, for whoever has them for itself.
+#[derive(Debug, Clone)]
+pub struct Releases {
+    shelf: Shelf,
     adopted: Option<Release>,
 }
 
-/// A kept release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Release {
-    /// Its id.
-    pub name: ReleaseName,
-    /// Its directory.
-    pub root: PathBuf,
+impl Deref for Releases {
+    type Target = Shelf;
+
+    fn deref(&self) -> &Shelf {
+        &self.shelf
+    }
 }
 
 /// A release that has become live.
@@ -43,23 +49,167 @@ pub struct Release {
 pub struct Published {
     /// The release.
     pub release: Release,
+    /// The one that was live before.
+    pub before: Option<Release>,
     /// Its TIMESTAMP.
     pub timestamp: Timestamp,
     /// How many of its files are hard links.
     pub linked: usize,
     /// How many had to be copied, since they lie on another file system or cannot be linked.
     pub copied: usize,
+    /// How long the step took in which clients came from the one to the other.
+    pub swap: Duration,
 }
 
-/// The release that is live, without opening the releases. `None` where there is none, or a directory not yet adopted.
-///
-/// # Errors
-/// Production is something else than a directory or a symlink to a release, or cannot be read.
-pub fn live(production: &Path) -> Result<Option<ReleaseName>, ReleaseError> {
-    Ok(match Layout::new(production)?.live()? {
-        Live::Release(name) | Live::Adopting(name) => Some(name),
-        Live::Nothing | Live::Directory => None,
-    })
+impl Shelf {
+    /// Looks at the releases of a production directory.
+    ///
+    /// # Errors
+    /// Production has no name of its own.
+    pub fn look(production: &Path) -> Result<Self, ReleaseError> {
+        Ok(Self { layout: Layout::new(production)? })
+    }
+
+    /// The id of the release that is live. `None` where there is none, or a directory not yet adopted.
+    ///
+    /// # Errors
+    /// Production is something else than a directory or a symlink to a release, or cannot be read.
+    pub fn live(&self) -> Result<Option<ReleaseName>, ReleaseError> {
+        Ok(match self.layout.live()? {
+            Live::Release(name) | Live::Adopting(name) => Some(name),
+            Live::Nothing | Live::Directory => None,
+        })
+    }
+
+    /// The release that is live.
+    ///
+    /// # Errors
+    /// Production was changed from outside, or cannot be read.
+    pub fn current(&self) -> Result<Option<Release>, ReleaseError> {
+        Ok(match self.layout.live()? {
+            Live::Release(name) => Some(self.release(name)),
+            Live::Nothing | Live::Directory | Live::Adopting(_) => None,
+        })
+    }
+
+    /// The kept releases, the earliest first.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn list(&self) -> Result<Vec<Release>, ReleaseError> {
+        Ok(self.layout.list()?.into_iter().map(|name| self.release(name)).collect())
+    }
+
+    /// A kept release.
+    ///
+    /// # Errors
+    /// There is none of this id.
+    pub fn find(&self, name: &ReleaseName) -> Result<Release, ReleaseError> {
+        let found = self.layout.list()?.into_iter().find(|other| other == name);
+        found.map(|name| self.release(name)).ok_or_else(|| ReleaseError::Unknown { name: name.clone() })
+    }
+
+    /// The kept releases and how they stand to each other.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn chronicle(&self) -> Result<Chronicle, ReleaseError> {
+        let live = self.live()?;
+        let about = |release: Release| Ok((release.record()?.map(|record| record.about), release.name));
+        let kept: Result<Vec<_>, ReleaseError> = self.list()?.into_iter().map(about).collect();
+        Ok(Chronicle::new(kept?.into_iter().map(|(about, name)| (name, about)), live))
+    }
+
+    /// The id of the next release in this epoch.
+    ///
+    /// # Errors
+    /// The kept releases cannot be read.
+    pub fn next_name(&self, epoch: Epoch) -> Result<ReleaseName, ReleaseError> {
+        Ok(next_name(&self.layout.list()?, epoch))
+    }
+
+    /// The TIMESTAMP of a release made at `now`: later than that of any kept one, whatever the clocks said.
+    ///
+    /// # Errors
+    /// The kept releases cannot be read.
+    pub fn next_timestamp(&self, now: Timestamp) -> Result<Timestamp, ReleaseError> {
+        let mut next = now;
+        for release in self.list()? {
+            if let Some(latest) = release.timestamp()? {
+                next = next.max(Timestamp(latest.0.saturating_add(1)));
+            }
+        }
+        Ok(next)
+    }
+
+    /// What is live as the base of the next release; a directory that is not adopted yet, too.
+    ///
+    /// # Errors
+    /// Its index cannot be read.
+    pub fn base(&self) -> Result<Base, ReleaseError> {
+        match self.layout.live()? {
+            Live::Nothing => Ok(Base::default()),
+            Live::Release(name) => self.release(name).base(),
+            Live::Adopting(name) => Release { name, root: self.layout.production() }.base(),
+            Live::Directory => {
+                let name = next_name(&self.layout.list()?, Epoch::default());
+                Release { name, root: self.layout.production() }.base()
+            }
+        }
+    }
+
+    /// The largest build id among the packages of all kept releases with this CPV.
+    ///
+    /// # Errors
+    /// A release cannot be read.
+    pub fn largest_build_id(&self, cpv: &Cpv) -> Result<Option<BuildId>, ReleaseError> {
+        let mut largest = None;
+        for release in self.list()? {
+            largest = largest.max(release.largest_build_id(cpv)?);
+        }
+        Ok(largest)
+    }
+
+    /// Of packages as they were received (path and SHA1) those that a kept release has as another file, since they
+    /// were signed for it: what was released under a path stays what the path names.
+    ///
+    /// # Errors
+    /// A release cannot be read.
+    pub fn signed(
+        &self,
+        received: &BTreeMap<&PackagePath, &str>,
+    ) -> Result<BTreeMap<PackagePath, Incoming>, ReleaseError> {
+        let mut found = BTreeMap::new();
+        for release in self.list()?.into_iter().rev() {
+            let Some(record) = release.record()? else { continue };
+            let is_signed_form = |path: &PackagePath| {
+                let known = record.files.get(path).and_then(|file| file.received.as_deref());
+                known.is_some_and(|known| received.get(path).is_some_and(|received| *received == known))
+            };
+            if !record.files.keys().any(|path| is_signed_form(path) && !found.contains_key(path)) {
+                continue;
+            }
+            let base = release.base()?;
+            for package in base.packages().filter(|package| is_signed_form(package.stanza.path())) {
+                found.entry(package.stanza.path().clone()).or_insert(package);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The directory in which packages are signed for the next release; on its file system, and not there before.
+    ///
+    /// # Errors
+    /// What is left of an earlier one cannot be removed.
+    pub fn workshop(&self) -> Result<PathBuf, ReleaseError> {
+        let workshop = self.layout.signed();
+        layout::remove(&workshop)?;
+        Ok(workshop)
+    }
+
+    fn release(&self, name: ReleaseName) -> Release {
+        Release { root: self.layout.release(&name), name }
+    }
 }
 
 impl Releases {
@@ -71,10 +221,10 @@ impl Releases {
     /// # Errors
     /// Production overlaps with the PKGDIR, is no binhost, or cannot be adopted; input or output.
     pub fn open(production: &Path, own_pkgdir: Option<&Path>) -> Result<Self, ReleaseError> {
-        let layout = Layout::new(production)?;
-        guard::refuse_pkgdir(&layout, own_pkgdir.unwrap_or(Path::new(guard::DEFAULT_PKGDIR)))?;
-        layout.make()?;
-        let mut releases = Self { layout, adopted: None };
+        let shelf = Shelf::look(production)?;
+        guard::refuse_pkgdir(&shelf.layout, own_pkgdir.unwrap_or(Path::new(guard::DEFAULT_PKGDIR)))?;
+        shelf.layout.make()?;
+        let mut releases = Self { shelf, adopted: None };
         match releases.layout.live()? {
             Live::Nothing | Live::Release(_) => releases.layout.clean()?,
             Live::Adopting(name) => {
@@ -107,96 +257,96 @@ impl Releases {
         guard::refuse_staging(&self.layout, staging.root())
     }
 
-    /// The release that is live.
-    ///
-    /// # Errors
-    /// Production was changed from outside, or cannot be read.
-    pub fn current(&self) -> Result<Option<Release>, ReleaseError> {
-        Ok(match self.layout.live()? {
-            Live::Release(name) => Some(self.release(name)),
-            Live::Nothing | Live::Directory | Live::Adopting(_) => None,
-        })
-    }
-
-    /// The kept releases, the earliest first.
-    ///
-    /// # Errors
-    /// They cannot be read.
-    pub fn list(&self) -> Result<Vec<Release>, ReleaseError> {
-        Ok(self.layout.list()?.into_iter().map(|name| self.release(name)).collect())
-    }
-
-    /// The id of the next release in this epoch.
-    ///
-    /// # Errors
-    /// The kept releases cannot be read.
-    pub fn next_name(&self, epoch: Epoch) -> Result<ReleaseName, ReleaseError> {
-        Ok(next_name(&self.layout.list()?, epoch))
-    }
-
-    /// The TIMESTAMP of a release made at `now`: later than that of any kept one, whatever the clocks said.
-    ///
-    /// # Errors
-    /// The kept releases cannot be read.
-    pub fn next_timestamp(&self, now: Timestamp) -> Result<Timestamp, ReleaseError> {
-        let mut next = now;
-        for release in self.list()? {
-            if let Some(latest) = release.timestamp()? {
-                next = next.max(Timestamp(latest.0.saturating_add(1)));
-            }
-        }
-        Ok(next)
-    }
-
-    /// The live release as the base of the next one.
-    ///
-    /// # Errors
-    /// Its index cannot be read.
-    pub fn base(&self) -> Result<Base, ReleaseError> {
-        self.current()?.map_or_else(|| Ok(Base::default()), |release| release.base())
-    }
-
-    /// The largest build id among the packages of all kept releases with this CPV.
-    ///
-    /// # Errors
-    /// A release cannot be read.
-    pub fn largest_build_id(&self, cpv: &Cpv) -> Result<Option<BuildId>, ReleaseError> {
-        let mut largest = None;
-        for release in self.list()? {
-            largest = largest.max(release.largest_build_id(cpv)?);
-        }
-        Ok(largest)
-    }
-
     /// Makes a release and makes it live. The one before is kept.
     ///
     /// # Errors
     /// An entry of the index does not have its file, the id is not later than the live one's, input or output. The one
     /// before is live then, and nothing is left of the new one.
-    pub fn publish(&self, contents: &Contents, name: &ReleaseName, now: Timestamp) -> Result<Published, ReleaseError> {
-        self.refuse_earlier(name)?;
+    pub fn publish(
+        &self,
+        contents: &Contents,
+        name: &ReleaseName,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Published, ReleaseError> {
+        let before = self.current()?;
+        self.refuse_earlier(name, before.as_ref())?;
         let timestamp = self.next_timestamp(now)?;
+        let content = match &origin {
+            Origin::Rollback(to) => self.chronicle()?.content(to).clone(),
+            Origin::Build(_) | Origin::PartOf(_) => name.clone(),
+        };
         let half_made = self.layout.new_release(name);
-        let made = match self.make(contents, &half_made, timestamp) {
+        let made = self.make(contents, &half_made, timestamp).and_then(|made| {
+            let about = About {
+                made: now,
+                origin,
+                content,
+                before: before.as_ref().map(|before| before.name.clone()),
+                packages: contents.index.stanzas.len(),
+                bytes: contents.index.stanzas.iter().filter_map(|stanza| stanza.size()).sum(),
+            };
+            Record { about, files: made.files }.write(&self.layout.record(name))?;
+            Ok((made.linked, made.copied))
+        });
+        let (linked, copied) = match made {
             Ok(made) => made,
             Err(error) => {
                 // It is removed when the releases are opened again, if not now.
-                let _ = std::fs::remove_dir_all(&half_made);
+                let _ = layout::remove(&half_made);
                 return Err(error);
             }
         };
-        self.swap(name, &half_made)?;
-        Ok(Published { release: self.release(name.clone()), timestamp, linked: made.linked, copied: made.copied })
+        let swap = self.swap(name, &half_made)?;
+        Ok(Published { release: self.release(name.clone()), before, timestamp, linked, copied, swap })
+    }
+
+    /// Makes what an earlier release held live again, as a new release: its TIMESTAMP is later than any before, so that
+    /// clients see it at once.
+    ///
+    /// # Errors
+    /// As [`Releases::publish`]; there is no such release.
+    pub fn roll_back(
+        &self,
+        to: &ReleaseName,
+        name: &ReleaseName,
+        now: Timestamp,
+    ) -> Result<(Contents, Published), ReleaseError> {
+        let contents = restore(&self.find(to)?.base()?, &self.base()?)?;
+        let published = self.publish(&contents, name, Origin::Rollback(to.clone()), now)?;
+        Ok((contents, published))
+    }
+
+    /// Points production to what was live before a release that nobody has read.
+    ///
+    /// # Errors
+    /// Input or output; what is live then is told by [`Shelf::live`].
+    pub fn take_back(&self, published: &Published) -> Result<(), ReleaseError> {
+        match &published.before {
+            Some(before) => self.layout.point_to(&before.root).map(|_| ()),
+            None => self.layout.point_to_nothing(),
+        }
+    }
+
+    /// Removes the earliest releases, so that so many are left; never the one that is live or was just before.
+    ///
+    /// # Errors
+    /// One cannot be removed; those before it are.
+    pub fn prune(&self, keep: usize) -> Result<Vec<ReleaseName>, ReleaseError> {
+        let surplus = self.chronicle()?.surplus(keep);
+        for name in &surplus {
+            self.layout.remove(name)?;
+        }
+        Ok(surplus)
     }
 
     /// Makes a release that nobody reads yet, and brings it to the disk.
     fn make(&self, contents: &Contents, root: &Path, timestamp: Timestamp) -> Result<tree::Made, ReleaseError> {
-        remove(root)?;
+        layout::remove(root)?;
         let mut made = tree::make(root, &contents.entries)?;
+        tree::linger(root, &contents.lingering)?;
         if let Some(base) = &contents.base {
-            let carried = tree::carry(base, root, Path::new(""))?;
-            made.linked += carried.linked;
-            made.copied += carried.copied;
+            tree::carry(base, root, Path::new(""), &mut made)?;
         }
         let (text, packed) = contents.index.to_files(timestamp).map_err(|error| {
             let source = std::io::Error::other(error);
@@ -208,10 +358,10 @@ impl Releases {
     }
 
     /// Gives a release its name and points production to it.
-    fn swap(&self, name: &ReleaseName, half_made: &Path) -> Result<(), ReleaseError> {
+    fn swap(&self, name: &ReleaseName, half_made: &Path) -> Result<Duration, ReleaseError> {
         let root = self.layout.release(name);
         // A release of that name was never live: the name is later than the live one's.
-        remove(&root)?;
+        layout::remove(&root)?;
         Failpoint::BeforeRelease.pass();
         std::fs::rename(half_made, &root).map_err(ReleaseError::doing("rename", half_made))?;
         Failpoint::AfterRelease.pass();
@@ -220,106 +370,12 @@ impl Releases {
     }
 
     /// With nothing live it is held against the kept ones; the latest may be what an interruption left.
-    fn refuse_earlier(&self, name: &ReleaseName) -> Result<(), ReleaseError> {
-        let before = match self.current()? {
-            Some(live) => Some(live.name).filter(|live| name.parts() <= live.parts()),
+    fn refuse_earlier(&self, name: &ReleaseName, live: Option<&Release>) -> Result<(), ReleaseError> {
+        let before = match live {
+            Some(live) => Some(live.name.clone()).filter(|live| name.parts() <= live.parts()),
             None => self.layout.list()?.pop().filter(|latest| name.parts() < latest.parts()),
         };
         before.map_or(Ok(()), |before| Err(ReleaseError::NotLater { name: name.clone(), before }))
-    }
-
-    fn release(&self, name: ReleaseName) -> Release {
-        Release { root: self.layout.release(&name), name }
-    }
-}
-
-impl Release {
-    /// Its index; an empty one where it has none.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn index(&self) -> Result<Index, ReleaseError> {
-        let path = self.root.join(tree::INDEX[0]);
-        let limits = Limits::default();
-        let unreadable = |reason: String| ReleaseError::Index { name: self.name.clone(), reason };
-        let file = match std::fs::File::open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Index::default()),
-            file => file.map_err(ReleaseError::doing("open", &path))?,
-        };
-        let mut bytes = Vec::new();
-        // One byte more than the limit is enough to be refused for it.
-        let bound = u64::try_from(limits.bytes).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(bound).read_to_end(&mut bytes).map_err(ReleaseError::doing("read", &path))?;
-        Index::parse(&bytes, limits).map_err(|error| unreadable(error.to_string()))
-    }
-
-    /// As the base of the next release: entries without a file are left out, clients cannot have them either.
-    fn base(&self) -> Result<Base, ReleaseError> {
-        let mut index = self.index()?;
-        let mut left_out: Vec<String> = index
-            .rejected
-            .drain(..)
-            .map(|rejected| format!("{}: {}", rejected.cpv.as_deref().unwrap_or("an entry"), rejected.reason))
-            .collect();
-        index.stanzas.retain(|stanza| {
-            let there = std::fs::symlink_metadata(self.root.join(stanza.path().to_string()));
-            let is_file = there.is_ok_and(|metadata| metadata.is_file());
-            if !is_file {
-                left_out.push(format!("{}: its file {} is not there", stanza.cpv(), stanza.path()));
-            }
-            is_file
-        });
-        Ok(Base { root: Some(self.root.clone()), index, left_out })
-    }
-
-    /// The latest moment that a client may have seen of its index: its TIMESTAMP or a modification time.
-    fn timestamp(&self) -> Result<Option<Timestamp>, ReleaseError> {
-        let mut latest = None;
-        for path in tree::INDEX.map(|name| self.root.join(name)) {
-            match std::fs::metadata(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                metadata => {
-                    let seconds = metadata.map_err(ReleaseError::doing("read", &path))?.mtime();
-                    latest = latest.max(Some(Timestamp(seconds)));
-                }
-            }
-        }
-        Ok(latest.max(self.header_timestamp()?))
-    }
-
-    fn header_timestamp(&self) -> Result<Option<Timestamp>, ReleaseError> {
-        let path = self.root.join(tree::INDEX[0]);
-        let file = match std::fs::File::open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(ReleaseError::doing("open", &path))?,
-        };
-        for line in std::io::BufReader::new(file.take(HEADER_LIMIT)).split(b'\n') {
-            let line = line.map_err(ReleaseError::doing("read", &path))?;
-            if line.is_empty() {
-                break;
-            }
-            if let Some(seconds) = line.strip_prefix(b"TIMESTAMP: ") {
-                return Ok(String::from_utf8_lossy(seconds).trim().parse().ok().map(Timestamp));
-            }
-        }
-        Ok(None)
-    }
-
-    fn largest_build_id(&self, cpv: &Cpv) -> Result<Option<BuildId>, ReleaseError> {
-        let directory = self.root.join(cpv.package());
-        let entries = match std::fs::read_dir(&directory) {
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-                return Ok(None);
-            }
-            entries => entries.map_err(ReleaseError::doing("read", &directory))?,
-        };
-        let mut largest = None;
-        for entry in entries {
-            let name = entry.map_err(ReleaseError::doing("read", &directory))?.file_name();
-            let path = name.to_str().and_then(|name| format!("{}/{name}", cpv.package()).parse::<PackagePath>().ok());
-            largest = largest.max(path.filter(|path| path.cpv() == cpv).and_then(|path| path.build_id()));
-        }
-        Ok(largest)
     }
 }
 
@@ -327,14 +383,6 @@ impl Release {
 fn next_name(kept: &[ReleaseName], epoch: Epoch) -> ReleaseName {
     let number = kept.iter().filter_map(ReleaseName::parts).map(|(_, number)| number).max().unwrap_or(0);
     ReleaseName::new(epoch, number + 1)
-}
-
-/// Removes a tree, if it is there.
-fn remove(path: &Path) -> Result<(), ReleaseError> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ReleaseError::io("remove", path, error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use rustix::io::Errno;
 
 use super::directory::{Directory, FILE_MODE};
 use super::file_error::FileError;
-use super::tree;
+use super::{imprint, tree};
+use crate::core::event::Imprint;
 use crate::core::names::{BuildId, JobName};
 use crate::core::package::Cpv;
 use crate::failpoint::Failpoint;
@@ -234,6 +235,19 @@ impl Staging {
         match self.find(path).map_err(failed)? {
             Some((directory, name)) => directory.file_size(&name).map_err(failed),
             None => Ok(None),
+        }
+    }
+
+    /// A received package as the file system knows it; `None` where it is not there.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    pub fn imprint(&self, path: &PackagePath) -> Result<Option<Imprint>, StagingError> {
+        let file = self.file(path);
+        match std::fs::symlink_metadata(&file) {
+            Ok(metadata) => Ok(metadata.is_file().then(|| imprint::of(&metadata))),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StagingError::io("read", file, source)),
         }
     }
 

@@ -1,9 +1,11 @@
 //! The tree of a release: hard links to packages, and an index.
 //!
 //! A link costs no space and is made in microseconds; where it is impossible (another file system, too many links to
-//! one file, a foreign owner) the package is copied. One `syncfs` brings the whole tree to the disk instead of an
-//! `fsync` for each of its directories.
+//! one file, a foreign owner) the package is copied. Files are synced as they are written; the directories at the end,
+//! many at once: one after the other each would wait for the disk, and a `syncfs` would wait for whatever else is being
+//! written there.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,75 +13,104 @@ use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
 
-use super::directory::{DIRECTORY_MODE, Directory, FILE_MODE};
+use super::directory::{DIRECTORY_MODE, FILE_MODE};
 use super::error::ReleaseError;
+use super::imprint;
+use super::layout::sync_directory;
+use super::record::FileRecord;
+use super::side_by_side::side_by_side;
+use crate::core::event::Imprint;
 use crate::core::names::Timestamp;
-use crate::portage::index::PackagePath;
+use crate::portage::index::{PackagePath, Stanza};
 
 /// The index and its packed form.
 pub(super) const INDEX: [&str; 2] = ["Packages", "Packages.gz"];
 
+/// So many directories are brought to the disk at once: they wait, and a disk takes what waits together.
+const SYNCED_AT_ONCE: usize = 16;
+
 /// A package for a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Where it is in the release.
-    pub(super) path: PackagePath,
+    /// Its entry in the index, with the path that it has in the release.
+    pub(super) stanza: Stanza,
     /// Where it is now.
     pub(super) source: PathBuf,
-    /// Its size in bytes as the index says.
-    pub(super) size: u64,
+    /// The file as it was when it was known to be right.
+    pub(super) known: Option<Imprint>,
+    /// The SHA1 of what was received, where signing has made another file of it.
+    pub(super) received: Option<String>,
 }
 
 /// How the files came into a tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Made {
     pub(super) linked: usize,
     pub(super) copied: usize,
+    /// The packages of the index.
+    pub(super) files: BTreeMap<PackagePath, FileRecord>,
 }
 
-/// Makes a tree of these packages in a new directory, and holds each against its size.
+impl Made {
+    fn count(&mut self, linked: bool) {
+        match linked {
+            true => self.linked += 1,
+            false => self.copied += 1,
+        }
+    }
+}
+
+/// Makes a tree of these packages in a new directory, and holds each entry against the file that it then has there.
 pub(super) fn make(root: &Path, entries: &[Entry]) -> Result<Made, ReleaseError> {
     make_directory(root)?;
     let mut made = Made::default();
     for entry in entries {
-        let path = entry.path.to_string();
-        if let Some((parents, _)) = path.rsplit_once('/') {
-            make_parents(root, parents)?;
-        }
-        let file = root.join(&path);
-        match bring(&entry.source, &file) {
-            Ok(true) => made.linked += 1,
-            Ok(false) => made.copied += 1,
-            Err(error) => return Err(unbrought(entry, &file, error)),
-        }
-        check(entry, &file)?;
+        let path = entry.stanza.path();
+        let file = place(root, path)?;
+        let linked = bring(&entry.source, &file).map_err(|error| unbrought(entry, &file, error))?;
+        // A copy is another file than the known one, and what has been copied is what counts.
+        let held = imprint::hold(&entry.stanza, &file, entry.known.filter(|_| linked)).and_then(|imprint| {
+            if linked { Ok(imprint) } else { imprint::hash(&entry.stanza, &file).map(|()| imprint) }
+        });
+        let imprint = held.map_err(|flaw| imprint::stop(flaw, &entry.stanza, &entry.source))?;
+        made.count(linked);
+        let sha1 = entry.stanza.sha1().unwrap_or_default().to_owned();
+        made.files.insert(path.clone(), FileRecord { sha1, imprint, received: entry.received.clone() });
     }
     Ok(made)
 }
 
-fn unbrought(entry: &Entry, file: &Path, error: io::Error) -> ReleaseError {
-    match error.kind() {
-        io::ErrorKind::NotFound => ReleaseError::Missing { path: entry.path.clone(), file: entry.source.clone() },
-        io::ErrorKind::AlreadyExists => ReleaseError::Taken { path: entry.path.clone() },
-        _ => ReleaseError::io("bring a package to", file, error),
-    }
-}
-
-/// Holds an entry against its file.
-fn check(entry: &Entry, file: &Path) -> Result<(), ReleaseError> {
-    let found = std::fs::symlink_metadata(file).map_err(ReleaseError::doing("read", file))?;
-    if !found.is_file() {
-        return Err(ReleaseError::Missing { path: entry.path.clone(), file: entry.source.clone() });
-    }
-    if found.len() != entry.size {
-        return Err(ReleaseError::Size {
-            path: entry.path.clone(),
-            expected: entry.size,
-            found: found.len(),
-            file: entry.source.clone(),
-        });
+/// Brings packages that no entry speaks of any more: clients that have read the index before are still on their way to
+/// them. One that cannot be had is none that they could have had.
+pub(super) fn linger(root: &Path, packages: &[(PackagePath, PathBuf)]) -> Result<(), ReleaseError> {
+    for (path, source) in packages {
+        let file = place(root, path)?;
+        match bring(source, &file) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {
+                return Err(ReleaseError::io("bring a package to", file, error));
+            }
+            _ => {}
+        }
     }
     Ok(())
+}
+
+/// The file of a package; the directories above it are made.
+fn place(root: &Path, path: &PackagePath) -> Result<PathBuf, ReleaseError> {
+    let path = path.to_string();
+    if let Some((parents, _)) = path.rsplit_once('/') {
+        make_parents(root, parents)?;
+    }
+    Ok(root.join(path))
+}
+
+fn unbrought(entry: &Entry, file: &Path, error: io::Error) -> ReleaseError {
+    let path = entry.stanza.path().clone();
+    match error.kind() {
+        io::ErrorKind::NotFound => ReleaseError::Missing { path, file: entry.source.clone() },
+        io::ErrorKind::AlreadyExists => ReleaseError::Taken { path },
+        _ => ReleaseError::io("bring a package to", file, error),
+    }
 }
 
 /// Links a file, or copies it where that cannot be; whether it was linked. A symlink is brought as a symlink.
@@ -100,7 +131,8 @@ fn copy(source: &Path, target: &Path) -> io::Result<()> {
     let mut to = std::fs::File::create_new(target)?;
     io::copy(&mut from, &mut to)?;
     to.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))?;
-    to.set_modified(from.metadata()?.modified()?)
+    to.set_modified(from.metadata()?.modified()?)?;
+    to.sync_all()
 }
 
 /// Writes the index and its packed form, both with the TIMESTAMP as their modification time: clients compare that one.
@@ -120,10 +152,20 @@ pub(super) fn write_index(root: &Path, contents: [&[u8]; 2], timestamp: Timestam
     Ok(())
 }
 
-/// Brings the tree to the disk.
+/// Brings the names in all directories of a tree to the disk.
 pub(super) fn sync(root: &Path) -> Result<(), ReleaseError> {
-    let directory = Directory::open(root).map_err(ReleaseError::doing("open", root))?;
-    rustix::fs::syncfs(&directory.descriptor).map_err(ReleaseError::doing("write", root))
+    let mut directories = vec![root.to_owned()];
+    let mut read = 0;
+    while let Some(directory) = directories.get(read).cloned() {
+        read += 1;
+        for entry in std::fs::read_dir(&directory).map_err(ReleaseError::doing("read", &directory))? {
+            let entry = entry.map_err(ReleaseError::doing("read", &directory))?;
+            if entry.file_type().map_err(ReleaseError::doing("read", entry.path()))?.is_dir() {
+                directories.push(entry.path());
+            }
+        }
+    }
+    side_by_side(&directories, SYNCED_AT_ONCE, |directory| sync_directory(directory)).into_iter().collect()
 }
 
 /// Repeats a directory as a tree of links: regular files are linked, symlinks made anew. Nothing is copied, so the
@@ -147,29 +189,23 @@ pub(super) fn mirror(from: &Path, to: &Path) -> Result<(), ReleaseError> {
 }
 
 /// Brings files that are no packages (a public key, a page) from one tree to the next.
-pub(super) fn carry(from: &Path, to: &Path, below: &Path) -> Result<Made, ReleaseError> {
-    let mut made = Made::default();
+pub(super) fn carry(from: &Path, to: &Path, below: &Path, made: &mut Made) -> Result<(), ReleaseError> {
     let directory = from.join(below);
     for entry in std::fs::read_dir(&directory).map_err(ReleaseError::doing("read", &directory))? {
         let entry = entry.map_err(ReleaseError::doing("read", &directory))?;
         let path = below.join(entry.file_name());
         let kind = entry.file_type().map_err(ReleaseError::doing("read", entry.path()))?;
         if kind.is_dir() {
-            let inner = carry(from, to, &path)?;
-            made.linked += inner.linked;
-            made.copied += inner.copied;
+            carry(from, to, &path, made)?;
         } else if kind.is_file() && entry.file_name().to_str().is_some_and(is_carried) {
             if let Some(parents) = below.to_str() {
                 make_parents(to, parents)?;
             }
             let target = to.join(&path);
-            match bring(&entry.path(), &target).map_err(ReleaseError::doing("bring a file to", target))? {
-                true => made.linked += 1,
-                false => made.copied += 1,
-            }
+            made.count(bring(&entry.path(), &target).map_err(ReleaseError::doing("bring a file to", target))?);
         }
     }
-    Ok(made)
+    Ok(())
 }
 
 /// Neither a package, nor an index, nor what Portage leaves beside them.

@@ -52,6 +52,8 @@ fn words(event: &Event, state: &State) -> Option<String> {
         Event::DrainAsked { drone, drain: true, .. } => format!("draining   {drone}: it gets no new work"),
         Event::DrainAsked { drone, drain: false, .. } => format!("undrained  {drone}: it gets work again"),
         Event::HistoryImported { .. } => return None,
+        Event::PartReleased { build, release, .. } => format!("released   a part of build {build}: {release} is live"),
+        Event::RolledBack { to, release, .. } => format!("rolled back to {to}: {release} is live"),
         Event::EpochClaimed { epoch, controller, .. } => format!("epoch      {epoch}, claimed by {controller}"),
         Event::BuildForgotten { build, .. } => format!("reset      build {build}; its jobs are ended"),
         Event::JobFound { package, drone, job, .. } => {

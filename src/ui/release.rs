@@ -1,28 +1,221 @@
-//! What a release brought, in words.
+//! Releases, their differences and their checks, as people see them.
 
-use crate::controller::finalize::Released;
+use std::io::IsTerminal;
 
-/// A line a change, the sum last.
-pub fn lines(released: &Released) -> Vec<String> {
-    let contents = &released.contents;
-    let mut lines: Vec<String> = contents.added.iter().map(|path| format!("+ {path}")).collect();
-    lines.extend(contents.superseded.iter().map(|path| format!("- {path}")));
-    lines.extend(released.left_out.iter().map(|entry| format!("left out of the old production: {entry}")));
-    if released.copied > 0 {
-        lines.push(format!(
-            "{} packages were copied, since staging and production lie on different file systems",
-            released.copied
-        ));
+use bytesize::ByteSize;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::table::{Cell, Table, Tone};
+use crate::core::names::{BuildName, ReleaseName};
+use crate::core::status::Moment;
+use crate::release::diff::Diff;
+use crate::release::record::Origin;
+use crate::release::verify::Verified;
+use crate::release::{ReleaseError, Shelf};
+
+/// What sets a release apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// Clients see it.
+    Live,
+    /// A roll-back has left it; a plain one does not lead there.
+    Left,
+    /// It never was live for good: its swap was interrupted, or taken back.
+    NeverLive,
+}
+
+/// A kept release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// Its id.
+    pub id: ReleaseName,
+    /// When it was made; of one that was found here, when its index was written.
+    pub date: Option<Moment>,
+    /// Its packages' size together in bytes.
+    pub size: u64,
+    /// How many packages it has.
+    pub packages: usize,
+    /// The build that it comes from.
+    pub build: Option<BuildName>,
+    /// Whether it holds only a part of that.
+    pub partial: bool,
+    /// The release whose content it has again.
+    pub rollback_to: Option<ReleaseName>,
+    /// What sets it apart.
+    pub marks: Vec<Mark>,
+}
+
+/// The kept releases, the latest last.
+///
+/// # Errors
+/// One cannot be read.
+pub fn shown(shelf: &Shelf) -> Result<Vec<Shown>, ReleaseError> {
+    let chronicle = shelf.chronicle()?;
+    let marks = |name: &ReleaseName| {
+        let marks = [
+            (chronicle.live() == Some(name), Mark::Live),
+            (chronicle.is_left(name), Mark::Left),
+            (!chronicle.was_live(name), Mark::NeverLive),
+        ];
+        marks.into_iter().filter_map(|(is, mark)| is.then_some(mark)).collect()
+    };
+    let show = |(name, about): (&ReleaseName, Option<&crate::release::record::About>)| {
+        let mut shown = Shown {
+            id: name.clone(),
+            date: None,
+            size: 0,
+            packages: 0,
+            build: None,
+            partial: false,
+            rollback_to: None,
+            marks: marks(name),
+        };
+        let Some(about) = about else {
+            let release = shelf.find(name)?;
+            let stanzas = release.index()?.stanzas;
+            shown.date = release.timestamp()?.map(Moment);
+            shown.size = stanzas.iter().filter_map(|stanza| stanza.size()).sum();
+            shown.packages = stanzas.len();
+            return Ok(shown);
+        };
+        (shown.date, shown.size, shown.packages) = (Some(Moment(about.made)), about.bytes, about.packages);
+        match &about.origin {
+            Origin::Build(build) => shown.build = Some(build.clone()),
+            Origin::PartOf(build) => (shown.build, shown.partial) = (Some(build.clone()), true),
+            Origin::Rollback(to) => shown.rollback_to = Some(to.clone()),
+        }
+        Ok(shown)
+    };
+    chronicle.kept().map(show).collect()
+}
+
+/// The kept releases as a table.
+pub fn table(shown: &[Shown]) -> Table {
+    let mut table =
+        Table::new(["release", "made", "packages", "size", "from", "marks"]).numbers("packages").numbers("size");
+    for release in shown {
+        let from = match (&release.build, &release.rollback_to) {
+            (Some(build), _) if release.partial => format!("a part of build {build}"),
+            (Some(build), _) => format!("build {build}"),
+            (None, Some(to)) => format!("roll-back to {to}"),
+            (None, None) => "found here".to_owned(),
+        };
+        let is = |mark| release.marks.contains(&mark);
+        let words = release.marks.iter().map(|mark| match mark {
+            Mark::Live => "live",
+            Mark::Left => "left",
+            Mark::NeverLive => "never live",
+        });
+        let tone = match () {
+            () if is(Mark::Live) => Tone::Good,
+            () if is(Mark::Left) => Tone::Warning,
+            () => Tone::Faint,
+        };
+        table.row([
+            Cell::from(&release.id),
+            Cell::optional(release.date),
+            Cell::from(release.packages),
+            Cell::from(ByteSize(release.size)),
+            Cell::from(from),
+            Cell::new(words.collect::<Vec<_>>().join(", "), tone),
+        ]);
     }
-    let sum = format!(
-        "{} packages, {} new, {} gone",
-        contents.index.stanzas.len(),
-        contents.added.len(),
-        contents.superseded.len()
-    );
-    lines.push(match &released.release {
-        Some(release) => format!("release {release} is live: {sum}"),
-        None => format!("a release would have {sum}; nothing was changed"),
-    });
-    lines
+    table
+}
+
+/// A difference, one line a package.
+pub fn differences(diff: &Diff) -> Table {
+    let mut table = Table::new(["", "package", "before", "slot", "use", "size", "size before"])
+        .numbers("size")
+        .numbers("size before");
+    let blank = || Cell::from("");
+    for side in &diff.added {
+        let size = Cell::from(ByteSize(side.size));
+        table.row([Cell::new("+", Tone::Good), Cell::from(&side.cpv), blank(), blank(), blank(), size]);
+    }
+    for side in &diff.removed {
+        let size = Cell::from(ByteSize(side.size));
+        table.row([Cell::new("-", Tone::Bad), blank(), Cell::from(&side.cpv), blank(), blank(), blank(), size]);
+    }
+    for change in &diff.changed {
+        table.row([
+            Cell::new("~", Tone::Warning),
+            Cell::from(&change.to.cpv),
+            Cell::from(&change.from.cpv),
+            Cell::from(&change.slot),
+            Cell::from(change.flags.join(" ")),
+            Cell::from(ByteSize(change.to.size)),
+            Cell::from(ByteSize(change.from.size)),
+        ]);
+    }
+    table
+}
+
+/// A difference in one line.
+pub fn sum(diff: &Diff) -> String {
+    match diff.is_empty() {
+        true => "no difference".to_owned(),
+        false => format!("{} new, {} gone, {} changed", diff.added.len(), diff.removed.len(), diff.changed.len()),
+    }
+}
+
+/// What a check has found bad.
+pub fn bad(verified: &Verified) -> Table {
+    let mut table = Table::new(["bad", "why"]);
+    for (file, flaw) in &verified.bad {
+        table.row([Cell::new(file, Tone::Bad), Cell::from(flaw)]);
+    }
+    table
+}
+
+/// What a check comes to, and what is to be done.
+pub fn verdict(name: &ReleaseName, verified: &Verified) -> String {
+    let all = format!("{} packages, {}", verified.packages, ByteSize(verified.bytes));
+    match verified.bad.len() {
+        0 => format!("{all}: every file is what the index says"),
+        bad => format!(
+            "{all}: {bad} bad. Clients cannot have these; the next `swarm push` builds them anew and the next release is \
+             without what is bad now; where {name} is live, `swarm rollback` leaves it at once"
+        ),
+    }
+}
+
+/// How far a check has come: a bar on a terminal, nothing elsewhere.
+#[derive(Debug)]
+pub struct Hashing(ProgressBar);
+
+impl Default for Hashing {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hashing {
+    /// Nothing has been looked at yet.
+    pub fn new() -> Self {
+        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        if let Ok(style) =
+            ProgressStyle::with_template("{elapsed_precise} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}")
+        {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// There are so many bytes.
+    pub fn begin(&self, bytes: u64) {
+        self.0.set_length(bytes);
+    }
+
+    /// So many more are done.
+    pub fn advance(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+
+    /// It is over.
+    pub fn end(&self) {
+        self.0.finish_and_clear();
+    }
 }

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::core::names::BuildId;
 use crate::core::package::Cpv;
 
@@ -14,7 +16,8 @@ const SUFFIX: &str = ".gpkg.tar";
 
 /// The relative path of a GPKG in a package directory. It cannot leave that directory, and holds nothing but letters,
 /// digits and `+_.-/`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PackagePath {
     cpv: Cpv,
     build_id: Option<BuildId>,
@@ -62,6 +65,20 @@ impl fmt::Display for PackagePath {
             Some(build_id) => write!(formatter, "{}/{}-{build_id}{SUFFIX}", self.cpv.package(), self.cpv.pf()),
             None => write!(formatter, "{}{SUFFIX}", self.cpv),
         }
+    }
+}
+
+impl TryFrom<String> for PackagePath {
+    type Error = PathError;
+
+    fn try_from(text: String) -> Result<Self, PathError> {
+        text.parse()
+    }
+}
+
+impl From<PackagePath> for String {
+    fn from(path: PackagePath) -> String {
+        path.to_string()
     }
 }
 

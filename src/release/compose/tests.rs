@@ -7,12 +7,14 @@ use super::*;
 
 fn base(stanzas: &[Stanza]) -> Base {
     let index = Index { stanzas: stanzas.to_vec(), ..Index::default() };
-    Base { root: Some("/release".into()), index, left_out: Vec::new() }
+    Base { root: Some("/release".into()), index, ..Base::default() }
 }
 
 fn incoming(stanzas: &[Stanza]) -> Vec<Incoming> {
     let staged = |stanza: &Stanza| Path::new("/staging").join(stanza.path().to_string());
-    stanzas.iter().map(|stanza| Incoming { stanza: stanza.clone(), file: staged(stanza) }).collect()
+    let incoming =
+        |stanza: &Stanza| Incoming { stanza: stanza.clone(), file: staged(stanza), known: None, received: None };
+    stanzas.iter().map(incoming).collect()
 }
 
 fn composed(old: &[Stanza], new: &[Stanza]) -> Contents {
@@ -27,8 +29,8 @@ fn paths(contents: &Contents) -> Vec<String> {
 fn what_is_incoming_joins_what_is_there_with_a_file_for_each_entry() {
     let contents = composed(&[stanza("app-misc/old-1", 3, &[])], &[stanza("app-misc/new-1", 4, &[])]);
     assert_eq!(paths(&contents), ["app-misc/new/new-1-4.gpkg.tar", "app-misc/old/old-1-3.gpkg.tar"]);
-    let files: Vec<_> = contents.entries.iter().map(|entry| (entry.source.to_str().unwrap(), entry.size)).collect();
-    assert_eq!(files, [("/staging/app-misc/new/new-1-4.gpkg.tar", 7), ("/release/app-misc/old/old-1-3.gpkg.tar", 7)]);
+    let files: Vec<_> = contents.entries.iter().map(|entry| entry.source.to_str().unwrap()).collect();
+    assert_eq!(files, ["/staging/app-misc/new/new-1-4.gpkg.tar", "/release/app-misc/old/old-1-3.gpkg.tar"]);
     assert_eq!(contents.added.len(), 1);
     assert!(contents.superseded.is_empty());
 }
@@ -65,7 +67,26 @@ fn a_package_supersedes_what_it_replaces_and_nothing_else() {
         assert_eq!(contents.superseded == [old.path().clone()], is_superseded, "{why}");
         assert_eq!(contents.index.stanzas.contains(&old), !is_superseded, "{why}");
         assert!(contents.index.stanzas.contains(&new), "{why}");
+        let lingering: Vec<_> = contents.lingering.iter().map(|(path, _)| path.clone()).collect();
+        assert_eq!(lingering, contents.superseded, "{why}");
     }
+}
+
+#[test]
+fn an_earlier_release_comes_back_as_it_was_and_what_is_live_lingers() {
+    let (kept, first, second) =
+        (stanza("app-misc/kept-1", 1, &[]), stanza("app-misc/foo-1", 2, &[]), stanza("app-misc/foo-2", 3, &[]));
+    let (mut earlier, mut live) = (base(&[first.clone(), kept.clone()]), base(&[kept.clone(), second.clone()]));
+    earlier.root = Some("/earlier".into());
+    for (base, profile) in [(&mut earlier, "then"), (&mut live, "now")] {
+        base.index.header = BTreeMap::from([("PROFILE".to_owned(), profile.to_owned())]);
+    }
+    let contents = restore(&earlier, &live).unwrap();
+    assert_eq!(paths(&contents), ["app-misc/foo/foo-1-2.gpkg.tar", "app-misc/kept/kept-1-1.gpkg.tar"]);
+    assert_eq!(contents.index.header["PROFILE"], "then");
+    assert!(contents.entries.iter().all(|entry| entry.source.starts_with("/earlier")));
+    assert_eq!((contents.added, contents.superseded), (vec![first.path().clone()], vec![second.path().clone()]));
+    assert_eq!(contents.lingering, [(second.path().clone(), "/release/app-misc/foo/foo-2-3.gpkg.tar".into())]);
 }
 
 #[test]

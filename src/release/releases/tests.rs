@@ -1,10 +1,14 @@
 use std::collections::BTreeMap;
-use std::os::unix::fs::symlink;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::time::SystemTime;
 
 use super::super::compose::{Incoming, compose};
+use super::super::imprint;
+use super::super::record::FileRecord;
 use super::super::testing::{directory, in_private_mounts, stanza, tree, write};
 use super::*;
+use crate::portage::gpkg;
 
 mod adoption;
 mod interruption;
@@ -30,8 +34,17 @@ impl<'a> Site<'a> {
 
     fn publish_incoming(&self, incoming: &[Incoming]) -> Result<Published, ReleaseError> {
         let contents = compose(&self.releases.base()?, incoming, &header(), |_| false)?;
-        self.releases.publish(&contents, &self.releases.next_name(Epoch(1))?, NOW)
+        self.releases.publish(&contents, &self.releases.next_name(Epoch(1))?, origin(), NOW)
     }
+
+    fn roll_back(&self, to: u64) -> Result<Published, ReleaseError> {
+        let to = ReleaseName::new(Epoch(1), to);
+        Ok(self.releases.roll_back(&to, &self.releases.next_name(Epoch(1))?, NOW)?.1)
+    }
+}
+
+fn origin() -> Origin {
+    Origin::Build("build1".parse().unwrap())
 }
 
 fn production(root: &Path) -> PathBuf {
@@ -43,25 +56,55 @@ fn header() -> BTreeMap<String, String> {
 }
 
 fn staged(root: &Path, cpv: &str, build_id: u32, content: &str) -> Incoming {
-    let stanza = stanza(cpv, build_id, &[("SIZE", &content.len().to_string()), ("SHA1", content)]);
-    let file = root.join("staging").join(stanza.path().to_string());
+    let path = stanza(cpv, build_id, &[]).path().clone();
+    let file = root.join("staging").join(path.to_string());
     write(&file, content);
-    Incoming { stanza, file }
+    let (md5, sha1) = gpkg::hashes(&file).unwrap();
+    let values = [("SIZE", content.len().to_string()), ("MD5", md5), ("SHA1", sha1)];
+    let values: Vec<_> = values.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let known = Some(imprint::of(&std::fs::metadata(&file).unwrap()));
+    Incoming { stanza: stanza(cpv, build_id, &values), file, known, received: None }
 }
 
-/// Reads production as a client does, by its path: each entry of the index has its file. The number of entries.
+/// Reads production as a client does, by its path: each entry of the index has its file, and it is the right one. The
+/// number of entries.
 fn read_as_client(production: &Path) -> usize {
     let index = std::fs::read_to_string(production.join("Packages")).unwrap();
+    let entries = entries(&index);
+    for entry in &entries {
+        let found = std::fs::read(production.join(&entry.path));
+        entry.check(&found.unwrap_or_else(|error| panic!("{} is in the index: {error}", entry.path)));
+    }
+    entries.len()
+}
+
+/// What a client knows of a package.
+struct Listed {
+    path: String,
+    size: usize,
+    sha1: String,
+}
+
+impl Listed {
+    fn check(&self, content: &[u8]) {
+        use sha1::Digest;
+        assert_eq!(content.len(), self.size, "{}", self.path);
+        // Those of a binhost that was taken over are made up.
+        if self.sha1.len() == 40 {
+            assert_eq!(gpkg::hexadecimal(&sha1::Sha1::digest(content)), self.sha1, "{}", self.path);
+        }
+    }
+}
+
+fn entries(index: &str) -> Vec<Listed> {
     let entries = index.split("\n\n").filter(|block| block.contains("PATH: "));
     entries
         .map(|entry| {
-            let value = |key: &str| entry.lines().find_map(|line| line.strip_prefix(key)).unwrap();
-            let (path, size) = (value("PATH: "), value("SIZE: "));
-            let file = std::fs::metadata(production.join(path));
-            let found = file.unwrap_or_else(|error| panic!("{path} is in the index: {error}")).len();
-            assert_eq!(found.to_string(), size, "{path}");
+            let value =
+                |key: &str| entry.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
+            Listed { path: value("PATH: "), size: value("SIZE: ").parse().unwrap(), sha1: value("SHA1: ") }
         })
-        .count()
+        .collect()
 }
 
 fn modified(path: &Path) -> u64 {
@@ -78,13 +121,14 @@ fn the_first_release_makes_production_a_symlink_to_it() {
     let published = site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap();
     assert_eq!((published.linked, published.copied, published.timestamp), (1, 0, NOW));
     assert_eq!(site.releases.current().unwrap(), Some(published.release));
-    assert_eq!(live(&production(root.path())).unwrap(), Some(ReleaseName::new(Epoch(1), 1)));
+    assert_eq!(site.releases.live().unwrap(), Some(ReleaseName::new(Epoch(1), 1)));
     let shown: Vec<_> = tree(root.path()).into_iter().filter(|path| path.starts_with("production")).collect();
     assert_eq!(
         shown,
         [
             "production -> production.releases/000001-000001",
             "production.releases/",
+            "production.releases/000001-000001.json",
             "production.releases/000001-000001/",
             "production.releases/000001-000001/Packages",
             "production.releases/000001-000001/Packages.gz",
@@ -124,13 +168,160 @@ fn a_release_keeps_what_was_there_and_drops_what_is_superseded() {
     let live = production(root.path());
     assert_eq!(read_as_client(&live), 2);
     assert!(live.join("app-misc/foo/foo-1.1-3.gpkg.tar").exists());
-    assert!(!live.join("app-misc/foo/foo-1.0-1.gpkg.tar").exists());
+    // Who has read the index before is still on the way to it.
+    assert!(live.join("app-misc/foo/foo-1.0-1.gpkg.tar").exists());
     // The one before is as it was.
     assert_eq!(read_as_client(&first.root), 2);
     assert!(first.root.join("app-misc/foo/foo-1.0-1.gpkg.tar").exists());
     let inode = |root: &Path| std::fs::metadata(root.join("app-misc/bar/bar-1.0-2.gpkg.tar")).unwrap().ino();
     assert_eq!(inode(&first.root), inode(&live));
     assert_eq!(site.releases.list().unwrap().len(), 2);
+    site.publish(&[("app-misc/new-1.0", 4, "new")]).unwrap();
+    assert!(!live.join("app-misc/foo/foo-1.0-1.gpkg.tar").exists(), "it lingers for one release");
+    assert_eq!(read_as_client(&live), 3);
+}
+
+#[test]
+fn a_roll_back_is_a_new_release_of_old_content_with_a_later_timestamp() {
+    let root = directory();
+    let site = Site::open(root.path());
+    let live = production(root.path());
+    site.publish(&[("app-misc/foo-1.0", 1, "foo one"), ("app-misc/bar-1.0", 2, "bar")]).unwrap();
+    write(&live.join("binhost.asc"), "key");
+    let second = site.publish(&[("app-misc/foo-1.1", 3, "foo two"), ("app-misc/new-1.0", 4, "new")]).unwrap();
+    let rolled = site.roll_back(1).unwrap();
+    assert_eq!(rolled.release.name, ReleaseName::new(Epoch(1), 3));
+    assert!(rolled.timestamp > second.timestamp);
+    let paths: Vec<_> =
+        entries(&std::fs::read_to_string(live.join("Packages")).unwrap()).into_iter().map(|entry| entry.path).collect();
+    assert_eq!(paths, ["app-misc/bar/bar-1.0-2.gpkg.tar", "app-misc/foo/foo-1.0-1.gpkg.tar"]);
+    assert_eq!(read_as_client(&live), 2);
+    assert_eq!(std::fs::read_to_string(live.join("binhost.asc")).unwrap(), "key");
+    // What was live before lingers.
+    assert!(live.join("app-misc/new/new-1.0-4.gpkg.tar").exists());
+    let about = rolled.release.record().unwrap().unwrap().about;
+    assert_eq!((about.content, about.before), (ReleaseName::new(Epoch(1), 1), Some(second.release.name.clone())));
+    assert_eq!(about.origin, Origin::Rollback(ReleaseName::new(Epoch(1), 1)));
+    assert!(site.releases.chronicle().unwrap().is_left(&second.release.name));
+    // The next release builds on that, and what was left does not come back.
+    site.publish(&[("app-misc/bar-1.1", 5, "bar two")]).unwrap();
+    assert_eq!(read_as_client(&live), 2);
+    assert!(!live.join("app-misc/new/new-1.0-4.gpkg.tar").exists());
+    let error = site.roll_back(9).unwrap_err();
+    assert!(matches!(error, ReleaseError::Unknown { .. }) && error.to_string().contains("swarm releases"), "{error}");
+}
+
+#[test]
+fn pruning_removes_the_earliest_releases_with_their_records_and_spares_the_one_before_what_is_live() {
+    let root = directory();
+    let site = Site::open(root.path());
+    for id in 1..=5 {
+        site.publish(&[("app-misc/foo-1.0", id, &format!("foo {id}"))]).unwrap();
+    }
+    let name = |number| ReleaseName::new(Epoch(1), number);
+    assert_eq!(site.releases.prune(3).unwrap(), [name(1), name(2)]);
+    assert_eq!(site.releases.prune(3).unwrap(), []);
+    assert_eq!(site.releases.prune(1).unwrap(), [name(3)]);
+    let left: Vec<_> = std::fs::read_dir(root.path().join("production.releases"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left.len(), 4, "{left:?}");
+    assert_eq!(read_as_client(&production(root.path())), 1);
+    assert!(site.roll_back(4).is_ok());
+
+    // One that was being removed when the process was killed is no release any more.
+    std::fs::rename(
+        site.releases.layout.release(&name(4)),
+        root.path().join("production.releases/.gone-000001-000004"),
+    )
+    .unwrap();
+    let site = Site::open(root.path());
+    assert_eq!(site.releases.list().unwrap().len(), 2);
+    let left: Vec<_> = std::fs::read_dir(root.path().join("production.releases"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left.len(), 4, "{left:?}");
+}
+
+#[test]
+fn a_file_that_is_not_the_accepted_one_is_hashed_and_counts_by_what_it_holds() {
+    let root = directory();
+    let site = Site::open(root.path());
+    let replace = |path: &Path, content: &str| {
+        std::fs::remove_file(path).unwrap();
+        write(path, content);
+    };
+    // Restored from elsewhere it is the same package; another one of the same size is not.
+    let incoming = staged(root.path(), "app-misc/foo-1.0", 1, "foo one");
+    replace(&incoming.file, "foo one");
+    site.publish_incoming(&[incoming]).unwrap();
+    let incoming = staged(root.path(), "app-misc/bar-1.0", 2, "bar");
+    replace(&incoming.file, "BAR");
+    let error = site.publish_incoming(&[incoming]).unwrap_err();
+    assert!(matches!(error, ReleaseError::Changed { .. }), "{error}");
+    assert!(error.to_string().contains("MD5"), "{error}");
+
+    let live = production(root.path()).join("app-misc/foo/foo-1.0-1.gpkg.tar");
+    replace(&live, "foo one");
+    assert_eq!(site.releases.base().unwrap().left_out, Vec::<String>::new());
+    replace(&live, "foo two");
+    assert_eq!(site.releases.base().unwrap().index.stanzas.len(), 0);
+    site.publish(&[("app-misc/new-1.0", 3, "new")]).unwrap();
+    assert_eq!(read_as_client(&production(root.path())), 1);
+}
+
+#[test]
+fn what_was_signed_for_a_release_is_found_by_what_it_was_before() {
+    let root = directory();
+    let site = Site::open(root.path());
+    let mut incoming = staged(root.path(), "app-misc/foo-1.0", 1, "foo, signed");
+    incoming.received = Some("as received".to_owned());
+    let path = incoming.stanza.path().clone();
+    site.publish_incoming(&[incoming.clone()]).unwrap();
+    // In the release after that it is known, too, and in one that was left.
+    site.publish(&[("app-misc/bar-1.0", 2, "bar")]).unwrap();
+    let found = |received: &str| site.releases.signed(&BTreeMap::from([(&path, received)])).unwrap();
+    let signed = found("as received").remove(&path).unwrap();
+    assert_eq!(signed.stanza, incoming.stanza);
+    assert!(signed.file.starts_with(site.releases.current().unwrap().unwrap().root));
+    assert!(found("another").is_empty());
+    let record = site.releases.current().unwrap().unwrap().record().unwrap().unwrap();
+    let FileRecord { sha1, imprint, received } = &record.files[&path];
+    assert_eq!((sha1.as_str(), received.as_deref()), (incoming.stanza.sha1().unwrap(), Some("as received")));
+    assert_eq!(Some(*imprint), signed.known);
+}
+
+#[test]
+fn a_swap_is_taken_back_to_what_was_there_before() {
+    let root = directory();
+    let site = Site::open(root.path());
+    let first = site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap();
+    site.releases.take_back(&first).unwrap();
+    assert_eq!(site.releases.live().unwrap(), None);
+    assert!(production(root.path()).symlink_metadata().is_err());
+    let second = site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap();
+    let third = site.publish(&[("app-misc/bar-1.0", 2, "bar")]).unwrap();
+    site.releases.take_back(&third).unwrap();
+    assert_eq!(site.releases.live().unwrap(), Some(second.release.name));
+    let fourth = site.publish(&[("app-misc/bar-1.0", 2, "bar")]).unwrap();
+    assert!(fourth.timestamp > third.timestamp);
+    assert!(!site.releases.chronicle().unwrap().was_live(&third.release.name));
+}
+
+#[test]
+fn a_look_changes_nothing_and_sees_a_directory_that_is_not_adopted_yet() {
+    let root = directory();
+    write(&production(root.path()).join("Packages"), "VERSION: 0\n\nCPV: a/b-1\nPATH: a/b-1.gpkg.tar\nSIZE: 7\n");
+    write(&production(root.path()).join("a/b-1.gpkg.tar"), "package");
+    let before = tree(root.path());
+    let shelf = Shelf::look(&production(root.path())).unwrap();
+    assert_eq!(shelf.base().unwrap().index.stanzas.len(), 1);
+    assert_eq!((shelf.live().unwrap(), shelf.list().unwrap()), (None, Vec::new()));
+    assert_eq!(tree(root.path()), before);
+    let nothing = Shelf::look(&root.path().join("nothing/there")).unwrap();
+    assert!(nothing.base().unwrap().root.is_none() && nothing.list().unwrap().is_empty());
 }
 
 #[test]
@@ -175,11 +366,11 @@ fn a_release_that_is_not_later_is_refused() {
     site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap();
     let contents = compose(&site.releases.base().unwrap(), &[], &header(), |_| false).unwrap();
     for name in [ReleaseName::new(Epoch(1), 1), ReleaseName::new(Epoch(0), 99)] {
-        let error = site.releases.publish(&contents, &name, NOW).unwrap_err();
+        let error = site.releases.publish(&contents, &name, origin(), NOW).unwrap_err();
         assert!(matches!(error, ReleaseError::NotLater { .. }), "{error}");
     }
     std::fs::remove_file(production(root.path())).unwrap();
-    let error = site.releases.publish(&contents, &ReleaseName::new(Epoch(0), 1), NOW).unwrap_err();
+    let error = site.releases.publish(&contents, &ReleaseName::new(Epoch(0), 1), origin(), NOW).unwrap_err();
     assert!(matches!(error, ReleaseError::NotLater { .. }), "{error}");
     assert_eq!(site.releases.next_name(Epoch(2)).unwrap(), ReleaseName::new(Epoch(2), 2));
 }
@@ -222,7 +413,7 @@ fn entries_of_the_base_that_clients_cannot_have_are_left_out_and_named() {
     std::fs::remove_file(production(root.path()).join("app-misc/foo/foo-1.0-1.gpkg.tar")).unwrap();
     let base = site.releases.base().unwrap();
     assert_eq!(base.index.stanzas.len(), 1);
-    assert_eq!(base.left_out, ["app-misc/foo-1.0: its file app-misc/foo/foo-1.0-1.gpkg.tar is not there"]);
+    assert_eq!(base.left_out, ["app-misc/foo-1.0: its file is not there (app-misc/foo/foo-1.0-1.gpkg.tar)"]);
     site.publish(&[("app-misc/new-1.0", 3, "new")]).unwrap();
     assert_eq!(read_as_client(&production(root.path())), 2);
 }
@@ -338,7 +529,7 @@ fn a_full_disk_stops_the_release_and_leaves_the_one_before() {
             let publish = |cpv: &str, id: u32, content: &str| {
                 let incoming = [staged(root, cpv, id, content)];
                 let contents = compose(&releases.base()?, &incoming, &header(), |_| false)?;
-                releases.publish(&contents, &releases.next_name(Epoch(1))?, NOW)
+                releases.publish(&contents, &releases.next_name(Epoch(1))?, origin(), NOW)
             };
             publish("app-misc/foo-1.0", 1, "foo one").unwrap();
             let before = tree(&root.join("served"));

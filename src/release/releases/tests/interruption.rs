@@ -1,6 +1,6 @@
 //! Clients read all the time, and controllers are killed.
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -87,7 +87,7 @@ fn a_release_that_was_half_made_is_removed_and_one_that_was_not_swapped_in_is_no
     std::fs::rename(&half_made, site.releases.layout.release(&name)).unwrap();
     let site = Site::open(root.path());
     assert_eq!(read_as_client(&production(root.path())), 1);
-    assert_eq!(site.releases.publish(&contents, &name, NOW).unwrap().release.name, name);
+    assert_eq!(site.releases.publish(&contents, &name, origin(), NOW).unwrap().release.name, name);
     assert_eq!(read_as_client(&production(root.path())), 2);
 }
 

@@ -1,0 +1,46 @@
+//! `swarm diff`: how two releases differ.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::exit::Exit;
+use crate::core::names::ReleaseName;
+use crate::inventory::Inventory;
+use crate::release::Shelf;
+use crate::release::diff::Diff;
+use crate::ui;
+use crate::ui::table::write_out;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The one release
+    #[arg(value_name = "A")]
+    from: ReleaseName,
+    /// The other one
+    #[arg(value_name = "B")]
+    to: ReleaseName,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    from: &'a ReleaseName,
+    to: &'a ReleaseName,
+    #[serde(flatten)]
+    diff: &'a Diff,
+}
+
+pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    let Arguments { from, to, json } = arguments;
+    let shelf = Shelf::look(&inventory.swarm.production)?;
+    let diff = Diff::between(&shelf.find(from)?.index()?.stanzas, &shelf.find(to)?.index()?.stanzas);
+    if *json {
+        write_out(&(serde_json::to_string(&Told { from, to, diff: &diff })? + "\n"))?;
+    } else {
+        ui::release::differences(&diff).print()?;
+        eprintln!("{from} to {to}: {}", ui::release::sum(&diff));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,28 @@
+//! `swarm releases`: the kept ones.
+
+use clap::Args;
+
+use super::exit::Exit;
+use crate::inventory::Inventory;
+use crate::release::Shelf;
+use crate::ui;
+use crate::ui::table::write_out;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    let shown = ui::release::shown(&Shelf::look(&inventory.swarm.production)?)?;
+    if arguments.json {
+        write_out(&(serde_json::to_string(&shown)? + "\n"))?;
+    } else if shown.is_empty() {
+        eprintln!("there is no release yet: `swarm finalize` makes the first one");
+    } else {
+        ui::release::table(&shown).print()?;
+    }
+    Ok(Exit::Done)
+}

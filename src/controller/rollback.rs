@@ -1,0 +1,64 @@
+//! Back to an earlier release, as a new one; and the end of those that are kept for too long.
+
+use super::error::ControlError;
+use super::session::{Session, blocking, now};
+use crate::core::event::Event;
+use crate::core::names::ReleaseName;
+use crate::release::ReleaseError;
+
+/// Makes what an earlier release held live again; without a name the nearest one that was not left before. Gives what
+/// the operator is told.
+///
+/// # Errors
+/// There is none to go to, it is what is live, or production cannot be written; what was live then still is.
+pub async fn roll_back(session: &mut Session, wanted: Option<&ReleaseName>) -> Result<Vec<String>, ControlError> {
+    let chronicle = session.releases.chronicle()?;
+    let live = chronicle
+        .live()
+        .cloned()
+        .ok_or_else(|| ControlError::Nothing("nothing is live, so there is no way back".to_owned()))?;
+    let to = match wanted.or(chronicle.back()) {
+        Some(to) => session.releases.find(to)?.name,
+        None => {
+            return Err(ControlError::Nothing(format!(
+                "no release before {live} is kept that was not left before; `swarm releases` lists them, and `swarm \
+                 rollback ID` goes to any"
+            )));
+        }
+    };
+    if chronicle.content(&to) == chronicle.content(&live) {
+        return Err(ControlError::Nothing(format!("what release {to} has is live already, as {live}")));
+    }
+    let name = session.releases.next_name(session.state().epoch)?;
+    let (releases, target) = (session.releases.clone(), to.clone());
+    let (contents, left_out, published) = blocking(move || {
+        let left_out = releases.find(&target)?.base()?.left_out;
+        let (contents, published) = releases.roll_back(&target, &name, now())?;
+        Ok::<_, ReleaseError>((contents, left_out, published))
+    })
+    .await??;
+    let release = published.release.name;
+    session.record(&Event::RolledBack { to: to.clone(), release: release.clone(), at: now() })?;
+    let mut lines: Vec<String> = left_out.iter().map(|entry| format!("left out: {entry}")).collect();
+    lines.push(format!(
+        "release {release} is live: it has the {} packages of {to}, {} came and {} went; {live} is left",
+        contents.index.stanzas.len(),
+        contents.added.len(),
+        contents.superseded.len()
+    ));
+    Ok(lines)
+}
+
+/// Removes releases until so many are left as the inventory says. Gives what the operator is told.
+///
+/// # Errors
+/// One cannot be removed.
+pub async fn prune(session: &Session) -> Result<Vec<String>, ControlError> {
+    let keep = usize::try_from(session.inventory.swarm.keep.get()).unwrap_or(usize::MAX);
+    let releases = session.releases.clone();
+    let removed = blocking(move || releases.prune(keep)).await??;
+    let left = session.releases.list()?.len();
+    let mut lines: Vec<String> = removed.iter().map(|name| format!("release {name} is removed")).collect();
+    lines.push(format!("{left} releases are kept; `keep` is {keep}"));
+    Ok(lines)
+}

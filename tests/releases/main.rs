@@ -1,0 +1,8 @@
+//! Releases as an operator and clients meet them: the real binary, no drones.
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+mod farm;
+#[path = "../support/package.rs"]
+#[expect(dead_code, reason = "its other half is for drones")]
+mod package;
+mod verbs;
