@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::ControlError;
-use super::session::{Session, blocking, now};
+use super::go_live::go_live;
+use super::session::{Session, now};
 use crate::core::build::{Build, Phase};
 use crate::core::event::Event;
 use crate::core::names::{BuildName, ReleaseName};
@@ -41,6 +42,8 @@ pub struct Released {
     pub left_out: Vec<String>,
     /// Received packages that cannot go live yet, with what they lack.
     pub kept_back: Vec<String>,
+    /// How clients can read it.
+    pub notes: Vec<String>,
 }
 
 impl Released {
@@ -57,6 +60,7 @@ impl Released {
                 self.copied
             ));
         }
+        lines.extend(self.notes.iter().cloned());
         let Diff { added, removed, changed } = &self.diff;
         let sum = format!(
             "{} packages, {} new, {} gone, {} changed",
@@ -150,7 +154,7 @@ impl Proposal {
             )));
         }
         let (left_out, kept_back) = (self.base.left_out.clone(), self.kept_back.clone());
-        Ok(Released { release: None, contents, diff, copied: 0, left_out, kept_back })
+        Ok(Released { release: None, contents, diff, copied: 0, left_out, kept_back, notes: Vec::new() })
     }
 
     fn origin(&self) -> Origin {
@@ -181,11 +185,10 @@ pub fn dry_run(inventory: &Inventory, extent: Extent) -> Result<Released, Contro
 pub async fn finalize(session: &mut Session, extent: Extent) -> Result<Released, ControlError> {
     let proposal = Proposal::new(session.state(), &session.releases, session.staging.root(), extent)?;
     let mut released = proposal.compose()?;
-    let (releases, contents, origin) = (session.releases.clone(), released.contents.clone(), proposal.origin());
-    let name = session.releases.next_name(session.state().epoch)?;
-    let published = blocking(move || releases.publish(&contents, &name, origin, now())).await??;
-    let (build, release, at) = (proposal.build, published.release.name, now());
-    released.copied = published.copied;
+    let lived = go_live(session, released.contents.clone(), proposal.origin()).await?;
+    let (build, release, at) = (proposal.build, lived.published.release.name, now());
+    released.copied = lived.published.copied;
+    released.notes = lived.notes;
     released.release = Some(release.clone());
     match proposal.extent {
         Extent::Whole => {

@@ -6,7 +6,9 @@
 //! [`finalize`] makes it live, [`rollback`] what was before. Whoever watches is an [`Observer`].
 
 pub mod error;
+pub mod fetch_back;
 pub mod finalize;
+pub mod go_live;
 pub mod install;
 pub mod job;
 pub mod keeper;

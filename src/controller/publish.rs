@@ -9,22 +9,35 @@ use bytesize::ByteSize;
 use futures::future::join_all;
 
 use super::error::ControlError;
+use super::fetch_back::{Reader, Reading};
 use super::session::Session;
 use crate::core::event::Event;
 use crate::core::names::{HostName, ReleaseName};
 use crate::core::text::escaped;
+use crate::inventory::HttpUrl;
 use crate::release::Release;
 use crate::release::publish;
 pub use crate::release::publish::Sent;
-use crate::ssh::{Host, HostError};
+use crate::ssh::{Host, HostError, HostErrorKind};
 
 /// How it went with one orchestrator.
 #[derive(Debug)]
-pub struct Published {
-    /// Which.
-    pub orchestrator: HostName,
-    /// What it was given, or why it could not be.
-    pub outcome: Result<Sent, HostError>,
+pub enum Outcome {
+    /// It has the release, and its clients can read it.
+    Served(Sent),
+    /// It has the release; whether its clients can read it could not be found out from here.
+    Unread(Sent, String),
+    /// Its clients could not read it, so it was swapped back there, if that could be.
+    TakenBack(String),
+    /// It did not get it.
+    Missed(HostError),
+}
+
+impl Outcome {
+    /// Whether the release is live there.
+    fn has_it(&self) -> bool {
+        matches!(self, Self::Served(_) | Self::Unread(..))
+    }
 }
 
 /// A release that went out.
@@ -33,30 +46,40 @@ pub struct Publication {
     /// What went there.
     pub release: ReleaseName,
     /// Those that were not known to have it.
-    pub orchestrators: Vec<Published>,
+    pub orchestrators: Vec<(HostName, Outcome)>,
 }
 
 impl Publication {
-    /// Whether it did not come to nothing: nobody lacked it, or somebody has it now.
+    /// Whether nothing is to be mended: somebody has it now, and nobody had to be swapped back. One that is away gets it
+    /// later.
     pub fn is_good(&self) -> bool {
-        self.orchestrators.is_empty() || self.orchestrators.iter().any(|each| each.outcome.is_ok())
+        let outcomes = || self.orchestrators.iter().map(|(_, outcome)| outcome);
+        (self.orchestrators.is_empty() || outcomes().any(Outcome::has_it))
+            && !outcomes().any(|outcome| matches!(outcome, Outcome::TakenBack(_)))
     }
 
     /// What the operator is told: a line an orchestrator.
     pub fn lines(&self) -> Vec<String> {
+        self.orchestrators.iter().map(|(name, outcome)| format!("{name}: {}", escaped(&self.line(outcome)))).collect()
+    }
+
+    fn line(&self, outcome: &Outcome) -> String {
         let release = &self.release;
-        let line = |name: &HostName, outcome: &Result<Sent, HostError>| match outcome {
-            Ok(Sent { was_live: true, .. }) => format!("{name}: release {release} is live there already"),
-            Ok(sent) => {
+        let live = |sent: &Sent| match sent.was_live {
+            true => format!("release {release} is live there already"),
+            false => {
                 let size = ByteSize(sent.bytes).display().iec();
-                format!("{name}: release {release} is live there; {} files were sent, {size}", sent.files)
-            }
-            Err(error) => {
-                let error = escaped(&error.to_string());
-                format!("{name}: release {release} did not reach it, the next command that does brings it: {error}")
+                format!("release {release} is live there; {} files were sent, {size}", sent.files)
             }
         };
-        self.orchestrators.iter().map(|each| line(&each.orchestrator, &each.outcome)).collect()
+        match outcome {
+            Outcome::Served(sent) => live(sent),
+            Outcome::Unread(sent, why) => format!("{}; its index could not be read back: {why}", live(sent)),
+            Outcome::TakenBack(why) => format!("clients cannot read release {release} there: {why}"),
+            Outcome::Missed(error) => {
+                format!("release {release} did not reach it, the next command that does brings it: {error}")
+            }
+        }
     }
 }
 
@@ -65,7 +88,8 @@ pub struct Errand {
     production: String,
     live: Release,
     kept: Vec<Release>,
-    hosts: Vec<(HostName, Arc<dyn Host>)>,
+    hosts: Vec<(HostName, HttpUrl, Arc<dyn Host>)>,
+    reader: Reader,
 }
 
 impl Errand {
@@ -82,28 +106,56 @@ impl Errand {
             .orchestrators()
             .into_iter()
             .filter(|(host, _)| !inventory.is_here(host) && behind(&host.name))
-            .filter_map(|(host, _)| Some((host.name.clone(), Arc::clone(session.hosts.get(&host.name)?))))
+            .filter_map(|(host, settings)| {
+                let way = session.hosts.get(&host.name)?;
+                Some((host.name.clone(), settings.binhost.clone(), Arc::clone(way)))
+            })
             .collect();
         if hosts.is_empty() {
             return Ok(None);
         }
         let production = inventory.swarm.production.display().to_string();
-        Ok(Some(Self { production, live, kept: session.releases.list()?, hosts }))
+        let reader = Reader::new(inventory)?;
+        Ok(Some(Self { production, live, kept: session.releases.list()?, hosts, reader }))
     }
 
     /// Does it. Trouble with an orchestrator is in the answer.
-    pub async fn run(self) -> Publication {
-        let Self { production, live, kept, hosts } = self;
+    pub async fn run(&self) -> Publication {
         let mut publishing = Vec::new();
-        for (orchestrator, host) in hosts {
-            let (production, live, kept) = (&production, &live, &kept);
+        for (orchestrator, binhost, host) in &self.hosts {
             publishing.push(async move {
-                let outcome = publish::publish(host.as_ref(), production, live, kept).await;
-                Published { orchestrator, outcome }
+                let outcome = self.publish(host.as_ref(), binhost).await.unwrap_or_else(Outcome::Missed);
+                (orchestrator.clone(), outcome)
             });
         }
-        let orchestrators = join_all(publishing).await;
-        Publication { release: live.name, orchestrators }
+        Publication { release: self.live.name.clone(), orchestrators: join_all(publishing).await }
+    }
+
+    async fn publish(&self, host: &dyn Host, binhost: &HttpUrl) -> Result<Outcome, HostError> {
+        let sent = publish::publish(host, &self.production, &self.live, &self.kept).await?;
+        if sent.was_live {
+            return Ok(Outcome::Served(sent));
+        }
+        let index = self.live.index_text();
+        let index = index.map_err(|error| HostError::new(host.name(), HostErrorKind::Local, error.to_string()))?;
+        match self.reader.read(binhost, &index).await {
+            Reading::Same => Ok(Outcome::Served(sent)),
+            Reading::Unreachable(why) => Ok(Outcome::Unread(sent, why)),
+            Reading::Wrong(why) => Ok(Outcome::TakenBack(self.take_back(host, sent.before, why).await)),
+        }
+    }
+
+    async fn take_back(&self, host: &dyn Host, before: Option<ReleaseName>, why: String) -> String {
+        let Some(before) = before else {
+            return format!("{why}. No release was live there before, so it stays; mend the web server there");
+        };
+        match publish::take_back(host, &self.production, &self.live.name, &before).await {
+            Ok(()) => format!(
+                "{why}. It was swapped back, {before} is live there as before; mend the web server there, and the next \
+                 command brings it again"
+            ),
+            Err(error) => format!("{why}. It could not be swapped back: {error}"),
+        }
     }
 }
 
@@ -112,8 +164,8 @@ impl Errand {
 /// # Errors
 /// When the journal cannot be written.
 pub fn note_down(session: &mut Session, publication: &Publication) -> Result<(), ControlError> {
-    for published in publication.orchestrators.iter().filter(|published| published.outcome.is_ok()) {
-        let (orchestrator, release) = (published.orchestrator.clone(), Some(publication.release.clone()));
+    for (orchestrator, _) in publication.orchestrators.iter().filter(|(_, outcome)| outcome.has_it()) {
+        let (orchestrator, release) = (orchestrator.clone(), Some(publication.release.clone()));
         session.record(&Event::OrchestratorSeen { orchestrator, release })?;
     }
     Ok(())
@@ -129,3 +181,6 @@ pub async fn everywhere(session: &mut Session) -> Result<Option<Publication>, Co
     note_down(session, &publication)?;
     Ok(Some(publication))
 }
+
+#[cfg(test)]
+mod tests;

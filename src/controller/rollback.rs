@@ -1,10 +1,11 @@
 //! Back to an earlier release, as a new one; and the end of those that are kept for too long.
 
 use super::error::ControlError;
+use super::go_live::go_live;
 use super::session::{Session, blocking, now};
 use crate::core::event::Event;
 use crate::core::names::ReleaseName;
-use crate::release::ReleaseError;
+use crate::release::Origin;
 
 /// Makes what an earlier release held live again; without a name the nearest one that was not left before. Gives what
 /// the operator is told.
@@ -29,23 +30,20 @@ pub async fn roll_back(session: &mut Session, wanted: Option<&ReleaseName>) -> R
     if chronicle.content(&to) == chronicle.content(&live) {
         return Err(ControlError::Nothing(format!("what release {to} has is live already, as {live}")));
     }
-    let name = session.releases.next_name(session.state().epoch)?;
     let (releases, target) = (session.releases.clone(), to.clone());
-    let (contents, left_out, published) = blocking(move || {
-        let left_out = releases.find(&target)?.base()?.left_out;
-        let (contents, published) = releases.roll_back(&target, &name, now())?;
-        Ok::<_, ReleaseError>((contents, left_out, published))
-    })
-    .await??;
-    let release = published.release.name;
-    session.record(&Event::RolledBack { to: to.clone(), release: release.clone(), at: now() })?;
-    let mut lines: Vec<String> = left_out.iter().map(|entry| format!("left out: {entry}")).collect();
-    lines.push(format!(
-        "release {release} is live: it has the {} packages of {to}, {} came and {} went; {live} is left",
+    let (contents, left_out) = blocking(move || releases.restored(&target)).await??;
+    let told = format!(
+        "it has the {} packages of {to}, {} came and {} went; {live} is left",
         contents.index.stanzas.len(),
         contents.added.len(),
         contents.superseded.len()
-    ));
+    );
+    let lived = go_live(session, contents, Origin::Rollback(to.clone())).await?;
+    let release = lived.published.release.name;
+    session.record(&Event::RolledBack { to, release: release.clone(), at: now() })?;
+    let mut lines: Vec<String> = left_out.iter().map(|entry| format!("left out: {entry}")).collect();
+    lines.extend(lived.notes);
+    lines.push(format!("release {release} is live: {told}"));
     Ok(lines)
 }
 

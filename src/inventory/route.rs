@@ -31,10 +31,18 @@ impl Inventory {
         self.surroundings.addresses.iter().any(|address| network.cidr.contains(address))
     }
 
-    /// Whether a host is this machine: one of its addresses is an interface's here.
+    /// Whether this host is this machine.
     pub fn is_here(&self, host: &Host) -> bool {
-        let own = |ip| self.surroundings.addresses.contains(&ip);
-        host.addresses.iter().any(|address| *address == Address::Local || address.ip().is_some_and(own))
+        host.addresses.iter().any(|address| match address {
+            Address::Local => true,
+            Address::Ip(ip) => self.has_here(*ip),
+            Address::Name(_) => false,
+        })
+    }
+
+    /// Whether this is an address of this machine.
+    pub fn has_here(&self, address: std::net::IpAddr) -> bool {
+        address.is_loopback() || self.surroundings.addresses.contains(&address)
     }
 
     /// The host that one goes through to reach this one from here in [its network](Self::network_of).

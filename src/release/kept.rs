@@ -44,6 +44,15 @@ impl Release {
         Index::parse(&bytes, limits).map_err(|error| unreadable(error.to_string()))
     }
 
+    /// The text of its index, as clients get it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn index_text(&self) -> Result<Vec<u8>, ReleaseError> {
+        let path = self.root.join(tree::INDEX[0]);
+        std::fs::read(&path).map_err(ReleaseError::doing("read", path))
+    }
+
     /// What is known of it beside its index; none of an adopted one, or of one from days before there were records.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ const SENT: u32 = 3;
 const INDEX_LIMIT: u64 = 256 << 20;
 
 /// What a host was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sent {
     /// Whether the release was live there already.
     pub was_live: bool,
@@ -37,6 +37,8 @@ pub struct Sent {
     pub files: usize,
     /// Their size, in bytes.
     pub bytes: u64,
+    /// The release that was live there until then.
+    pub before: Option<ReleaseName>,
 }
 
 /// One file of a release.
@@ -92,9 +94,32 @@ pub async fn publish(
     }
     let there = there(host, production, &sight, kept).await?;
     let list = List::new(&items, &sight, &there);
-    let sent = send(host, production, release, &items, &list).await?;
+    let mut sent = send(host, production, release, &items, &list).await?;
     swap(host, production, release, &sight, kept, &list).await?;
+    if let Live::Release(before) = sight.live {
+        sent.before = Some(before);
+    }
     Ok(sent)
+}
+
+/// Makes the release live again that was live on a host before this one.
+///
+/// # Errors
+/// When the host is lost or refuses, or something else is live there by now.
+pub async fn take_back(
+    host: &dyn Host,
+    production: &str,
+    release: &ReleaseName,
+    before: &ReleaseName,
+) -> Result<(), HostError> {
+    let script = script(include_str!("publish/back.sh"), production);
+    let script = script.set("id", release.as_str()).set("before", before.as_str());
+    let doing = format!("swapping back to release {before}");
+    let lines = run(host, &script, &doing).await?;
+    match lines.iter().any(|line| line.as_slice() == ["back"]) {
+        true => Ok(()),
+        false => Err(failed(host, &doing, b"no answer")),
+    }
 }
 
 fn local(host: &dyn Host, release: &Release, error: &std::io::Error) -> HostError {
@@ -238,7 +263,7 @@ async fn send(
         let missing = ask(host, &receive, "taking in what was sent", read_missing).await?;
         if missing.is_empty() {
             let bytes = by_sum.values().map(|(_, item)| item.size).sum();
-            return Ok(Sent { was_live: false, files: by_sum.len(), bytes });
+            return Ok(Sent { files: by_sum.len(), bytes, ..Sent::default() });
         }
         if sent == SENT {
             break;

@@ -197,6 +197,16 @@ impl Shelf {
         Ok(found)
     }
 
+    /// A release with just what an earlier one had, and those of its entries that cannot be had any more. Published, it is
+    /// a new one: its TIMESTAMP is later than any before, so that clients see it at once.
+    ///
+    /// # Errors
+    /// There is no such release, or it cannot be read.
+    pub fn restored(&self, earlier: &ReleaseName) -> Result<(Contents, Vec<String>), ReleaseError> {
+        let base = self.find(earlier)?.base()?;
+        Ok((restore(&base, &self.base()?)?, base.left_out))
+    }
+
     /// The directory in which packages are signed for the next release; on its file system, and not there before.
     ///
     /// # Errors
@@ -299,22 +309,6 @@ impl Releases {
         };
         let swap = self.swap(name, &half_made)?;
         Ok(Published { release: self.release(name.clone()), before, timestamp, linked, copied, swap })
-    }
-
-    /// Makes what an earlier release held live again, as a new release: its TIMESTAMP is later than any before, so that
-    /// clients see it at once.
-    ///
-    /// # Errors
-    /// As [`Releases::publish`]; there is no such release.
-    pub fn roll_back(
-        &self,
-        to: &ReleaseName,
-        name: &ReleaseName,
-        now: Timestamp,
-    ) -> Result<(Contents, Published), ReleaseError> {
-        let contents = restore(&self.find(to)?.base()?, &self.base()?)?;
-        let published = self.publish(&contents, name, Origin::Rollback(to.clone()), now)?;
-        Ok((contents, published))
     }
 
     /// Points production to what was live before a release that nobody has read.

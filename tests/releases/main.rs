@@ -5,4 +5,5 @@ mod farm;
 #[path = "../support/package.rs"]
 #[expect(dead_code, reason = "its other half is for drones")]
 mod package;
+mod served;
 mod verbs;

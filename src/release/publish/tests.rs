@@ -71,7 +71,7 @@ async fn a_host_gets_what_it_lacks_and_shows_the_new_release_whole() {
     let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one"), ("app-misc/bar-1.0", 1, "bar one")]);
     assert_eq!(sites.publish(&first).await.unwrap().files, 4, "two packages and the index in two forms");
     sites.shows(&first);
-    assert_eq!(sites.publish(&first).await.unwrap(), Sent { was_live: true, files: 0, bytes: 0 });
+    assert_eq!(sites.publish(&first).await.unwrap(), Sent { was_live: true, ..Sent::default() });
     let second = sites.release(&[("app-misc/foo-1.1", 1, "foo next"), ("app-misc/bar-1.0", 1, "bar one")]);
     let sent = sites.publish(&second).await.unwrap();
     assert_eq!(sent.files, 2, "the new package and the index; its packed form and the other package are there");
@@ -141,6 +141,23 @@ async fn what_is_no_release_is_left_alone_and_named() {
         let error = sites.publish(&release).await.unwrap_err().to_string();
         assert!(error.contains("move it out of the way"), "{what} ({words}): {error}");
     }
+}
+
+#[tokio::test]
+async fn a_release_that_clients_cannot_read_is_taken_back_as_long_as_it_is_what_is_live() {
+    let mut sites = Sites::new();
+    let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    assert_eq!(sites.publish(&first).await.unwrap().before, None);
+    let second = sites.release(&[("app-misc/foo-1.1", 1, "foo two")]);
+    assert_eq!(sites.publish(&second).await.unwrap().before.as_ref(), Some(&first.name));
+    let (host, production) = (LocalHost::here(), sites.production());
+    let back = || take_back(&host, production.to_str().unwrap(), &second.name, &first.name);
+    back().await.unwrap();
+    sites.shows(&first);
+    let error = back().await.unwrap_err();
+    assert!(error.message.contains("production.releases/000001-000001 there"), "{error}");
+    sites.publish(&second).await.unwrap();
+    sites.shows(&second);
 }
 
 #[tokio::test]

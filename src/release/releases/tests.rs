@@ -39,7 +39,8 @@ impl<'a> Site<'a> {
 
     fn roll_back(&self, to: u64) -> Result<Published, ReleaseError> {
         let to = ReleaseName::new(Epoch(1), to);
-        Ok(self.releases.roll_back(&to, &self.releases.next_name(Epoch(1))?, NOW)?.1)
+        let (contents, _) = self.releases.restored(&to)?;
+        self.releases.publish(&contents, &self.releases.next_name(Epoch(1))?, Origin::Rollback(to), NOW)
     }
 }
 
