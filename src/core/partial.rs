@@ -79,7 +79,7 @@ mod tests {
         let live = received.iter().map(|number| (PackageIndex::at(*number), file.clone())).collect();
         let (build, selection, at) = ("build1".parse().unwrap(), Selection::World, Timestamp(0));
         let mut state = State::default();
-        state.apply(&Event::BuildOpened { build, selection, plan, live, at }).unwrap();
+        state.apply(&Event::BuildOpened { build, selection, plan, live, rebuild: false, at }).unwrap();
         state.open_build().unwrap().clone()
     }
 
