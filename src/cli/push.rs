@@ -12,6 +12,7 @@ use super::interrupt;
 use super::plan;
 use super::publish;
 use super::select::Selected;
+use crate::controller::background;
 use crate::controller::finalize::Extent;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
@@ -51,7 +52,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "dry_run")]
     detach: bool,
     /// It is the one in the background
-    #[arg(long = detach::FLAG, hide = true, conflicts_with = "detach")]
+    #[arg(long = background::FLAG, hide = true, conflicts_with = "detach")]
     detached: bool,
     /// Overrule another controller that holds the drones
     #[arg(long)]

@@ -5,6 +5,8 @@
 //! [`keeper`] a drone reaches it, compares it ([`muster`]) and holds our epoch there, [`run`] works the build off with one small state machine a job ([`job`]),
 //! [`finalize`] makes it live, [`rollback`] what was before. Whoever watches is an [`Observer`].
 
+pub mod api;
+pub mod background;
 pub mod error;
 pub mod fetch_back;
 pub mod finalize;

@@ -1,27 +1,26 @@
 //! The controller's ear: `control.sock` in the state directory, HTTP over a Unix socket.
 //!
-//! `POST /verb` takes a [`Verb`] as JSON and answers with the lines for the operator; `GET /status` is the status of
-//! section 5 of the design; `GET /events` follows the events, one JSON a server-sent event. Who may open the socket is
-//! whoever may open the state directory; there is no other permission.
+//! `POST /verb` takes a [`Verb`] as JSON and answers with the lines for the operator; the rest is what every controller
+//! answers ([`api`]). Who may open the socket is whoever may open the state directory; there is no other permission.
 
 use std::path::{Path, PathBuf};
 
+use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::{Method, Request, StatusCode};
-use axum::response::sse::{Event as Sent, KeepAlive, Sse};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use futures::{Stream, StreamExt};
+use axum::routing::post;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::api::{self, Desk, Follower, Refusal};
 use super::error::ControlError;
 use super::verb::{Answer, Verb};
 use crate::core::status::Status;
+use crate::http::client;
+use crate::http::stop::{self, Stop, Stopper};
 
 /// The socket's name in the state directory.
 const NAME: &str = "control.sock";
@@ -42,6 +41,7 @@ pub enum Asked {
 pub struct Socket {
     path: PathBuf,
     served: tokio::task::JoinHandle<()>,
+    _stopper: Stopper,
 }
 
 impl Drop for Socket {
@@ -56,6 +56,7 @@ impl Drop for Socket {
 struct Ear {
     asked: mpsc::Sender<Asked>,
     events: broadcast::Sender<String>,
+    stop: Stop,
 }
 
 impl Socket {
@@ -75,22 +76,43 @@ impl Socket {
             _ => {}
         }
         let listener = UnixListener::bind(&path).map_err(local)?;
-        let router = Router::new()
-            .route("/verb", post(verb))
-            .route("/status", get(status))
-            .route("/events", get(events_as_they_come))
-            .with_state(Ear { asked, events });
+        let (stopper, stop) = stop::channel();
+        let router = api::routes().route("/verb", post(verb)).with_state(Ear { asked, events, stop });
         let served = tokio::spawn(async move {
             // It ends with the task.
             let _ended = axum::serve(listener, router).await;
         });
-        Ok(Self { path, served })
+        Ok(Self { path, served, _stopper: stopper })
     }
 }
 
-async fn verb(Shared(ear): Shared<Ear>, Json(verb): Json<Verb>) -> Result<Json<Answer>, (StatusCode, String)> {
+impl Ear {
+    async fn ask(&self, asked: Asked) -> Result<(), Refusal> {
+        self.asked.send(asked).await.map_err(|_| ending())
+    }
+}
+
+impl Desk for Ear {
+    type Status = Status;
+
+    async fn status(&self) -> Result<Status, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Asked::Status(answer)).await?;
+        answered.await.map_err(|_| ending())
+    }
+
+    fn events(&self) -> broadcast::Receiver<String> {
+        self.events.subscribe()
+    }
+
+    fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+}
+
+async fn verb(Shared(ear): Shared<Ear>, Json(verb): Json<Verb>) -> Result<Json<Answer>, Refusal> {
     let (answer, answered) = oneshot::channel();
-    ask(&ear, Asked::Verb(verb, answer)).await?;
+    ear.ask(Asked::Verb(verb, answer)).await?;
     match answered.await {
         Ok(Ok(told)) => Ok(Json(told)),
         Ok(Err(refusal)) => Err((StatusCode::CONFLICT, refusal)),
@@ -98,34 +120,8 @@ async fn verb(Shared(ear): Shared<Ear>, Json(verb): Json<Verb>) -> Result<Json<A
     }
 }
 
-async fn status(Shared(ear): Shared<Ear>) -> Result<Json<Status>, (StatusCode, String)> {
-    let (answer, answered) = oneshot::channel();
-    ask(&ear, Asked::Status(answer)).await?;
-    answered.await.map(Json).map_err(|_| ending())
-}
-
-async fn ask(ear: &Ear, asked: Asked) -> Result<(), (StatusCode, String)> {
-    ear.asked.send(asked).await.map_err(|_| ending())
-}
-
-fn ending() -> (StatusCode, String) {
+fn ending() -> Refusal {
     (StatusCode::SERVICE_UNAVAILABLE, "the controller is just ending; try again".to_owned())
-}
-
-async fn events_as_they_come(
-    Shared(ear): Shared<Ear>,
-) -> Sse<impl Stream<Item = Result<Sent, std::convert::Infallible>>> {
-    let events = futures::stream::unfold(ear.events.subscribe(), |mut events| async move {
-        loop {
-            match events.recv().await {
-                Ok(event) => return Some((Ok(Sent::default().data(event)), events)),
-                // Whoever reads too slowly misses some, and is told so by their numbers.
-                Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return None,
-            }
-        }
-    });
-    Sse::new(events.boxed()).keep_alive(KeepAlive::default())
 }
 
 /// Tells the controller that is at work on this state directory; none where nobody listens.
@@ -177,6 +173,27 @@ pub async fn open_build(directory: &Path, process: u32) -> Result<Option<String>
     Ok(status.build.map(|build| build.id))
 }
 
+/// What happens at the controller that is at work, from here on; none where nobody listens.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub async fn follow(directory: &Path) -> Result<Option<Follower>, ControlError> {
+    let Some(stream) = connect(directory).await? else { return Ok(None) };
+    let request = request(Method::GET, "/events").body(Full::default());
+    let Ok(request) = request else { return Ok(None) };
+    // An answer that is none is that of a controller which is just ending.
+    let Ok(response) = client::exchange(stream, request).await else { return Ok(None) };
+    Ok((response.status() == StatusCode::OK).then(|| Follower::new(response.into_body())))
+}
+
+/// Whether a controller is at work on this state directory.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub async fn is_at_work(directory: &Path) -> Result<bool, ControlError> {
+    connect(directory).await.map(|stream| stream.is_some())
+}
+
 /// A connection to whoever listens; none where nobody does.
 async fn connect(directory: &Path) -> Result<Option<UnixStream>, ControlError> {
     let path = directory.join(NAME);
@@ -203,12 +220,7 @@ async fn exchange(
     request: axum::http::Result<Request<Bytes>>,
 ) -> Result<(StatusCode, Bytes), String> {
     let request = request.map_err(|error| error.to_string())?.map(Full::new);
-    let exchange = async {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        sender.send_request(request).await
-    };
-    let response = exchange.await.map_err(|error: hyper::Error| error.to_string())?;
+    let response = client::exchange(stream, request).await.map_err(|error| error.to_string())?;
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
     Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
