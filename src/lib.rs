@@ -13,6 +13,7 @@ pub mod failpoint;
 mod fuzz;
 pub mod http;
 pub mod inventory;
+pub mod orchestrator;
 pub mod portage;
 pub mod release;
 pub mod schedule;

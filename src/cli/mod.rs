@@ -12,16 +12,19 @@ mod hosts;
 mod init_from_list;
 mod interrupt;
 mod logs;
+mod orchestrator;
 mod plan;
 mod publish;
 mod push;
 mod releases;
 mod rollback;
 mod select;
+mod serve;
 mod simulate;
 mod status;
 mod verify;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -85,6 +88,8 @@ enum Verb {
     Prune,
     /// Check every byte of a release
     Verify(verify::Arguments),
+    /// Serve the binhost and the API of this host, until SIGTERM
+    Orchestrator(orchestrator::Arguments),
     /// Show the fleet; check it, list its facts, trust its first host keys
     Hosts(hosts::Arguments),
     /// Show what builds took, and what the next one is taken to need; learn from other logs
@@ -98,9 +103,12 @@ enum Verb {
 /// Runs the command line of this process and gives the exit status.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Nobody looks on while a service works: what happens there is to be found in its log.
+    let told = if matches!(cli.verb, Verb::Orchestrator(_)) { "info" } else { "error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SWARM_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(told));
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -149,6 +157,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             let drones = arguments.drones(&inventory)?;
             ask::ask(Wish::Undrain { drones }, inventory).await
         }
+        Verb::Orchestrator(arguments) => orchestrator::run(arguments, inventory, cli.inventory.as_deref()).await,
         Verb::Logs(arguments) => logs::run(&arguments, &inventory).await,
         Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,
         Verb::Releases(arguments) => releases::run(&arguments, &inventory),

@@ -26,6 +26,14 @@ pub(super) fn refuse_staging(layout: &Layout, staging: &Path) -> Result<(), Rele
     Ok(())
 }
 
+/// Refuses a staging directory that clients of this production would see; for who serves it and opens no releases.
+///
+/// # Errors
+/// It overlaps with production or the releases.
+pub fn keep_staging_apart(production: &Path, staging: &Path) -> Result<(), ReleaseError> {
+    refuse_staging(&Layout::new(production)?, staging)
+}
+
 /// Whether production, where its symlink leads, or the releases are this directory, lie in it or hold it.
 fn overlaps(layout: &Layout, other: &Path) -> bool {
     let other = resolved(other);

@@ -33,6 +33,7 @@ pub use chronicle::Chronicle;
 pub use compose::{Base, Contents, Incoming, compose};
 pub use error::ReleaseError;
 pub use file_error::FileError;
+pub use guard::keep_staging_apart;
 pub use kept::Release;
 pub use record::Origin;
 pub use releases::{Published, Releases, Shelf};

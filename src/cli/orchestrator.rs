@@ -1,0 +1,28 @@
+//! `swarm orchestrator`: the controller and the binhost, as a service.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::serve;
+use crate::core::names::HostName;
+use crate::inventory::Inventory;
+use crate::orchestrator::{self, Options};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Which orchestrator of the inventory this is; left out, the one with an address of this machine
+    name: Option<HostName>,
+    /// Listen here instead of where the inventory says that it is reached; may be given more than once
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<SocketAddr>,
+}
+
+pub async fn run(arguments: Arguments, inventory: Inventory, option: Option<&Path>) -> anyhow::Result<Exit> {
+    let inventory_options = option.into_iter().flat_map(|path| ["--inventory".into(), path.into()]).collect();
+    let options = Options { name: arguments.name, listen: arguments.listen, inventory: inventory_options };
+    orchestrator::run(&inventory, options, serve::until_terminated()?).await?;
+    Ok(Exit::Done)
+}

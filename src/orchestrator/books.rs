@@ -1,0 +1,100 @@
+//! What the journal of this host says, read beside the controller that writes it.
+//!
+//! A replay is done only when the journal's files have changed, and then five times a second at most: whoever asks over
+//! and over costs one look at two files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::Mutex;
+
+use crate::core::names::ReleaseName;
+use crate::core::state::State;
+use crate::release::{ReleaseError, Shelf};
+use crate::store::{Journal, StoreError};
+
+/// What was read so long ago is taken as it is.
+const FRESH: Duration = Duration::from_millis(200);
+/// The files that an event changes.
+const FILES: [&str; 2] = ["journal.db", "journal.db-wal"];
+
+/// The journal and the releases of this host.
+#[derive(Debug)]
+pub struct Books {
+    state: PathBuf,
+    production: PathBuf,
+    kept: Mutex<Option<Kept>>,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    looked: Instant,
+    files: Files,
+    read: Arc<Read>,
+}
+
+/// Length and time of each file; none where it is not there.
+type Files = [Option<(u64, SystemTime)>; 2];
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// What the journal says; the state of the beginning where there is none.
+    pub state: State,
+    /// The live release.
+    pub release: Option<ReleaseName>,
+}
+
+/// Why nothing could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BooksError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] StoreError),
+    /// Production.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// The task that read was lost.
+    #[error("cannot read the journal: {0}")]
+    Lost(#[from] tokio::task::JoinError),
+}
+
+impl Books {
+    /// Those of this state directory and this production. Nothing is read yet.
+    pub fn new(state: PathBuf, production: PathBuf) -> Self {
+        Self { state, production, kept: Mutex::default() }
+    }
+
+    /// What they say now.
+    ///
+    /// # Errors
+    /// Something is there and cannot be read.
+    pub async fn read(&self) -> Result<Arc<Read>, BooksError> {
+        // Who comes while somebody reads waits for the same answer.
+        let mut kept = self.kept.lock().await;
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.looked.elapsed() < FRESH) {
+            return Ok(kept.read.clone());
+        }
+        let (state, production, before) = (self.state.clone(), self.production.clone(), kept.take());
+        let read = tokio::task::spawn_blocking(move || look(&state, &production, before)).await??;
+        Ok(kept.insert(read).read.clone())
+    }
+}
+
+fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, BooksError> {
+    let release = Shelf::look(production)?.live()?;
+    // The files are looked at first: what comes in between is seen by the next look.
+    let files = FILES.map(|name| {
+        let metadata = std::fs::metadata(state.join(name)).ok()?;
+        Some((metadata.len(), metadata.modified().ok()?))
+    });
+    let read = match before {
+        Some(kept) if kept.files == files && kept.read.release == release => kept.read,
+        _ => {
+            let state = Journal::open_to_read(state)?.map(|journal| journal.replay()).transpose()?.unwrap_or_default();
+            Arc::new(Read { state, release })
+        }
+    };
+    Ok(Kept { looked: Instant::now(), files, read })
+}

@@ -1,0 +1,185 @@
+//! What the service answers; section 6 of the design.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::{Extension, Path, State as Shared};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router, body::Body};
+use serde::Serialize;
+use tokio::sync::broadcast;
+
+use super::binhost::Binhost;
+use super::books::{Books, BooksError, Read};
+use super::builds::{Builds, Order, Outcome};
+use crate::controller::api::{self, Desk, Refusal};
+use crate::controller::now;
+use crate::core::names::{Epoch, HostName, ReleaseName};
+use crate::core::status::Status;
+use crate::http::access::Door;
+use crate::http::metrics::{Kind, Page};
+use crate::http::server::{Peer, Tally};
+use crate::http::stop::Stop;
+use crate::http::{self, sentence};
+
+/// The longest order (bytes): some thousands of atoms.
+const ORDER_LIMIT: usize = 1 << 20;
+/// So long an order may take to arrive.
+const ORDER_TIME: Duration = Duration::from_secs(30);
+
+/// The service.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name in the inventory; none where it is not listed there.
+    pub name: Option<HostName>,
+    /// What clients get.
+    pub binhost: Binhost,
+    /// What is known.
+    pub books: Books,
+    /// What is begun here.
+    pub builds: Builds,
+    /// Who may begin something.
+    pub door: Door,
+    /// What happens, for who listens.
+    pub events: broadcast::Sender<String>,
+    /// What has been done.
+    pub tally: Arc<Tally>,
+    /// When it ends.
+    pub stop: Stop,
+}
+
+/// All routes.
+pub fn router(service: Arc<Service>) -> Router {
+    api::routes()
+        .route("/health", get(health))
+        .route("/packages/{*path}", get(packages))
+        .route("/build", post(build))
+        .route("/metrics", get(metrics))
+        .route("/", get(page))
+        .with_state(service)
+}
+
+/// `GET /health`: small, for who asks often.
+#[derive(Debug, Serialize)]
+struct Health<'a> {
+    name: Option<&'a HostName>,
+    epoch: Epoch,
+    release: Option<&'a ReleaseName>,
+}
+
+/// The status of section 5 of the design, and whose it is.
+#[derive(Debug, Serialize)]
+pub struct OwnStatus {
+    name: Option<HostName>,
+    epoch: Epoch,
+    #[serde(flatten)]
+    status: Status,
+}
+
+impl Service {
+    async fn read(&self) -> Result<Arc<Read>, Refusal> {
+        self.books.read().await.map_err(|error: BooksError| {
+            tracing::error!("{error}");
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))
+        })
+    }
+}
+
+impl Desk for Arc<Service> {
+    type Status = OwnStatus;
+
+    async fn status(&self) -> Result<OwnStatus, Refusal> {
+        let read = self.read().await?;
+        let mut status = Status::of(&read.state, None, now());
+        status.release = read.release.clone();
+        Ok(OwnStatus { name: self.name.clone(), epoch: read.state.epoch, status })
+    }
+
+    fn events(&self) -> broadcast::Receiver<String> {
+        self.events.subscribe()
+    }
+
+    fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+}
+
+async fn health(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refusal> {
+    let read = service.read().await?;
+    let health = Health { name: service.name.as_ref(), epoch: read.state.epoch, release: read.release.as_ref() };
+    Ok(Json(health).into_response())
+}
+
+async fn packages(
+    Shared(service): Shared<Arc<Service>>,
+    Path(path): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    service.binhost.answer(&method, &path, &headers).await
+}
+
+async fn build(
+    Shared(service): Shared<Arc<Service>>,
+    Extension(Peer(from)): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if let Err(refusal) = service.door.admit(from, &headers) {
+        tracing::warn!("refused a build that {from} asked for: {refusal:?}");
+        return refusal.into_response();
+    }
+    let body = match http::body(body, ORDER_LIMIT, ORDER_TIME).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let order: Order = match serde_json::from_slice(&body) {
+        Ok(order) => order,
+        Err(error) => return sentence(StatusCode::BAD_REQUEST, format!("this is no order: {error}")),
+    };
+    let outcome = match service.books.read().await {
+        Ok(read) => service.builds.begin(order, &read.state).await,
+        Err(error) => Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    };
+    match outcome {
+        Outcome::Open(build) => (StatusCode::ACCEPTED, Json(serde_json::json!({ "build": build }))).into_response(),
+        Outcome::Nothing(said) => Json(serde_json::json!({ "build": null, "said": said })).into_response(),
+        Outcome::Refused(status, why) => sentence(status, why),
+    }
+}
+
+async fn metrics(Shared(service): Shared<Arc<Service>>) -> Result<Page, Refusal> {
+    let read = service.read().await?;
+    let status = Status::of(&read.state, None, now());
+    let mut page = Page::default();
+    let packages = [
+        ("needed", status.needed.len()),
+        ("delegated", status.delegated.len()),
+        ("received", status.received.len()),
+        ("failed", status.failed.len()),
+        ("blocked", status.blocked.len()),
+    ];
+    let packages = packages.map(|(state, count)| (vec![("state", state)], count));
+    page.family(Kind::Gauge, "swarm_packages", "Packages of the latest build by state.", packages);
+    let open = u8::from(read.state.open_build().is_some());
+    page.single(Kind::Gauge, "swarm_build_open", "Whether a build is open.", open);
+    page.single(Kind::Gauge, "swarm_epoch", "The highest epoch known here.", read.state.epoch);
+    if let Some(release) = &read.release {
+        let labels = vec![("release", release.as_str())];
+        page.family(Kind::Gauge, "swarm_release_info", "The live release.", [(labels, 1)]);
+    }
+    let sent = service.binhost.sent().load(Ordering::Relaxed);
+    page.single(Kind::Counter, "swarm_binhost_sent_bytes_total", "Bytes of packages and indices sent.", sent);
+    service.tally.show(&mut page);
+    Ok(page)
+}
+
+async fn page(Shared(service): Shared<Arc<Service>>) -> String {
+    let name = service.name.as_ref().map_or("swarm orchestrator", HostName::as_str);
+    format!(
+        "{name}\n\n/packages/  the binhost\n/status     how things stand\n/events     what happens\n/metrics    for Prometheus\n"
+    )
+}

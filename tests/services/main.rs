@@ -1,0 +1,9 @@
+//! The services as clients meet them: the real binary, real sockets on the loopback.
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+mod binhost;
+mod builds;
+mod http;
+mod place;
+mod production;
+mod strangers;
