@@ -11,6 +11,7 @@ pub mod drone;
 pub mod failpoint;
 #[cfg(test)]
 mod fuzz;
+pub mod gateway;
 pub mod http;
 pub mod inventory;
 pub mod orchestrator;

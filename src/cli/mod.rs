@@ -1,12 +1,14 @@
 //! The command line: one file a verb, with its options and its `run`; no logic.
 
 mod ask;
+mod client_config;
 mod detach;
 mod diff;
 mod exec;
 mod exit;
 mod explain;
 mod finalize;
+mod gateway;
 mod history;
 mod hosts;
 mod init_from_list;
@@ -90,6 +92,10 @@ enum Verb {
     Verify(verify::Arguments),
     /// Serve the binhost and the API of this host, until SIGTERM
     Orchestrator(orchestrator::Arguments),
+    /// Point clients to the orchestrator that is healthy, until SIGTERM; SIGHUP reads the inventory again
+    Gateway,
+    /// Print the binrepos.conf of a client
+    ClientConfig,
     /// Show the fleet; check it, list its facts, trust its first host keys
     Hosts(hosts::Arguments),
     /// Show what builds took, and what the next one is taken to need; learn from other logs
@@ -104,7 +110,7 @@ enum Verb {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // Nobody looks on while a service works: what happens there is to be found in its log.
-    let told = if matches!(cli.verb, Verb::Orchestrator(_)) { "info" } else { "error" };
+    let told = if matches!(cli.verb, Verb::Orchestrator(_) | Verb::Gateway) { "info" } else { "error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SWARM_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(told));
     let colours = std::io::stderr().is_terminal();
@@ -158,6 +164,8 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             ask::ask(Wish::Undrain { drones }, inventory).await
         }
         Verb::Orchestrator(arguments) => orchestrator::run(arguments, inventory, cli.inventory.as_deref()).await,
+        Verb::Gateway => gateway::run(inventory, cli.inventory.as_deref()).await,
+        Verb::ClientConfig => client_config::run(&inventory),
         Verb::Logs(arguments) => logs::run(&arguments, &inventory).await,
         Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,
         Verb::Releases(arguments) => releases::run(&arguments, &inventory),

@@ -3,7 +3,9 @@
 
 mod binhost;
 mod builds;
+mod gateway;
 mod http;
 mod place;
 mod production;
 mod strangers;
+mod tls;

@@ -1,0 +1,178 @@
+//! What the checks have come to, and the answers that follow from it, made once for each change instead of for each
+//! request.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use hyper::body::Bytes;
+use serde::Serialize;
+
+use super::fleet::{Change, Fleet, Look, Member};
+use crate::core::names::{HostName, ReleaseName, Timestamp};
+use crate::core::status::Moment;
+use crate::inventory::HttpUrl;
+
+/// The answers of this moment.
+#[derive(Debug, Default)]
+pub struct View {
+    /// The binhost that clients get.
+    pub active: Option<Active>,
+    /// It, and those that could take its place, in order.
+    pub stand_ins: Vec<HttpUrl>,
+    /// The API that is asked about builds.
+    pub controller: Option<HttpUrl>,
+    /// `GET /status`.
+    pub status: Bytes,
+    /// One for each orchestrator, for metrics.
+    pub gauges: Vec<Gauges>,
+}
+
+/// The binhost that clients get.
+#[derive(Debug)]
+pub struct Active {
+    /// Its address.
+    pub url: Bytes,
+    /// `GET /binhost` as JSON.
+    pub json: Bytes,
+}
+
+/// What is measured of an orchestrator.
+#[derive(Debug, Clone)]
+pub struct Gauges {
+    /// Which.
+    pub name: HostName,
+    /// Whether it is healthy.
+    pub healthy: bool,
+    /// Whether clients get it.
+    pub active: bool,
+    /// Whether its API answers; none where it has none.
+    pub api: Option<bool>,
+    /// When it was looked at last.
+    pub last_check: Option<Timestamp>,
+    /// The TIMESTAMP of its index.
+    pub timestamp: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct StatusView<'a> {
+    active: Option<&'a HostName>,
+    controller: Option<&'a HostName>,
+    orchestrators: Vec<OrchestratorView<'a>>,
+}
+
+#[derive(Serialize)]
+struct OrchestratorView<'a> {
+    name: &'a HostName,
+    address: &'a str,
+    priority: u32,
+    binhost: &'a str,
+    healthy: bool,
+    active: bool,
+    release: Option<&'a ReleaseName>,
+    timestamp: Option<Timestamp>,
+    last_check: Option<Moment>,
+    error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ActiveView<'a> {
+    name: &'a HostName,
+    url: &'a str,
+    release: Option<&'a ReleaseName>,
+}
+
+/// The fleet and what is to be seen of it.
+#[derive(Debug)]
+pub struct Board {
+    fleet: Mutex<Fleet>,
+    view: RwLock<Arc<View>>,
+}
+
+impl Board {
+    /// One for this fleet.
+    pub fn new(fleet: Fleet) -> Self {
+        let view = RwLock::new(Arc::new(View::of(&fleet)));
+        Self { fleet: Mutex::new(fleet), view }
+    }
+
+    /// The answers of this moment.
+    pub fn view(&self) -> Arc<View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes in a look; gives what it has changed, and whether the next one is wanted soon.
+    pub fn saw(&self, name: &HostName, look: Look, at: Timestamp) -> (Vec<Change>, bool) {
+        let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = fleet.saw(name, look, at);
+        self.show(&fleet);
+        let doubt = fleet.is_in_doubt(name);
+        (changes, doubt)
+    }
+
+    /// Puts another fleet in the place of this one; what is known of who is in both stays known.
+    pub fn replace(&self, mut other: Fleet) -> Vec<Change> {
+        let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        other.succeed(fleet.clone());
+        *fleet = other;
+        let changes = fleet.choose();
+        self.show(&fleet);
+        changes
+    }
+
+    fn show(&self, fleet: &Fleet) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View::of(fleet));
+    }
+}
+
+impl View {
+    fn of(fleet: &Fleet) -> Self {
+        let active = fleet.active().map(|member| {
+            let orchestrator = &member.orchestrator;
+            let url = orchestrator.binhost.as_str();
+            let view = ActiveView { name: &orchestrator.name, url, release: fleet.release(member) };
+            Active { url: Bytes::copy_from_slice(url.as_bytes()), json: json(&view) }
+        });
+        let status = StatusView {
+            active: fleet.active().map(|member| &member.orchestrator.name),
+            controller: fleet.controller().map(|member| &member.orchestrator.name),
+            orchestrators: fleet.members().iter().map(|member| OrchestratorView::of(fleet, member)).collect(),
+        };
+        let gauges = fleet.members().iter().map(|member| Gauges {
+            name: member.orchestrator.name.clone(),
+            healthy: fleet.is_healthy(member),
+            active: fleet.is_active(member),
+            api: member.orchestrator.api.as_ref().map(|_| member.api.is_up()),
+            last_check: member.last_check,
+            timestamp: member.timestamp,
+        });
+        Self {
+            active,
+            stand_ins: fleet.stand_ins().map(|member| member.orchestrator.binhost.clone()).collect(),
+            controller: fleet.controller().and_then(|member| member.orchestrator.api.clone()),
+            status: json(&status),
+            gauges: gauges.collect(),
+        }
+    }
+}
+
+impl<'a> OrchestratorView<'a> {
+    fn of(fleet: &'a Fleet, member: &'a Member) -> Self {
+        let orchestrator = &member.orchestrator;
+        Self {
+            name: &orchestrator.name,
+            address: &orchestrator.address,
+            priority: orchestrator.priority,
+            binhost: orchestrator.binhost.as_str(),
+            healthy: fleet.is_healthy(member),
+            active: fleet.is_active(member),
+            release: fleet.release(member),
+            timestamp: member.timestamp,
+            last_check: member.last_check.map(Moment),
+            error: member.error.as_deref(),
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    // Names, numbers and texts always have a JSON form.
+    serde_json::to_vec(value).unwrap_or_default().into()
+}

@@ -1,0 +1,304 @@
+//! Which orchestrator clients get, and which one is asked about builds: from what checks have seen, and nothing else.
+//!
+//! - A **good check** of a binhost finds an index that reads, is not empty, and is not from before the newest one that
+//!   any listed orchestrator was ever seen with. So one that comes back with an old release stays down. `rise` and
+//!   `fall` checks in a row move it ([`Level`]).
+//! - **Active** is of those that are up, and not behind at this moment, the one with the lowest priority number (by name
+//!   where two share it). An active one that falls behind stays until its checks have taken it down: while a release goes
+//!   round, nothing moves. With `failback = "manual"` it stays for as long as it is up.
+//! - Nothing is chosen before each was looked at once: the first look could be at an old release.
+//! - **Controller** is, of the APIs that answer, the one with the highest epoch, then with the lowest priority number.
+//!
+//! What is known goes with the process. An index that nobody has any more counts as the newest until its orchestrator
+//! is taken out of the inventory, or the gateway is started anew.
+
+use std::cmp::Reverse;
+
+use crate::core::names::{Epoch, HostName, ReleaseName, Timestamp};
+use crate::core::status::Moment;
+use crate::inventory::{Failback, HttpUrl, Inventory};
+
+use super::level::{Counts, Level};
+
+/// An orchestrator, as the inventory has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orchestrator {
+    /// Its name.
+    pub name: HostName,
+    /// Where the host is.
+    pub address: String,
+    /// The lowest is first.
+    pub priority: u32,
+    /// What clients get.
+    pub binhost: HttpUrl,
+    /// Its API; none where there are only files.
+    pub api: Option<HttpUrl>,
+}
+
+impl Orchestrator {
+    /// Whether any of its addresses wants TLS.
+    pub fn speaks_tls(&self) -> bool {
+        [Some(&self.binhost), self.api.as_ref()].into_iter().flatten().any(|url| url.as_str().starts_with("https:"))
+    }
+}
+
+/// What a look at one of them found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The TIMESTAMP of its index; or why it has none that reads, as the end of a sentence about it.
+    pub index: Result<Timestamp, String>,
+    /// What its API says, or why it does not; none where it has none.
+    pub api: Option<Result<Answer, String>>,
+}
+
+/// What an API says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The highest epoch that it knows.
+    pub epoch: Option<Epoch>,
+    /// The release that is live there.
+    pub release: Option<ReleaseName>,
+}
+
+/// One of them, with what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// What the inventory says.
+    pub orchestrator: Orchestrator,
+    /// Its binhost.
+    pub binhost: Level,
+    /// Its API.
+    pub api: Level,
+    /// The TIMESTAMP of its index when that last read.
+    pub timestamp: Option<Timestamp>,
+    /// What its API said last.
+    pub answer: Answer,
+    /// When it was looked at last.
+    pub last_check: Option<Timestamp>,
+    /// What was wrong then.
+    pub error: Option<String>,
+}
+
+/// What a look has changed, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A binhost has come up, or gone down with this reason.
+    Binhost(HostName, Result<(), String>),
+    /// Clients get another one, or none.
+    Active(Option<HostName>),
+    /// Another one is asked about builds, or none.
+    Controller(Option<HostName>),
+}
+
+/// All of them.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    /// By priority, then by name.
+    members: Vec<Member>,
+    counts: Counts,
+    failback: Failback,
+    active: Option<HostName>,
+    controller: Option<HostName>,
+}
+
+impl Member {
+    fn new(orchestrator: Orchestrator) -> Self {
+        Self {
+            orchestrator,
+            binhost: Level::Unknown,
+            api: Level::Unknown,
+            timestamp: None,
+            answer: Answer::default(),
+            last_check: None,
+            error: None,
+        }
+    }
+
+    fn name(&self) -> &HostName {
+        &self.orchestrator.name
+    }
+}
+
+impl Fleet {
+    /// That of an inventory, of which nothing is known yet.
+    pub fn new(inventory: &Inventory) -> Self {
+        let member = |(host, settings): (&crate::inventory::Host, &crate::inventory::OrchestratorSettings)| {
+            Member::new(Orchestrator {
+                name: host.name.clone(),
+                address: host.addresses.first().to_string(),
+                priority: settings.priority,
+                binhost: settings.binhost.clone(),
+                api: settings.api.clone(),
+            })
+        };
+        let swarm = &inventory.swarm;
+        Self {
+            members: inventory.orchestrators().into_iter().map(member).collect(),
+            counts: Counts { rise: swarm.rise.get(), fall: swarm.fall.get() },
+            failback: swarm.failback,
+            active: None,
+            controller: None,
+        }
+    }
+
+    /// Takes over what another fleet knows of those that are in both and are where they were.
+    pub fn succeed(&mut self, before: Self) {
+        let place = |orchestrator: &Orchestrator| {
+            (orchestrator.name.clone(), orchestrator.binhost.clone(), orchestrator.api.clone())
+        };
+        for known in before.members {
+            let same = self.members.iter_mut().find(|member| place(&member.orchestrator) == place(&known.orchestrator));
+            if let Some(member) = same {
+                *member = Member { orchestrator: member.orchestrator.clone(), ..known };
+            }
+        }
+        let stays = |name: &HostName| self.members.iter().any(|member| member.name() == name);
+        self.active = before.active.filter(stays);
+        self.controller = before.controller.filter(stays);
+    }
+
+    /// Takes in a look at one of them; one that is not of the fleet any more changes nothing.
+    pub fn saw(&mut self, name: &HostName, look: Look, at: Timestamp) -> Vec<Change> {
+        let (counts, mut changes) = (self.counts, Vec::new());
+        if let (Ok(timestamp), Some(member)) = (&look.index, self.member_mut(name)) {
+            member.timestamp = Some(*timestamp);
+        }
+        let behind = self.member(name).and_then(|member| self.behind(member));
+        let Some(member) = self.member_mut(name) else { return changes };
+        let index = match (look.index, behind) {
+            (Err(error), _) => Err(error),
+            (Ok(_), Some(behind)) => Err(behind),
+            (Ok(_), None) => Ok(()),
+        };
+        let was = member.binhost;
+        member.binhost = was.after(index.is_ok(), counts);
+        if was.is_up() != member.binhost.is_up() || was == Level::Unknown {
+            changes.push(Change::Binhost(name.clone(), index.clone()));
+        }
+        let mut errors: Vec<String> = index.err().into_iter().collect();
+        if let Some(api) = look.api {
+            member.api = member.api.after(api.is_ok(), counts);
+            match api {
+                Ok(answer) => member.answer = answer,
+                Err(error) => errors.push(format!("its API {error}")),
+            }
+        }
+        member.last_check = Some(at);
+        member.error = (!errors.is_empty()).then(|| errors.join("; "));
+        changes.extend(self.choose());
+        changes
+    }
+
+    /// Whether the next look at this one is wanted soon.
+    pub fn is_in_doubt(&self, name: &HostName) -> bool {
+        self.member(name).is_some_and(|member| member.binhost.is_in_doubt() || member.api.is_in_doubt())
+    }
+
+    /// Chooses anew; needed after a change of the fleet as well.
+    pub fn choose(&mut self) -> Vec<Change> {
+        if self.members.iter().any(|member| member.last_check.is_none()) && self.active.is_none() {
+            return Vec::new();
+        }
+        let (active, controller) = (self.next_active(), self.next_controller());
+        let mut changes = Vec::new();
+        if active != self.active {
+            self.active.clone_from(&active);
+            changes.push(Change::Active(active));
+        }
+        if controller != self.controller {
+            self.controller.clone_from(&controller);
+            changes.push(Change::Controller(controller));
+        }
+        changes
+    }
+
+    fn next_active(&self) -> Option<HostName> {
+        let holds = |member: &&Member| Some(member.name()) == self.active.as_ref() && member.binhost.is_up();
+        let holder = self.members.iter().find(holds);
+        let first = self.candidates().next();
+        let chosen = match (holder, self.failback) {
+            (Some(holder), Failback::Manual) => Some(holder),
+            // They are in order: the earlier of the two.
+            (Some(holder), Failback::Auto) => {
+                let rank = |member: &Member| (member.orchestrator.priority, member.name().clone());
+                Some(first.filter(|first| rank(first) < rank(holder)).unwrap_or(holder))
+            }
+            (None, _) => first,
+        };
+        chosen.map(|member| member.name().clone())
+    }
+
+    fn next_controller(&self) -> Option<HostName> {
+        let answers = self.members.iter().filter(|member| member.api.is_up());
+        // Of equal ones the first: they are in order.
+        let best = answers.min_by_key(|member| Reverse(member.answer.epoch));
+        best.map(|member| member.name().clone())
+    }
+
+    /// Those that could be active now, in order.
+    fn candidates(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.binhost.is_up() && self.behind(member).is_none())
+    }
+
+    /// Why a member is behind, as the end of a sentence about it.
+    fn behind(&self, member: &Member) -> Option<String> {
+        let own = member.timestamp?;
+        let newest = self.members.iter().max_by_key(|other| other.timestamp)?;
+        let timestamp = newest.timestamp.filter(|timestamp| *timestamp > own)?;
+        Some(format!(
+            "is behind: its index is of {}, that of {} of {}; publish to it, or take {} out of the inventory",
+            Moment(own),
+            newest.name(),
+            Moment(timestamp),
+            newest.name()
+        ))
+    }
+
+    fn member(&self, name: &HostName) -> Option<&Member> {
+        self.members.iter().find(|member| member.name() == name)
+    }
+
+    fn member_mut(&mut self, name: &HostName) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.name() == name)
+    }
+
+    /// All of them, in order.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Whether this one is healthy: up, and not behind, unless it is still active.
+    pub fn is_healthy(&self, member: &Member) -> bool {
+        member.binhost.is_up() && (self.is_active(member) || self.behind(member).is_none())
+    }
+
+    /// Whether clients get this one.
+    pub fn is_active(&self, member: &Member) -> bool {
+        Some(member.name()) == self.active.as_ref()
+    }
+
+    /// The release that is live there: what its API says, or that of another one with the same index.
+    pub fn release<'a>(&'a self, member: &'a Member) -> Option<&'a ReleaseName> {
+        let same = |other: &&Member| other.timestamp == member.timestamp && member.timestamp.is_some();
+        let elsewhere = || self.members.iter().filter(same).find_map(|other| other.answer.release.as_ref());
+        member.answer.release.as_ref().or_else(elsewhere)
+    }
+
+    /// The one that clients get.
+    pub fn active(&self) -> Option<&Member> {
+        self.member(self.active.as_ref()?)
+    }
+
+    /// The one that is asked about builds.
+    pub fn controller(&self) -> Option<&Member> {
+        self.member(self.controller.as_ref()?)
+    }
+
+    /// The active one, then those that could take its place, in order.
+    pub fn stand_ins(&self) -> impl Iterator<Item = &Member> {
+        self.active().into_iter().chain(self.candidates().filter(|member| !self.is_active(member)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

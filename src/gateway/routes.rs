@@ -1,0 +1,213 @@
+//! What the gateway answers; section 6 of the design.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Extension, State as Shared};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Router, extract};
+use hyper::body::Bytes;
+
+use super::board::{Board, Gauges};
+use super::forward::forward;
+use super::reach::Reach;
+use crate::http::access::Door;
+use crate::http::client::Client;
+use crate::http::metrics::{Kind, Page};
+use crate::http::path::FilePath;
+use crate::http::server::{Peer, Tally};
+use crate::http::stop::Stop;
+use crate::http::{later, sentence};
+use crate::inventory::HttpUrl;
+
+/// The longest order (bytes), and how long it may take to arrive.
+const ORDER: (usize, Duration) = (1 << 20, Duration::from_secs(30));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// What is true now may not be in a moment.
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What checks have come to.
+    pub board: Board,
+    /// What the inventory says.
+    pub settings: RwLock<Arc<Settings>>,
+    /// Whether a client can be sent somewhere.
+    pub reach: Reach,
+    /// How often clients have got another binhost.
+    pub switches: AtomicU64,
+    /// What has been done.
+    pub tally: Arc<Tally>,
+    /// When it ends.
+    pub stop: Stop,
+}
+
+/// What an inventory comes to for the answers.
+pub struct Settings {
+    /// Who may ask for a build.
+    pub door: Door,
+    /// Asks the controller what it knows at once.
+    pub quick: Client,
+    /// Asks it for a build, which it answers once the driver has made a plan.
+    pub slow: Client,
+    /// After so many seconds the next check is over.
+    pub retry_after: u64,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Settings").field("retry_after", &self.retry_after).finish_non_exhaustive()
+    }
+}
+
+/// All routes.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/status", get(status))
+        .route("/binhost", get(binhost))
+        .route("/packages/{*path}", get(packages))
+        .route("/build", post(build))
+        .route("/swarm", get(swarm))
+        .route("/events", get(events))
+        .route("/metrics", get(metrics))
+        .route("/", get(page))
+        .with_state(gateway)
+}
+
+impl Gateway {
+    fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn no_binhost(&self) -> Response {
+        later(self.settings().retry_after, "no orchestrator is healthy; `GET /status` says what is wrong with each")
+    }
+
+    /// The first binhost that could serve and takes a connection; where none does, the one that should.
+    async fn binhost_for_a_client(&self) -> Option<HttpUrl> {
+        let view = self.board.view();
+        for binhost in &view.stand_ins {
+            if self.reach.takes_connections(binhost).await {
+                return Some(binhost.clone());
+            }
+        }
+        view.stand_ins.first().cloned()
+    }
+
+    async fn pass_on(&self, path: &str, headers: &HeaderMap) -> Response {
+        let settings = self.settings();
+        let Some(api) = &self.board.view().controller else { return no_controller(&settings) };
+        let url = format!("{api}{path}");
+        forward(&settings.quick, Method::GET, &url, headers, Bytes::new(), self.stop.clone()).await
+    }
+}
+
+fn no_controller(settings: &Settings) -> Response {
+    later(settings.retry_after, "no orchestrator with an API answers; `GET /status` says what is wrong with each")
+}
+
+async fn health() -> &'static str {
+    "ok\n"
+}
+
+fn answer(kind: HeaderValue, body: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, NOT_KEPT)], body).into_response()
+}
+
+async fn status(Shared(gateway): Shared<Arc<Gateway>>) -> Response {
+    answer(JSON, gateway.board.view().status.clone())
+}
+
+async fn binhost(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
+    let view = gateway.board.view();
+    let wanted = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
+    match &view.active {
+        None => gateway.no_binhost(),
+        Some(active) if contains(wanted, JSON.as_bytes()) => answer(JSON, active.json.clone()),
+        Some(active) => answer(TEXT, active.url.clone()),
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+}
+
+/// A temporary redirect that every client follows and none keeps (302; Portage's index fetcher and wget both do).
+async fn packages(
+    Shared(gateway): Shared<Arc<Gateway>>,
+    extract::Path(path): extract::Path<String>,
+    uri: Uri,
+) -> Response {
+    if FilePath::parse(&path).is_none() {
+        return sentence(StatusCode::NOT_FOUND, "no binhost has a file of that name");
+    }
+    let Some(binhost) = gateway.binhost_for_a_client().await else { return gateway.no_binhost() };
+    let path = uri.path().strip_prefix("/packages").unwrap_or_default();
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    match HeaderValue::try_from(format!("{binhost}{path}{query}")) {
+        Ok(location) => {
+            let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, NOT_KEPT)];
+            (StatusCode::FOUND, headers).into_response()
+        }
+        // What came in a request line can stand in a header.
+        Err(_) => sentence(StatusCode::BAD_REQUEST, "this is no path"),
+    }
+}
+
+async fn build(
+    Shared(gateway): Shared<Arc<Gateway>>,
+    Extension(Peer(from)): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let settings = gateway.settings();
+    if let Err(refusal) = settings.door.admit(from, &headers) {
+        tracing::warn!("refused a build that {from} asked for: {refusal:?}");
+        return refusal.into_response();
+    }
+    let body = match crate::http::body(body, ORDER.0, ORDER.1).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let Some(api) = &gateway.board.view().controller else { return no_controller(&settings) };
+    let url = format!("{api}/build");
+    forward(&settings.slow, Method::POST, &url, &headers, body, gateway.stop.clone()).await
+}
+
+async fn swarm(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
+    gateway.pass_on("/status", &headers).await
+}
+
+async fn events(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
+    gateway.pass_on("/events", &headers).await
+}
+
+async fn page(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
+    gateway.pass_on("/", &headers).await
+}
+
+async fn metrics(Shared(gateway): Shared<Arc<Gateway>>) -> Page {
+    let view = gateway.board.view();
+    let mut page = Page::default();
+    let mut family = |name, help, value: fn(&Gauges) -> Option<i64>| {
+        let samples =
+            view.gauges.iter().filter_map(|each| Some((vec![("orchestrator", each.name.as_str())], value(each)?)));
+        page.family(Kind::Gauge, name, help, samples);
+    };
+    family("swarm_gateway_healthy", "Whether it is healthy.", |each| Some(each.healthy.into()));
+    family("swarm_gateway_active", "Whether clients get it.", |each| Some(each.active.into()));
+    family("swarm_gateway_api_up", "Whether its API answers.", |each| each.api.map(i64::from));
+    family("swarm_gateway_last_check_timestamp_seconds", "When it was looked at.", |each| Some(each.last_check?.0));
+    family("swarm_gateway_release_timestamp_seconds", "The TIMESTAMP of its index.", |each| Some(each.timestamp?.0));
+    let switches = gateway.switches.load(Ordering::Relaxed);
+    page.single(Kind::Counter, "swarm_gateway_switches_total", "How often clients got another binhost.", switches);
+    gateway.tally.show(&mut page);
+    page
+}
