@@ -5,6 +5,7 @@ mod binhost;
 mod builds;
 mod gateway;
 mod http;
+mod nginx;
 mod place;
 mod production;
 mod strangers;
