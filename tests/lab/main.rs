@@ -6,6 +6,7 @@ mod bad_input;
 mod damage;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod gateway;
 mod history;
 mod laboratory;
 mod lost;
