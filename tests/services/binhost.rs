@@ -6,15 +6,11 @@ use std::process::Command;
 
 use super::http::{ask, connect, get, head, send};
 use super::place::{Place, wait};
-use super::production::{FIRST, HELLO, release};
+use super::production::{FIRST, HELLO, httpdate, release};
 
 /// The date of release 1, as HTTP writes it.
 fn date() -> String {
     httpdate(FIRST + 60)
-}
-
-fn httpdate(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).unwrap().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 #[test]

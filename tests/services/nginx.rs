@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::http::{ask, get, try_ask};
 use super::place::{Place, free_port, has, wait};
-use super::production::{FIRST, HELLO, release};
+use super::production::{FIRST, HELLO, httpdate, release};
 
 /// An nginx of the test's own.
 struct Nginx {
@@ -56,10 +56,6 @@ fn start(place: &Place, server: &str) -> Nginx {
     let url = format!("http://127.0.0.1:{port}");
     wait("nginx listens", || try_ask(&url, "HEAD /", &[], b"").is_ok());
     Nginx { process, url }
-}
-
-fn httpdate(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).unwrap().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 #[test]

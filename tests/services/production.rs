@@ -27,3 +27,8 @@ pub fn release(production: &Path, number: u32, package: &[u8]) -> PathBuf {
     fs::rename(&next, production).unwrap();
     root
 }
+
+/// A moment as HTTP writes it.
+pub fn httpdate(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).unwrap().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
