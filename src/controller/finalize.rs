@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::ControlError;
 use super::go_live::go_live;
@@ -46,6 +47,8 @@ pub struct Released {
     pub kept_back: Vec<String>,
     /// How clients can read it.
     pub notes: Vec<String>,
+    /// How long the step took in which clients came from the one release to the other.
+    pub swap: Duration,
 }
 
 impl Released {
@@ -164,7 +167,16 @@ impl Proposal {
             )));
         }
         let (left_out, kept_back) = (self.base.left_out.clone(), self.kept_back.clone());
-        Ok(Released { release: None, contents, diff, copied: 0, left_out, kept_back, notes: Vec::new() })
+        Ok(Released {
+            release: None,
+            contents,
+            diff,
+            copied: 0,
+            left_out,
+            kept_back,
+            notes: Vec::new(),
+            swap: Duration::ZERO,
+        })
     }
 
     /// Signs what is to be released for the first time.
@@ -213,6 +225,7 @@ pub async fn finalize(session: &mut Session, extent: Extent) -> Result<Released,
     let (build, release, at) = (proposal.build, lived.published.release.name, now());
     released.copied = lived.published.copied;
     released.notes = lived.notes;
+    released.swap = lived.published.swap;
     if let Some(signer) = &signing {
         session.releases.clear_workshop()?;
         released.notes.extend(signed_note(signer, &proposal.fresh, released.contents.unsigned()));
@@ -222,8 +235,8 @@ pub async fn finalize(session: &mut Session, extent: Extent) -> Result<Released,
         Extent::Whole => {
             session.record(&Event::BuildReleased { build, release, at })?;
             // What is live has its own links.
-            let paths = released.contents.index.stanzas.iter().map(Stanza::path);
-            clear_staging(session, paths)?;
+            let paths: Vec<&PackagePath> = released.contents.index.stanzas.iter().map(Stanza::path).collect();
+            session.staging.remove_all(&paths)?;
         }
         // The rest of the build is still to be fed with it.
         Extent::Partial => session.record(&Event::PartReleased { build, release, at })?,
@@ -279,11 +292,4 @@ fn refuse_incomplete(build: &Build) -> Result<(), ControlError> {
          nothing: {cure}, `swarm finalize --partial` releases what can do without them",
         build.name
     )))
-}
-
-fn clear_staging<'a>(session: &Session, paths: impl IntoIterator<Item = &'a PackagePath>) -> Result<(), ControlError> {
-    for path in paths {
-        session.staging.remove(path)?;
-    }
-    Ok(())
 }
