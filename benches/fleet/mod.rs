@@ -176,7 +176,8 @@ fn flags(number: usize, least: usize) -> impl Iterator<Item = String> {
     })
 }
 
-fn cpv(number: usize) -> Cpv {
+/// The package with this number.
+pub fn cpv(number: usize) -> Cpv {
     format!(
         "dev-{}/lib{}{number}x-{}.{}.1-r{}",
         WORDS[number % 24],
@@ -220,7 +221,8 @@ fn needs(number: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |place| (number * 7 + place * place * 131) % number)
 }
 
-fn plan(build: usize, size: usize) -> Plan {
+/// A plan of so many packages, another one for each build.
+pub fn plan(build: usize, size: usize) -> Plan {
     let packages =
         (0..size).map(|number| PlannedPackage { identity: identity(build, number), requested: number % 50 == 0 });
     let kinds = [EdgeKind::Buildtime, EdgeKind::RuntimeSlotOp, EdgeKind::Runtime];
@@ -242,8 +244,13 @@ fn plan(build: usize, size: usize) -> Plan {
     .in_order()
 }
 
+/// The size of its file, in bytes.
+pub fn size(number: usize) -> usize {
+    100_000 + number * 37
+}
+
 /// An entry of a package index, about two kilobytes as most of the larger ones are.
-fn stanza(number: usize, cpv: &Cpv, path: &str, build_id: BuildId) -> Fields {
+pub fn stanza(number: usize, cpv: &Cpv, path: &str, build_id: BuildId) -> Fields {
     let atoms = |count: usize| {
         needs(number)
             .take(count)
@@ -272,7 +279,7 @@ fn stanza(number: usize, cpv: &Cpv, path: &str, build_id: BuildId) -> Fields {
         ("REPO", "gentoo".to_owned()),
         ("REQUIRES", format!("x86_64: ld-linux-x86-64.so.2 libc.so.6 libm.so.6 {}", joined(8))),
         ("SHA1", format!("{number:040x}")),
-        ("SIZE", (100_000 + number * 37).to_string()),
+        ("SIZE", size(number).to_string()),
         ("SLOT", format!("0/{}", number % 40)),
         ("USE", joined(10)),
     ]

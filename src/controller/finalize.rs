@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::ControlError;
 use super::go_live::go_live;
-use super::session::{Session, now};
+use super::session::{Session, blocking, now};
 use crate::core::build::{Build, Phase};
 use crate::core::event::Event;
 use crate::core::names::{BuildName, ReleaseName};
@@ -13,8 +14,10 @@ use crate::core::partial::{Parted, part};
 use crate::core::plan::PackageIndex;
 use crate::core::state::State;
 use crate::inventory::Inventory;
+use crate::portage::gpkg::Signer;
 use crate::portage::index::{PackagePath, Stanza};
 use crate::release::diff::{Change, Diff, Side};
+use crate::release::sign::sign;
 use crate::release::{Base, Contents, Incoming, Origin, Shelf, compose};
 use crate::store::Journal;
 
@@ -44,6 +47,8 @@ pub struct Released {
     pub kept_back: Vec<String>,
     /// How clients can read it.
     pub notes: Vec<String>,
+    /// How long the step took in which clients came from the one release to the other.
+    pub swap: Duration,
 }
 
 impl Released {
@@ -91,6 +96,9 @@ fn changed(change: &Change) -> String {
 struct Proposal {
     build: BuildName,
     extent: Extent,
+    /// Packages that no kept release has.
+    fresh: Vec<Incoming>,
+    /// Packages that one has.
     incoming: Vec<Incoming>,
     base: Base,
     header: BTreeMap<String, String>,
@@ -118,18 +126,22 @@ impl Proposal {
                     ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path))
                 })?;
                 let file_name = staging.join(stanza.path().to_string());
-                Ok(Incoming { stanza, file: file_name, known: file.imprint, received: None })
+                Ok(Incoming { stanza, file: file_name, known: file.imprint, received: None, signed: false })
             })
             .collect();
         let mut incoming = incoming?;
         let received = incoming.iter().filter_map(|package| Some((package.stanza.path(), package.stanza.sha1()?)));
-        let mut signed = shelf.signed(&received.collect())?;
+        let mut known = shelf.known(&received.collect())?;
         for package in &mut incoming {
-            if let Some(signed) = signed.remove(package.stanza.path()) {
+            if let Some(signed) = known.signed.remove(package.stanza.path()) {
                 *package = signed;
             }
         }
+        let is_new =
+            |package: &Incoming| package.received.is_none() && !known.as_received.contains(package.stanza.path());
+        let (fresh, incoming) = incoming.into_iter().partition(is_new);
         Ok(Self {
+            fresh,
             build: build.name.clone(),
             extent,
             incoming,
@@ -141,7 +153,8 @@ impl Proposal {
 
     /// What the release will consist of.
     fn compose(&self) -> Result<Released, ControlError> {
-        let contents = compose(&self.base, &self.incoming, &self.header, |_| false)?;
+        let incoming = [self.fresh.as_slice(), &self.incoming].concat();
+        let contents = compose(&self.base, &incoming, &self.header, |_| false)?;
         let diff = Diff::between(&self.base.index.stanzas, &contents.index.stanzas);
         if self.extent == Extent::Partial && diff.is_empty() {
             let why = match self.kept_back.len() {
@@ -154,7 +167,25 @@ impl Proposal {
             )));
         }
         let (left_out, kept_back) = (self.base.left_out.clone(), self.kept_back.clone());
-        Ok(Released { release: None, contents, diff, copied: 0, left_out, kept_back, notes: Vec::new() })
+        Ok(Released {
+            release: None,
+            contents,
+            diff,
+            copied: 0,
+            left_out,
+            kept_back,
+            notes: Vec::new(),
+            swap: Duration::ZERO,
+        })
+    }
+
+    /// Signs what is to be released for the first time.
+    async fn sign(&mut self, session: &Session, signer: &Signer) -> Result<(), ControlError> {
+        let (workshop, signer, fresh) =
+            (session.releases.clear_workshop()?, signer.clone(), std::mem::take(&mut self.fresh));
+        let signed = blocking(move || sign(&signer, &fresh, &workshop)).await?;
+        self.fresh = signed.map_err(|error| ControlError::Refused(format!("cannot {error}; nothing was released")))?;
+        Ok(())
     }
 
     fn origin(&self) -> Origin {
@@ -183,24 +214,49 @@ pub fn dry_run(inventory: &Inventory, extent: Extent) -> Result<Released, Contro
 /// # Errors
 /// When it is incomplete, or production cannot be written; the old release is then live as before.
 pub async fn finalize(session: &mut Session, extent: Extent) -> Result<Released, ControlError> {
-    let proposal = Proposal::new(session.state(), &session.releases, session.staging.root(), extent)?;
+    let mut proposal = Proposal::new(session.state(), &session.releases, session.staging.root(), extent)?;
     let mut released = proposal.compose()?;
+    let signing = session.inventory.swarm.signing_key.as_ref().map(Signer::new);
+    if let Some(signer) = &signing {
+        proposal.sign(session, signer).await?;
+        released = proposal.compose()?;
+    }
     let lived = go_live(session, released.contents.clone(), proposal.origin()).await?;
     let (build, release, at) = (proposal.build, lived.published.release.name, now());
     released.copied = lived.published.copied;
     released.notes = lived.notes;
+    released.swap = lived.published.swap;
+    if let Some(signer) = &signing {
+        session.releases.clear_workshop()?;
+        released.notes.extend(signed_note(signer, &proposal.fresh, released.contents.unsigned()));
+    }
     released.release = Some(release.clone());
     match proposal.extent {
         Extent::Whole => {
             session.record(&Event::BuildReleased { build, release, at })?;
             // What is live has its own links.
-            let paths = released.contents.index.stanzas.iter().map(Stanza::path);
-            clear_staging(session, paths)?;
+            let paths: Vec<&PackagePath> = released.contents.index.stanzas.iter().map(Stanza::path).collect();
+            session.staging.remove_all(&paths)?;
         }
         // The rest of the build is still to be fed with it.
         Extent::Partial => session.record(&Event::PartReleased { build, release, at })?,
     }
     Ok(released)
+}
+
+/// How much of a release is signed.
+fn signed_note(signer: &Signer, fresh: &[Incoming], unsigned: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !fresh.is_empty() {
+        notes.push(format!("{} packages are signed with the key {}", fresh.len(), signer.key()));
+    }
+    if unsigned > 0 {
+        notes.push(format!(
+            "{unsigned} packages are not signed: they were released before `signing_key` was set, and what was released \
+             never changes; `swarm push --rebuild` builds them anew"
+        ));
+    }
+    notes
 }
 
 /// Each received package that cannot go live, and what it lacks.
@@ -236,11 +292,4 @@ fn refuse_incomplete(build: &Build) -> Result<(), ControlError> {
          nothing: {cure}, `swarm finalize --partial` releases what can do without them",
         build.name
     )))
-}
-
-fn clear_staging<'a>(session: &Session, paths: impl IntoIterator<Item = &'a PackagePath>) -> Result<(), ControlError> {
-    for path in paths {
-        session.staging.remove(path)?;
-    }
-    Ok(())
 }

@@ -25,8 +25,14 @@ use crate::release::accept;
 pub fn live(session: &Session, plan: &Plan) -> Result<BTreeMap<PackageIndex, Stanza>, ControlError> {
     let base = session.releases.base()?;
     let Some(root) = base.root else { return Ok(BTreeMap::new()) };
+    // What the open build has received is carried over, and lies in staging as it was received: not signed.
+    let received = session.state().open_build().into_iter().flat_map(|build| build.received());
+    let carried: HashSet<&str> = received.map(|(_, file)| file.path.as_str()).collect();
     let mut by_name: BTreeMap<Cpv, Vec<Stanza>> = BTreeMap::new();
     for stanza in base.index.stanzas {
+        if carried.contains(stanza.path().to_string().as_str()) {
+            continue;
+        }
         by_name.entry(stanza.cpv().clone()).or_default().push(stanza);
     }
     let known = known(session.state());

@@ -49,14 +49,15 @@ impl Base {
             source: self.file(stanza.path()),
             known: known.map(|known| known.imprint),
             received: known.and_then(|known| known.received.clone()),
+            signed: known.is_some_and(|known| known.signed),
         }
     }
 
     /// Its packages, for another release.
     pub(super) fn packages(&self) -> impl Iterator<Item = Incoming> {
         self.index.stanzas.iter().map(|stanza| {
-            let Entry { stanza, source: file, known, received } = self.entry(stanza);
-            Incoming { stanza, file, known, received }
+            let Entry { stanza, source: file, known, received, signed } = self.entry(stanza);
+            Incoming { stanza, file, known, received, signed }
         })
     }
 
@@ -78,12 +79,14 @@ pub struct Incoming {
     pub known: Option<Imprint>,
     /// The SHA1 of what was received, where signing has made another file of it.
     pub received: Option<String>,
+    /// Whether it is signed, as releases are.
+    pub signed: bool,
 }
 
 impl Incoming {
     fn entry(&self) -> Entry {
-        let Self { stanza, file, known, received } = self.clone();
-        Entry { stanza, source: file, known, received }
+        let Self { stanza, file, known, received, signed } = self.clone();
+        Entry { stanza, source: file, known, received, signed }
     }
 }
 
@@ -102,6 +105,13 @@ pub struct Contents {
     pub(super) lingering: Vec<(PackagePath, PathBuf)>,
     /// Where files that are no packages come from.
     pub(super) base: Option<PathBuf>,
+}
+
+impl Contents {
+    /// How many of its packages are not signed.
+    pub fn unsigned(&self) -> usize {
+        self.entries.iter().filter(|entry| !entry.signed).count()
+    }
 }
 
 /// Composes a release.

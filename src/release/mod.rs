@@ -23,6 +23,7 @@ pub mod publish;
 pub mod record;
 pub mod releases;
 mod side_by_side;
+pub mod sign;
 pub mod staging;
 #[cfg(test)]
 mod testing;

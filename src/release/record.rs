@@ -57,6 +57,9 @@ pub struct FileRecord {
     /// The SHA1 of what was received, where signing has made another file of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<String>,
+    /// Whether it carries signatures of the key that releases are signed with, or was at that time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
 }
 
 /// All that is known of a release.

@@ -5,7 +5,7 @@
 //! when the releases are opened again. The caller sees to it that one process alone has them open (the controller's
 //! lock); a [`Shelf`] is for those that only look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::{adopt, guard, tree};
 use crate::core::names::{BuildId, Epoch, ReleaseName, Timestamp};
 use crate::core::package::Cpv;
 use crate::failpoint::Failpoint;
-use crate::portage::index::PackagePath;
+use crate::portage::index::{PackagePath, Stanza};
 
 /// The releases of one production directory, to be read. Nothing is made or changed.
 #[derive(Debug, Clone)]
@@ -59,6 +59,15 @@ pub struct Published {
     pub copied: usize,
     /// How long the step took in which clients came from the one to the other.
     pub swap: Duration,
+}
+
+/// What kept releases have of packages that were received.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Those that were signed for a release, which made other files of them; as they were released.
+    pub signed: BTreeMap<PackagePath, Incoming>,
+    /// Those that were released as they were received.
+    pub as_received: BTreeSet<PackagePath>,
 }
 
 impl Shelf {
@@ -170,31 +179,36 @@ impl Shelf {
         Ok(largest)
     }
 
-    /// Of packages as they were received (path and SHA1) those that a kept release has as another file, since they
-    /// were signed for it: what was released under a path stays what the path names.
+    /// Which of these packages, as they were received (path and SHA1), kept releases have: what was released under a path
+    /// stays what the path names.
     ///
     /// # Errors
     /// A release cannot be read.
-    pub fn signed(
-        &self,
-        received: &BTreeMap<&PackagePath, &str>,
-    ) -> Result<BTreeMap<PackagePath, Incoming>, ReleaseError> {
-        let mut found = BTreeMap::new();
+    pub fn known(&self, received: &BTreeMap<&PackagePath, &str>) -> Result<Known, ReleaseError> {
+        let mut known = Known::default();
         for release in self.list()?.into_iter().rev() {
-            let Some(record) = release.record()? else { continue };
-            let is_signed_form = |path: &PackagePath| {
-                let known = record.files.get(path).and_then(|file| file.received.as_deref());
-                known.is_some_and(|known| received.get(path).is_some_and(|received| *received == known))
-            };
-            if !record.files.keys().any(|path| is_signed_form(path) && !found.contains_key(path)) {
+            let Some(record) = release.record()? else {
+                // Of one that was found here the index has to tell.
+                let has = |stanza: &Stanza| received.get(stanza.path()).is_some_and(|sum| stanza.sha1() == Some(sum));
+                let stanzas = release.index()?.stanzas;
+                known
+                    .as_received
+                    .extend(stanzas.iter().filter(|stanza| has(stanza)).map(|stanza| stanza.path().clone()));
                 continue;
-            }
-            let base = release.base()?;
-            for package in base.packages().filter(|package| is_signed_form(package.stanza.path())) {
-                found.entry(package.stanza.path().clone()).or_insert(package);
+            };
+            let is = |path: &PackagePath, sha1: Option<&str>| received.get(path).is_some_and(|sum| sha1 == Some(sum));
+            let has = record.files.iter().filter(|(path, file)| is(path, Some(&file.sha1)));
+            known.as_received.extend(has.map(|(path, _)| path.clone()));
+            let signed_form =
+                |path: &PackagePath| is(path, record.files.get(path).and_then(|file| file.received.as_deref()));
+            if record.files.keys().any(|path| signed_form(path) && !known.signed.contains_key(path)) {
+                let base = release.base()?;
+                for package in base.packages().filter(|package| signed_form(package.stanza.path())) {
+                    known.signed.entry(package.stanza.path().clone()).or_insert(package);
+                }
             }
         }
-        Ok(found)
+        Ok(known)
     }
 
     /// A release with just what an earlier one had, and those of its entries that cannot be had any more. Published, it is
@@ -205,16 +219,6 @@ impl Shelf {
     pub fn restored(&self, earlier: &ReleaseName) -> Result<(Contents, Vec<String>), ReleaseError> {
         let base = self.find(earlier)?.base()?;
         Ok((restore(&base, &self.base()?)?, base.left_out))
-    }
-
-    /// The directory in which packages are signed for the next release; on its file system, and not there before.
-    ///
-    /// # Errors
-    /// What is left of an earlier one cannot be removed.
-    pub fn workshop(&self) -> Result<PathBuf, ReleaseError> {
-        let workshop = self.layout.signed();
-        layout::remove(&workshop)?;
-        Ok(workshop)
     }
 
     fn release(&self, name: ReleaseName) -> Release {
@@ -265,6 +269,17 @@ impl Releases {
     /// It overlaps with production or the releases.
     pub fn refuse_staging(&self, staging: &Staging) -> Result<(), ReleaseError> {
         guard::refuse_staging(&self.layout, staging.root())
+    }
+
+    /// The directory in which packages are signed for the next release, on its file system. Nothing of before is left in
+    /// it: what went into a release has its own links there.
+    ///
+    /// # Errors
+    /// What is in it cannot be removed.
+    pub fn clear_workshop(&self) -> Result<PathBuf, ReleaseError> {
+        let workshop = self.layout.signed();
+        layout::remove(&workshop)?;
+        Ok(workshop)
     }
 
     /// Makes a release and makes it live. The one before is kept.

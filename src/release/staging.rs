@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use super::directory::{Directory, FILE_MODE};
 use super::file_error::FileError;
+use super::side_by_side::side_by_side;
 use super::{imprint, tree};
 use crate::core::event::Imprint;
 use crate::core::names::{BuildId, JobName};
@@ -28,6 +29,9 @@ const INCOMING: &str = ".incoming";
 
 /// Where copies from elsewhere lie below that until they are complete; they are no job's.
 const COPIES: &str = "copies";
+
+/// So many packages are removed at once.
+const REMOVED_AT_ONCE: usize = 16;
 
 /// A file that is written to see whether there is room; no package has that name.
 const ROOM: &str = ".room";
@@ -265,6 +269,15 @@ impl Staging {
             self.remove_empty_parents(path);
         }
         Ok(removed)
+    }
+
+    /// Removes received packages, as far as they are there.
+    ///
+    /// # Errors
+    /// One cannot be removed.
+    pub fn remove_all(&self, paths: &[&PackagePath]) -> Result<(), StagingError> {
+        // One after the other each would wait for the disk.
+        side_by_side(paths, REMOVED_AT_ONCE, |path| self.remove(path).map(|_| ())).into_iter().collect()
     }
 
     /// The received packages in the order of their paths. Whatever else lies in the directory is passed over.

@@ -40,6 +40,8 @@ pub(super) struct Entry {
     pub(super) known: Option<Imprint>,
     /// The SHA1 of what was received, where signing has made another file of it.
     pub(super) received: Option<String>,
+    /// Whether it is signed, as releases are.
+    pub(super) signed: bool,
 }
 
 /// How the files came into a tree.
@@ -75,7 +77,8 @@ pub(super) fn make(root: &Path, entries: &[Entry]) -> Result<Made, ReleaseError>
         let imprint = held.map_err(|flaw| imprint::stop(flaw, &entry.stanza, &entry.source))?;
         made.count(linked);
         let sha1 = entry.stanza.sha1().unwrap_or_default().to_owned();
-        made.files.insert(path.clone(), FileRecord { sha1, imprint, received: entry.received.clone() });
+        made.files
+            .insert(path.clone(), FileRecord { sha1, imprint, received: entry.received.clone(), signed: entry.signed });
     }
     Ok(made)
 }

@@ -14,6 +14,8 @@ mod main_job;
 mod parity;
 mod publish;
 mod refused;
+#[cfg(feature = "failpoints")]
+mod releases;
 mod reuse;
 mod rooms;
 #[path = "../../src/seeded.rs"]

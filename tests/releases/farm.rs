@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use swarm::controller::{Observer, Session, now};
@@ -83,6 +83,11 @@ pub struct Ran {
 }
 
 impl Ran {
+    pub fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
     /// Checks exit status and some of the words of either stream.
     #[track_caller]
     pub fn gives(&self, status: i32, words: &[&str]) -> &Self {
@@ -152,9 +157,7 @@ impl Farm {
 
     /// `swarm` with these arguments.
     pub fn swarm(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran { status: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        Ran::of(&self.command(arguments).output().unwrap())
     }
 
     /// A controller at work here.

@@ -6,4 +6,5 @@ mod farm;
 #[expect(dead_code, reason = "its other half is for drones")]
 mod package;
 mod served;
+mod signed;
 mod verbs;

@@ -5,9 +5,11 @@
 //! metadata: it hashes the whole file (MD5 and SHA1, for the index) and each member (BLAKE2B and SHA512, for the
 //! Manifest) as they pass, and only what holds in every point comes out of it. The image is hashed, not unpacked.
 
+mod gpg;
 mod linked;
 mod manifest;
 mod metadata;
+mod sign;
 mod signature;
 mod tar_reader;
 
@@ -32,6 +34,7 @@ use crate::core::package::{Cpv, Slot};
 
 pub use manifest::ManifestFault;
 pub use metadata::{Metadata, MetadataError};
+pub use sign::{SignError, Signer};
 pub use signature::{SignatureError, verify_signature};
 pub use tar_reader::TarFault;
 
@@ -201,6 +204,33 @@ struct Seen {
     sha512: String,
 }
 
+/// The hashes of a member in the making.
+#[derive(Default)]
+struct MemberHash {
+    size: u64,
+    blake2b: Blake2b512,
+    sha512: Sha512,
+}
+
+impl MemberHash {
+    fn of(content: &[u8]) -> Seen {
+        let mut hash = Self::default();
+        hash.update(content);
+        hash.finish()
+    }
+
+    fn update(&mut self, piece: &[u8]) {
+        self.size += piece.len() as u64;
+        self.blake2b.update(piece);
+        self.sha512.update(piece);
+    }
+
+    fn finish(self) -> Seen {
+        let (blake2b, sha512) = (hexadecimal(&self.blake2b.finalize()), hexadecimal(&self.sha512.finalize()));
+        Seen { size: self.size, blake2b, sha512 }
+    }
+}
+
 /// The members that are kept for the end, and the hashes of all.
 #[derive(Default)]
 struct Members {
@@ -246,25 +276,15 @@ impl Members {
             return Err(GpkgError::TooLarge(name));
         }
         let mut kept = Vec::new();
-        let mut blake2b = Blake2b512::new();
-        let mut sha512 = Sha512::new();
+        let mut hash = MemberHash::default();
         let sink = |piece: &[u8]| {
-            blake2b.update(piece);
-            sha512.update(piece);
+            hash.update(piece);
             if limit.is_some() {
                 kept.extend_from_slice(piece);
             }
         };
         reader.content(entry.size, sink).map_err(GpkgError::Container)?;
-        self.keep(
-            name,
-            kept,
-            Seen {
-                size: entry.size,
-                blake2b: hexadecimal(&blake2b.finalize()),
-                sha512: hexadecimal(&sha512.finalize()),
-            },
-        )
+        self.keep(name, kept, hash.finish())
     }
 
     fn keep(&mut self, name: String, content: Vec<u8>, seen: Seen) -> Result<(), GpkgError> {

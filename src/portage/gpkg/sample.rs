@@ -1,10 +1,14 @@
 //! Packages for tests, built here as Portage builds them, and with whatever fault a test asks for.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use blake2::{Blake2b512, Digest};
 use sha2::Sha512;
 use tar::{Builder, EntryType, Header};
+use tempfile::TempDir;
 
 use super::hexadecimal;
 
@@ -122,4 +126,46 @@ pub(crate) fn archive(members: &[Member]) -> Vec<u8> {
     let mut bytes = builder.into_inner().unwrap();
     bytes.resize(bytes.len().next_multiple_of(10240), 0);
     bytes
+}
+
+/// Somebody with a key of their own.
+pub(crate) struct Keys(TempDir);
+
+impl Keys {
+    pub(crate) fn new(name: &str) -> Self {
+        let keys = Self(TempDir::with_prefix("swarm-key-").unwrap());
+        keys.gpg(&["--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", "never"], b"");
+        keys
+    }
+
+    /// The GnuPG home that the key is in.
+    pub(crate) fn home(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn gpg(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut command = Command::new("gpg");
+        command.arg("--homedir").arg(self.home()).args(["--batch", "--quiet", "--pinentry-mode", "loopback"]);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("these tests need gnupg");
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// The public key in a file.
+    pub(crate) fn export(&self, armour: bool) -> PathBuf {
+        let path = self.home().join("exported");
+        let arguments: &[&str] = if armour { &["--armor", "--export"] } else { &["--export"] };
+        std::fs::write(&path, self.gpg(arguments, b"")).unwrap();
+        path
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        let mut command = Command::new("gpgconf");
+        let _ = command.arg("--homedir").arg(self.home()).args(["--kill", "all"]).output();
+    }
 }

@@ -6,12 +6,13 @@
 //! keys in it are the trusted ones, which is why its own trust model is switched off.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::gpg::{Fed, last_line};
 use super::manifest::{Manifest, ManifestFault};
 use super::tar_reader::{TarFault, TarReader};
 use super::{MANIFEST, MARK};
@@ -84,7 +85,7 @@ pub fn verify_signature(path: &Path, keyring: &Path) -> Result<(), SignatureErro
         }
         let signature = small.get(&format!("{name}.sig")).ok_or_else(|| SignatureError::Missing(name.clone()))?;
         let mut check = gpg.check_detached(&name, signature)?;
-        reader.content(entry.size, |piece| check.update(piece))?;
+        reader.content(entry.size, |piece| check.gpg.update(piece))?;
         check.finish()?;
     }
     Ok(())
@@ -171,28 +172,19 @@ impl Gpg {
         fs_err::write(&file, signature)?;
         let mut command = self.command();
         command.arg("--verify").arg("--").arg(&file).arg("-");
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        Ok(Check { member: member.to_owned(), child })
+        Ok(Check { member: member.to_owned(), gpg: Fed::start(&mut command)? })
     }
 }
 
-/// A check that is under way: the signed bytes are handed over as they are read.
+/// A check that is under way.
 struct Check {
     member: String,
-    child: Child,
+    gpg: Fed,
 }
 
 impl Check {
-    fn update(&mut self, piece: &[u8]) {
-        let Some(stdin) = &mut self.child.stdin else { return };
-        if stdin.write_all(piece).is_err() {
-            // It has ended before its time; what it has to say comes out in `finish`.
-            self.child.stdin = None;
-        }
-    }
-
     fn finish(self) -> Result<(), SignatureError> {
-        let output = self.child.wait_with_output()?;
+        let output = self.gpg.finish()?;
         judge(&self.member, output.status.success(), &output.stdout, &output.stderr)
     }
 }
@@ -210,85 +202,41 @@ fn judge(member: &str, succeeded: bool, status: &[u8], said: &[u8]) -> Result<()
     if good { Ok(()) } else { Err(SignatureError::Bad { member: member.to_owned(), said: last_line(said) }) }
 }
 
-/// The last line of what gpg says, fit for a terminal.
-fn last_line(said: &[u8]) -> String {
-    let said = String::from_utf8_lossy(said);
-    let line = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("gpg gave no reason");
-    line.chars().filter(|each| !each.is_control()).take(300).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::portage::gpkg::read;
-    use crate::portage::gpkg::sample::{Member, Sample, archive, manifest_of};
+    use crate::portage::gpkg::sample::{Keys, Member, Sample, archive, manifest_of};
 
-    /// Somebody with a key of their own.
-    struct Signer(TempDir);
-
-    impl Signer {
-        fn new(name: &str) -> Self {
-            let signer = Self(TempDir::with_prefix("swarm-key-").unwrap());
-            let key = ["--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", "never"];
-            signer.gpg(&key, b"");
-            signer
-        }
-
-        fn gpg(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-            let mut command = Command::new("gpg");
-            command.arg("--homedir").arg(self.0.path()).args(["--batch", "--quiet", "--pinentry-mode", "loopback"]);
-            command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            let mut child = command.spawn().expect("these tests need gnupg");
-            child.stdin.take().unwrap().write_all(input).unwrap();
-            let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            output.stdout
-        }
-
-        fn export(&self, armour: bool) -> PathBuf {
-            let path = self.0.path().join("exported");
-            let arguments: &[&str] = if armour { &["--armor", "--export"] } else { &["--export"] };
-            fs_err::write(&path, self.gpg(arguments, b"")).unwrap();
-            path
-        }
-
-        fn members(&self) -> Vec<Member> {
-            let sample = Sample::hello();
-            let mut members = Vec::new();
-            for member in sample.members().into_iter().take(3) {
-                let signature = self.gpg(&["--detach-sign"], &member.content);
-                let name = format!("{}.sig", last_part(member.name.as_bytes()));
-                let is_mark = name == "gpkg-1.sig";
-                members.push(member);
-                if !is_mark {
-                    members.push(sample.member(&name, signature));
-                }
+    fn members(by: &Keys) -> Vec<Member> {
+        let sample = Sample::hello();
+        let mut members = Vec::new();
+        for member in sample.members().into_iter().take(3) {
+            let signature = by.gpg(&["--detach-sign"], &member.content);
+            let name = format!("{}.sig", last_part(member.name.as_bytes()));
+            let is_mark = name == "gpkg-1.sig";
+            members.push(member);
+            if !is_mark {
+                members.push(sample.member(&name, signature));
             }
-            let listing = self.gpg(&["--clear-sign"], manifest_of(&members).as_bytes());
-            members.push(sample.member("Manifest", listing));
-            members
         }
-    }
-
-    impl Drop for Signer {
-        fn drop(&mut self) {
-            let mut command = Command::new("gpgconf");
-            let _ = command.arg("--homedir").arg(self.0.path()).args(["--kill", "all"]).output();
-        }
+        let listing = by.gpg(&["--clear-sign"], manifest_of(&members).as_bytes());
+        members.push(sample.member("Manifest", listing));
+        members
     }
 
     #[test]
     fn every_signature_has_to_be_good_and_by_a_key_of_the_keyring() {
-        let (signer, stranger) = (Signer::new("signer@lab.invalid"), Signer::new("stranger@lab.invalid"));
+        let (signer, stranger) = (Keys::new("signer@lab.invalid"), Keys::new("stranger@lab.invalid"));
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("hello-1.0-1.gpkg.tar");
         let verify = |members: &[Member], keyring: &Path| {
             fs_err::write(&path, archive(members)).unwrap();
             verify_signature(&path, keyring).map_err(|error| error.to_string())
         };
-        let members = signer.members();
+        let members = members(&signer);
         for keyring in
-            [signer.export(true), signer.export(false), signer.0.path().join("pubring.kbx"), signer.0.path().into()]
+            [signer.export(true), signer.export(false), signer.home().join("pubring.kbx"), signer.home().into()]
         {
             assert_eq!(verify(&members, &keyring), Ok(()), "{}", keyring.display());
         }

@@ -12,8 +12,13 @@ fn base(stanzas: &[Stanza]) -> Base {
 
 fn incoming(stanzas: &[Stanza]) -> Vec<Incoming> {
     let staged = |stanza: &Stanza| Path::new("/staging").join(stanza.path().to_string());
-    let incoming =
-        |stanza: &Stanza| Incoming { stanza: stanza.clone(), file: staged(stanza), known: None, received: None };
+    let incoming = |stanza: &Stanza| Incoming {
+        stanza: stanza.clone(),
+        file: staged(stanza),
+        known: None,
+        received: None,
+        signed: false,
+    };
     stanzas.iter().map(incoming).collect()
 }
 

@@ -64,7 +64,7 @@ fn staged(root: &Path, cpv: &str, build_id: u32, content: &str) -> Incoming {
     let values = [("SIZE", content.len().to_string()), ("MD5", md5), ("SHA1", sha1)];
     let values: Vec<_> = values.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let known = Some(imprint::of(&std::fs::metadata(&file).unwrap()));
-    Incoming { stanza: stanza(cpv, build_id, &values), file, known, received: None }
+    Incoming { stanza: stanza(cpv, build_id, &values), file, known, received: None, signed: false }
 }
 
 /// Reads production as a client does, by its path: each entry of the index has its file, and it is the right one. The
@@ -283,13 +283,16 @@ fn what_was_signed_for_a_release_is_found_by_what_it_was_before() {
     site.publish_incoming(&[incoming.clone()]).unwrap();
     // In the release after that it is known, too, and in one that was left.
     site.publish(&[("app-misc/bar-1.0", 2, "bar")]).unwrap();
-    let found = |received: &str| site.releases.signed(&BTreeMap::from([(&path, received)])).unwrap();
-    let signed = found("as received").remove(&path).unwrap();
+    let known = |received: &str| site.releases.known(&BTreeMap::from([(&path, received)])).unwrap();
+    let signed = known("as received").signed.remove(&path).unwrap();
     assert_eq!(signed.stanza, incoming.stanza);
     assert!(signed.file.starts_with(site.releases.current().unwrap().unwrap().root));
-    assert!(found("another").is_empty());
+    let Known { signed: another, as_received } = known("another");
+    assert!(another.is_empty() && as_received.is_empty());
+    let Known { signed: another, as_received } = known(incoming.stanza.sha1().unwrap());
+    assert!(another.is_empty() && as_received.contains(&path), "it is what the release has");
     let record = site.releases.current().unwrap().unwrap().record().unwrap().unwrap();
-    let FileRecord { sha1, imprint, received } = &record.files[&path];
+    let FileRecord { sha1, imprint, received, signed: _ } = &record.files[&path];
     assert_eq!((sha1.as_str(), received.as_deref()), (incoming.stanza.sha1().unwrap(), Some("as received")));
     assert_eq!(Some(*imprint), signed.known);
 }
