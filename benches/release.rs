@@ -100,7 +100,7 @@ async fn build(directory: &Path, packages: usize, build_id: u32) {
         })
         .collect();
     let build = format!("build{build_id}").parse().expect("a name");
-    let opened = Event::BuildOpened { build, selection: Selection::World, plan, live, at: now() };
+    let opened = Event::BuildOpened { build, selection: Selection::World, plan, live, rebuild: false, at: now() };
     session.record(&opened).expect("the journal is written");
 }
 
