@@ -196,7 +196,9 @@ impl Farm {
         let live: BTreeMap<_, _> =
             received.map(|(number, package)| (PackageIndex::at(number), self.stage(package))).collect();
         let build = format!("build{}", session.state().builds.len() + 1).parse().unwrap();
-        session.record(&Event::BuildOpened { build, selection: Selection::World, plan, live, at: now() }).unwrap();
+        session
+            .record(&Event::BuildOpened { build, selection: Selection::World, plan, live, rebuild: false, at: now() })
+            .unwrap();
     }
 
     fn stage(&self, wanted: &Wanted) -> ReceivedFile {
