@@ -37,7 +37,7 @@ mod fleet {
         };
         Plan {
             driver: "capella".parse().unwrap(),
-            packages: vec![PlannedPackage { identity, requested: true }],
+            packages: vec![PlannedPackage { identity, requested: true, oddities: BTreeSet::new() }],
             edges: Vec::new(),
             index_header: BTreeMap::new(),
             warnings: Vec::new(),

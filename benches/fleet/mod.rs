@@ -223,8 +223,11 @@ fn needs(number: usize) -> impl Iterator<Item = usize> {
 
 /// A plan of so many packages, another one for each build.
 pub fn plan(build: usize, size: usize) -> Plan {
-    let packages =
-        (0..size).map(|number| PlannedPackage { identity: identity(build, number), requested: number % 50 == 0 });
+    let packages = (0..size).map(|number| PlannedPackage {
+        identity: identity(build, number),
+        requested: number % 50 == 0,
+        oddities: BTreeSet::new(),
+    });
     let kinds = [EdgeKind::Buildtime, EdgeKind::RuntimeSlotOp, EdgeKind::Runtime];
     let edges = (0..size).flat_map(|from| {
         needs(from).collect::<BTreeSet<_>>().into_iter().map(move |to| Edge {

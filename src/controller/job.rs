@@ -4,15 +4,15 @@
 //! 2. *Feed*: what the package needs is carried there as far as the drone has not merged it already.
 //! 3. *Prepare*: the needs are merged.
 //! 4. *Compare*: the drone's own resolver is asked, which now sees them and no older ones in their place; an answer unlike
-//!    the plan is `parity`. A failure up to here is never the package's.
-//! 5. *Build*: detached; the watch reports its end, the log is kept as it grows.
+//!    the plan is `parity`. A failure up to here is hardly ever the package's.
+//! 5. *Build*: detached, not merged; the watch reports its end, the log is kept as it grows.
 //! 6. *Collect*: fetched, verified, staged, written down; only then is the drone's copy removed.
 //!
 //! A lost connection repeats the step that it hit, for as long as the loop lets the job be.
 
 mod begin;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use super::persist::persist;
 use super::report::Report;
 use super::session;
 use super::support::Support;
+use crate::core::build::Installed;
 use crate::core::event::{Cost, JobOutcome, ReceivedFile};
 use crate::core::failure::{Failure, FailureClass};
 use crate::core::names::BuildId;
@@ -34,7 +35,7 @@ use crate::core::package::{Cpv, Identity};
 use crate::core::plan::PackageIndex;
 use crate::drone::brought::Brought;
 use crate::drone::cache::Cache;
-use crate::drone::job::{self, Ending, JobDirectory, Need, Progress, Started, Task};
+use crate::drone::job::{self, Ending, JobDirectory, Manifest, Need, Progress, Started, Task};
 use crate::drone::tend::Visitor;
 use crate::drone::verdict;
 use crate::drone::watch::Watch;
@@ -62,8 +63,10 @@ pub struct Work {
     pub directory: JobDirectory,
     /// What to build.
     pub task: Task,
-    /// The packages that it may still bring, its own first, with what each has to be and its build id.
-    pub wanted: Vec<(PackageIndex, Identity, BuildId)>,
+    /// Its package.
+    pub package: PackageIndex,
+    /// What has to be installed there besides what it needs from staging; the driver has it installed.
+    pub stand_ins: Vec<Installed>,
     /// All planned packages, by name: what a drone may not build by itself.
     pub planned: Arc<BTreeMap<Cpv, PackageIndex>>,
     /// What it needs, in the order in which it is merged.
@@ -78,7 +81,7 @@ pub struct Work {
     pub keyring: Option<PathBuf>,
     /// Under which epoch it is started.
     pub visitor: watch::Receiver<Visitor>,
-    /// Whether its own package is in staging already, so that at most packages of its cycle are still to come.
+    /// Whether its package is in staging already.
     pub delivered: bool,
     /// Whether its drone was away for so long that the package may have been given to another.
     pub given_up: bool,
@@ -136,20 +139,17 @@ impl Work {
 
     async fn steps(&self, log: &KeptLog) -> Result<(), Stop> {
         let host = self.host.as_ref();
-        let claim = self.persist(|| job::claim(host, &self.directory, &self.needs)).await?;
+        let names = self.asked_for();
+        let claim = self.persist(|| job::claim(host, &self.directory, &self.needs, &names)).await?;
         let worked = match claim.progress {
-            // All that it could bring has come, and its directory is gone.
+            // What it could bring has come, and its directory is gone.
             Progress::New | Progress::Lost if self.delivered => Ok(()),
             // Nothing of it is left there, and it is not to begin again.
             Progress::New if self.given_up => Err(failure(FailureClass::Lost, VANISHED)),
-            Progress::New => {
-                let needs: Vec<Need> =
-                    self.needs.iter().filter(|need| !claim.merged.contains(&need.cpv)).cloned().collect();
-                match self.begin(&needs).await {
-                    Ok(besides) => self.wait(log, besides).await,
-                    Err(stop) => Err(stop),
-                }
-            }
+            Progress::New => match self.begin(&claim).await {
+                Ok(besides) => self.wait(log, besides).await,
+                Err(stop) => Err(stop),
+            },
             Progress::Running | Progress::Ended => match self.besides().await {
                 Ok(besides) => self.wait(log, besides).await,
                 Err(stop) => Err(stop),
@@ -207,7 +207,7 @@ impl Work {
     /// has come: the drone may have been off.
     async fn ended(&self, log: &KeptLog) -> Result<(), HostError> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
-        let claim = job::claim(host, directory, &[]).await?;
+        let claim = job::claim(host, directory, &[], &BTreeSet::new()).await?;
         match claim.progress {
             // Nothing of it is there: it has no outcome either.
             Progress::New | Progress::Lost => return Ok(()),
@@ -248,18 +248,15 @@ impl Work {
             }
             drop(turn);
         }
-        // The job's own package comes last: once it is there, its mates in a cycle could start elsewhere.
-        for (package, identity, build_id) in self.wanted.iter().rev() {
-            let stanza =
-                built.iter().find(|stanza| *stanza.cpv() == identity.cpv && stanza.build_id() == Some(*build_id));
-            if let Some(stanza) = stanza {
-                let own = *identity == self.task.manifest.identity;
-                self.take(*package, identity, *build_id, stanza, cost.filter(|_| own)).await?;
-            } else if *identity == self.task.manifest.identity {
-                return Err(self.missing(identity, &index.rejected));
-            }
+        if self.delivered {
+            return Ok(());
         }
-        Ok(())
+        let Manifest { identity, build_id, .. } = &self.task.manifest;
+        let is_own = |stanza: &&Stanza| *stanza.cpv() == identity.cpv && stanza.build_id() == Some(*build_id);
+        match built.into_iter().find(is_own) {
+            Some(stanza) => self.take(identity, *build_id, stanza, cost).await,
+            None => Err(self.missing(identity, &index.rejected)),
+        }
     }
 
     /// Keeps what the job built beside its own package, for whoever lacks it next; where that cannot be, it is built again.
@@ -285,7 +282,6 @@ impl Work {
 
     async fn take(
         &self,
-        package: PackageIndex,
         identity: &Identity,
         build_id: BuildId,
         stanza: &Stanza,
@@ -336,7 +332,8 @@ impl Work {
         let (path, stanza) = (accepted.path.to_string(), own.to_values().into_iter().collect());
         let file = ReceivedFile { path, build_id, stanza, imprint: Some(imprint) };
         let (taken, answer) = oneshot::channel();
-        let report = Report::Received { job: self.directory.job.clone(), package, file, cost, taken };
+        let (job, package) = (self.directory.job.clone(), self.package);
+        let report = Report::Received { job, package, file, cost, taken };
         let sent = self.reports.send(report).await;
         if sent.is_err() || answer.await.is_err() {
             let reason = "the controller stopped before it wrote the package down".to_owned();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::error::ControlError;
 use crate::core::event::Selection;
-use crate::core::plan::{Edge, PackageIndex, Plan};
-use crate::inventory::Inventory;
+use crate::core::plan::{Edge, Oddity, PackageIndex, Plan};
+use crate::inventory::{Exclude, Inventory};
 use crate::portage::probe::{self, Request};
 use crate::ssh::{self, Host, HostError, HostErrorKind, Script};
 
@@ -50,8 +50,11 @@ pub async fn plan(inventory: &Inventory, selection: &Selection) -> Result<Planne
         what: selection.to_string(),
         source,
     })?;
-    let plan = resolution.into_plan(inventory.driver().clone());
-    let (plan, build_locally) = without_excluded(plan, inventory);
+    let mut plan = resolution.into_plan(inventory.driver().clone());
+    if *selection != Selection::World {
+        note_live_by_name(&mut plan);
+    }
+    let (plan, build_locally) = without_excluded(plan, &inventory.swarm.exclude);
     let (plan, left_out) = match selection {
         Selection::Exactly(cpvs) => {
             keep(plan, |plan, package| cpvs.contains(&plan.packages[package.index()].identity.cpv))
@@ -61,20 +64,60 @@ pub async fn plan(inventory: &Inventory, selection: &Selection) -> Result<Planne
     Ok(Planned { plan, build_locally, left_out })
 }
 
-fn without_excluded(plan: Plan, inventory: &Inventory) -> (Plan, Vec<String>) {
-    let mut excluded: BTreeSet<PackageIndex> = (0..plan.packages.len())
-        .map(PackageIndex::at)
-        .filter(|package| inventory.swarm.exclude.matches(plan.packages[package.index()].identity.cpv.package()))
-        .collect();
-    if excluded.is_empty() {
-        return (plan, Vec::new());
-    }
-    for (index, needs) in plan.needs().direct.iter().enumerate() {
-        if needs.iter().any(|need| excluded.contains(need)) {
-            excluded.insert(PackageIndex::at(index));
+/// Notes of live versions that they were asked for by name.
+fn note_live_by_name(plan: &mut Plan) {
+    for package in plan.packages.iter_mut().filter(|package| package.requested) {
+        if package.oddities.remove(&Oddity::Live { by_name: false }) {
+            package.oddities.insert(Oddity::Live { by_name: true });
         }
     }
-    keep(plan, |_, package| !excluded.contains(&package))
+}
+
+/// Takes out what is excluded and what needs that to build. What only runs with it stays: building merges it nowhere.
+fn without_excluded(mut plan: Plan, exclude: &Exclude) -> (Plan, Vec<String>) {
+    let packages = || (0..plan.packages.len()).map(PackageIndex::at);
+    let needs = plan.needs().direct;
+    let mut local: BTreeSet<PackageIndex> = BTreeSet::new();
+    // Each lies behind what it needs.
+    for package in packages() {
+        let planned = &plan.packages[package.index()];
+        if exclude.matches(planned.identity.cpv.package())
+            || planned.oddities.iter().any(|oddity| is_excluded_module(oddity, exclude))
+            || needs[package.index()].iter().any(|need| local.contains(need))
+        {
+            local.insert(package);
+        }
+    }
+    if local.is_empty() {
+        return (plan, Vec::new());
+    }
+    let name = |package: PackageIndex| plan.packages[package.index()].identity.cpv.as_str();
+    let mut warnings = vec![format!(
+        "build locally (`exclude` in the inventory, or needs that to build): {}",
+        local.iter().map(|package| name(*package)).collect::<Vec<_>>().join(" ")
+    )];
+    for package in packages().filter(|package| !local.contains(package)) {
+        let with: BTreeSet<&str> = plan
+            .edges
+            .iter()
+            .filter(|edge| edge.from == package && local.contains(&edge.to))
+            .map(|edge| name(edge.to))
+            .collect();
+        if !with.is_empty() {
+            let with = with.into_iter().collect::<Vec<_>>().join(" ");
+            warnings.push(format!("{} is built here, and runs with what is built locally: {with}", name(package)));
+        }
+    }
+    plan.warnings.append(&mut warnings);
+    keep(plan, |_, package| !local.contains(&package))
+}
+
+/// A module is built against the kernel of the machine that it is for, whether or not that kernel is planned, too.
+fn is_excluded_module(oddity: &Oddity, exclude: &Exclude) -> bool {
+    match oddity {
+        Oddity::KernelModule { with } => with.iter().any(|package| exclude.matches(package.as_str())),
+        Oddity::Live { .. } | Oddity::NotToBePassedOn => false,
+    }
 }
 
 /// The plan without some packages; paths through them become edges, so that no order is lost.
@@ -113,4 +156,68 @@ fn keep(plan: Plan, wanted: impl Fn(&Plan, PackageIndex) -> bool) -> (Plan, Vec<
     let Plan { driver, packages, index_header, warnings, .. } = plan;
     let packages = packages.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(package, _)| package).collect();
     (Plan { driver, packages, edges, index_header, warnings }.in_order(), left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::plan::EdgeKind::{self, Buildtime, Runtime};
+    use crate::core::simulation;
+    use crate::inventory::Surroundings;
+
+    const BUILD: &[EdgeKind] = &[Buildtime];
+    const RUN: &[EdgeKind] = &[Runtime];
+
+    fn exclude(pattern: &str) -> Exclude {
+        let text = format!("[swarm]\nname = 'a'\ndriver = 'local'\nexclude = ['{pattern}']\n");
+        let surroundings = Surroundings { home: Some("/root".into()), ..Surroundings::default() };
+        Inventory::parse_at(&[("a.toml".into(), text)], surroundings).unwrap().swarm.exclude
+    }
+
+    fn plan(size: usize, edges: &[(usize, usize, &[EdgeKind])]) -> Plan {
+        let edge = |(from, to, kinds): &(usize, usize, &[EdgeKind])| Edge {
+            from: PackageIndex::at(*from),
+            to: PackageIndex::at(*to),
+            kinds: kinds.iter().copied().collect(),
+        };
+        Plan { edges: edges.iter().map(edge).collect(), ..simulation::plan(size, &[]) }.in_order()
+    }
+
+    /// The numbers of these packages.
+    fn numbers<'a>(cpvs: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+        cpvs.into_iter().map(|cpv| &cpv["app-lab/package".len()..cpv.len() - "x-1.0".len()]).collect()
+    }
+
+    #[test]
+    fn what_needs_an_excluded_package_to_build_is_left_to_the_driver_and_what_runs_with_it_is_not() {
+        type Case = (&'static str, &'static [(usize, usize, &'static [EdgeKind])], &'static [&'static str]);
+        let cases: [Case; 6] = [
+            ("nothing needs it", &[], &["0"]),
+            ("to build", &[(1, 0, BUILD)], &["0", "1"]),
+            ("to run", &[(1, 0, RUN)], &["0"]),
+            ("a tool runs with it", &[(1, 0, RUN), (2, 1, BUILD)], &["0", "2"]),
+            ("what is left to the driver is needed to build", &[(1, 0, BUILD), (2, 1, BUILD)], &["0", "1", "2"]),
+            ("what is left to the driver is needed to run", &[(1, 0, BUILD), (2, 1, RUN)], &["0", "1"]),
+        ];
+        for (what, edges, local) in cases {
+            let (kept, build_locally) = without_excluded(plan(3, edges), &exclude("app-lab/package0x"));
+            assert_eq!(numbers(build_locally.iter().map(String::as_str)), local, "{what}");
+            assert_eq!(kept.packages.len(), 3 - local.len(), "{what}");
+            assert!(kept.warnings[0].ends_with(&build_locally.join(" ")), "{what}: {:?}", kept.warnings);
+        }
+        let (kept, _) = without_excluded(plan(2, &[(1, 0, RUN)]), &exclude("app-lab/package0x"));
+        let word = "app-lab/package1x-1.0 is built here, and runs with what is built locally: app-lab/package0x-1.0";
+        assert_eq!(kept.warnings[1], word);
+    }
+
+    #[test]
+    fn a_module_is_left_to_the_driver_where_the_kernel_that_it_has_installed_is_excluded() {
+        let mut planned = plan(2, &[(1, 0, RUN)]);
+        let with = BTreeSet::from(["sys-kernel/sources".parse().unwrap()]);
+        planned.packages[0].oddities.insert(Oddity::KernelModule { with });
+        for (pattern, local) in [("sys-kernel/*", vec!["0"]), ("sys-apps/*", vec![])] {
+            let (_, build_locally) = without_excluded(planned.clone(), &exclude(pattern));
+            assert_eq!(numbers(build_locally.iter().map(String::as_str)), local, "{pattern}");
+        }
+    }
 }

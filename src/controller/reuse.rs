@@ -42,7 +42,8 @@ pub fn live(session: &Session, plan: &Plan) -> Result<BTreeMap<PackageIndex, Sta
         None => is_by_its_file(&root, stanza, wanted, keyring),
     };
     let mut found = BTreeMap::new();
-    for (index, package) in plan.packages.iter().enumerate() {
+    let reusable = plan.packages.iter().enumerate().filter(|(_, package)| !package.is_built_anew());
+    for (index, package) in reusable {
         let there = by_name.get(&package.identity.cpv).into_iter().flatten();
         let usable = there.filter(|stanza| stanza.build_id().is_some() && is_wanted(stanza, &package.identity));
         if let Some(latest) = usable.max_by_key(|stanza| stanza.build_id()) {
@@ -74,7 +75,7 @@ pub fn known_live(production: &Path, state: &State, plan: &Plan) -> Result<BTree
     let known = known(state);
     let live: HashSet<&Identity> =
         index.stanzas.iter().filter_map(|stanza| known.get(stanza.path().to_string().as_str()).copied()).collect();
-    let all = plan.packages.iter().enumerate();
+    let all = plan.packages.iter().enumerate().filter(|(_, package)| !package.is_built_anew());
     Ok(all.filter(|(_, package)| live.contains(&package.identity)).map(|(at, _)| PackageIndex::at(at)).collect())
 }
 

@@ -15,10 +15,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::planning;
 use super::session::Session;
+use crate::core::build::Installed;
 use crate::core::names::{HostName, Timestamp};
-use crate::core::package::{Identity, PackageName};
+use crate::core::package::{Cpv, Identity, PackageName};
 use crate::drone::job::Need;
 use crate::drone::pack;
+use crate::inventory::Exclude;
 use crate::portage::gpkg::{self, Gpkg};
 use crate::portage::index::{PackagePath, Stanza};
 use crate::release::accept;
@@ -37,6 +39,8 @@ pub enum Source {
     Here(Need),
     /// Nobody has it: whoever holds this builds it, and leaves it here before it lets go.
     Build(Turn),
+    /// Nobody has it, and the inventory forbids to build it.
+    Excluded,
 }
 
 /// The right to build a support package.
@@ -51,6 +55,8 @@ pub struct Support {
     /// The driver; none where it is out of reach of this inventory.
     driver: Option<Arc<dyn Host>>,
     workdir: String,
+    /// What is never built here.
+    exclude: Exclude,
     /// Where they are kept.
     directory: PathBuf,
     state: Mutex<BTreeMap<Place, Known>>,
@@ -76,37 +82,43 @@ impl Support {
         Self {
             driver: own.or_else(|| planning::driver(inventory).ok()),
             workdir: inventory.workdir(name),
+            exclude: inventory.swarm.exclude.clone(),
             directory: session.staging.root().join(".support").join(name.as_str()),
             state: Mutex::default(),
             building: Mutex::default(),
         }
     }
 
-    /// Where these come from, in their order; asks the driver for those that nobody has asked for yet.
+    /// Where these come from, in their order; asks the driver for those that nobody has asked for yet. `vain` was fed
+    /// already, and it did not help.
     ///
     /// # Errors
     /// When the driver is lost meanwhile, or this side has no room.
-    pub async fn find(&self, lacking: &[Identity]) -> Result<Vec<Source>, HostError> {
+    pub async fn find(&self, lacking: &[Identity], vain: &[Cpv]) -> Result<Vec<Source>, HostError> {
         // Turns are taken in one order by all, so that no two wait for each other.
         let mut order: Vec<usize> = (0..lacking.len()).collect();
         order.sort_by_key(|index| place(&lacking[*index]));
         let mut found: BTreeMap<usize, Source> = BTreeMap::new();
         for index in order {
-            let source = self.source(&lacking[index], lacking).await?;
+            let source = self.source(&lacking[index], lacking, vain).await?;
             found.insert(index, source);
         }
         Ok(found.into_values().collect())
     }
 
-    async fn source(&self, identity: &Identity, lacking: &[Identity]) -> Result<Source, HostError> {
-        if let Some(need) = self.here(identity, lacking).await? {
+    async fn source(&self, identity: &Identity, lacking: &[Identity], vain: &[Cpv]) -> Result<Source, HostError> {
+        let helps = |need: &Need| !vain.contains(&need.cpv);
+        if let Some(need) = self.here(identity, lacking).await?.filter(helps) {
             return Ok(Source::Here(need));
+        }
+        if self.exclude.matches(identity.cpv.package()) {
+            return Ok(Source::Excluded);
         }
         let own = Arc::clone(self.building.lock().await.entry(place(identity)).or_default());
         // Whoever builds it may be out of reach for long: once is better than twice, but twice is better than never.
         let turn = tokio::time::timeout(LONGEST_TURN, own.lock_owned()).await.ok();
         // Whoever had the turn before may have built it.
-        Ok(match self.here(identity, lacking).await? {
+        Ok(match self.here(identity, lacking).await?.filter(helps) {
             Some(need) => Source::Here(need),
             None => Source::Build(Turn { _held: turn }),
         })
@@ -132,17 +144,41 @@ impl Support {
     async fn here(&self, identity: &Identity, lacking: &[Identity]) -> Result<Option<Need>, HostError> {
         let mut state = self.state.lock().await;
         if !state.contains_key(&place(identity)) {
-            let unknown: Vec<Place> = lacking.iter().map(place).filter(|place| !state.contains_key(place)).collect();
-            let packed = self.pack(&unknown).await?;
-            for place in unknown {
-                let need = packed.iter().find(|need| is_in(need, &place)).cloned();
-                state.insert(place, need.map_or(Known::Nowhere, Known::Here));
-            }
+            self.ask_driver(&mut state, lacking.iter().map(place).collect()).await?;
         }
         Ok(match state.get(&place(identity)) {
             Some(Known::Here(need)) => Some(need.clone()),
             _ => self.kept_before(identity),
         })
+    }
+
+    /// What of these the driver has installed, in whatever version.
+    ///
+    /// # Errors
+    /// When the driver is lost meanwhile, or this side has no room.
+    pub async fn installed(&self, wanted: &[Installed]) -> Result<Vec<Need>, HostError> {
+        let places: Vec<Place> = wanted.iter().map(|one| (one.package.clone(), one.slot.clone())).collect();
+        let mut state = self.state.lock().await;
+        self.ask_driver(&mut state, places.clone()).await?;
+        let here = |place: &Place| match state.get(place) {
+            Some(Known::Here(need)) => Some(need.clone()),
+            Some(Known::Nowhere) | None => None,
+        };
+        Ok(places.iter().filter_map(here).collect())
+    }
+
+    /// Lets the driver pack those of these that it has not been asked for yet.
+    async fn ask_driver(&self, state: &mut BTreeMap<Place, Known>, mut places: Vec<Place>) -> Result<(), HostError> {
+        places.retain(|place| !state.contains_key(place));
+        if places.is_empty() {
+            return Ok(());
+        }
+        let packed = self.pack(&places).await?;
+        for place in places {
+            let need = packed.iter().find(|need| is_in(need, &place)).cloned();
+            state.insert(place, need.map_or(Known::Nowhere, Known::Here));
+        }
+        Ok(())
     }
 
     /// What was built for an earlier build and is still what is wanted.

@@ -1,4 +1,4 @@
-//! What a job is given along: its task, what it may bring, what it needs.
+//! What a job is given along: its task, and what it needs.
 
 use super::error::ControlError;
 use super::session::Session;
@@ -17,12 +17,6 @@ const LEAST_SILENCE: u64 = 30 * 60;
 /// What the job is to build, and how.
 pub fn task(session: &Session, build: &Build, name: &JobName, job: &Job) -> Task {
     let own = job.build_ids.get(&job.package).copied().unwrap_or(BuildId(1));
-    let mates = job
-        .build_ids
-        .iter()
-        .filter(|(package, _)| **package != job.package)
-        .map(|(package, build_id)| (build.identity(*package).cpv.clone(), *build_id))
-        .collect();
     let manifest = Manifest {
         job: name.clone(),
         build: build.name.clone(),
@@ -39,7 +33,7 @@ pub fn task(session: &Session, build: &Build, name: &JobName, job: &Job) -> Task
     let expected = session.state().expected_duration(&package);
     let limits = limits(session.inventory.limits(&package.to_string()), expected);
     let signed = session.inventory.swarm.verify_keyring.is_some();
-    Task { manifest, mates, width, cores, room: job.room, signed, limits }
+    Task { manifest, width, cores, room: job.room, signed, limits }
 }
 
 /// When a build is taken to hang: what the operator set, else by what its package took before (seconds).
@@ -52,22 +46,14 @@ fn limits(set: Limits, expected: u64) -> TimeLimits {
     }
 }
 
-/// The packages that it may still bring, its own first, with what each has to be and its build id.
-pub fn wanted(build: &Build, job: &Job) -> Vec<(PackageIndex, crate::core::package::Identity, BuildId)> {
-    let entry = |package: PackageIndex, build_id: BuildId| (package, build.identity(package).clone(), build_id);
-    let own = job.build_ids.iter().filter(|(package, _)| **package == job.package);
-    let mates = job.build_ids.iter().filter(|(package, _)| **package != job.package);
-    let missing = |(package, _): &(&PackageIndex, &BuildId)| build.received_path(**package).is_none();
-    own.chain(mates).filter(missing).map(|(package, build_id)| entry(*package, *build_id)).collect()
-}
-
 /// What its package needs, from staging, in the order in which it is merged.
 ///
 /// # Errors
 /// When the journal's entry of one does not read.
 pub fn needs(session: &Session, build: &Build, package: PackageIndex) -> Result<Vec<Need>, ControlError> {
     build
-        .all_needs(package)
+        .plan
+        .merged_for(package)
         .into_iter()
         .filter_map(|need| match &build.packages[need.index()].phase {
             Phase::Received(file) => Some(file),

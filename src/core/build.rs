@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::event::{ReceivedFile, Selection};
 use super::failure::Failure;
 use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
-use super::package::Identity;
+use super::package::{Identity, PackageName};
 use super::plan::{Needs, PackageIndex, Plan};
 use super::texts::Fields;
 use crate::schedule::estimate::{Estimate, Model};
@@ -49,6 +49,17 @@ pub enum Phase {
     Received(ReceivedFile),
     /// It is given up; its last attempt says why.
     Failed,
+}
+
+/// Something that is to be installed where a package is built, in whatever version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Installed {
+    /// Category and name.
+    pub package: PackageName,
+    /// Its slot.
+    pub slot: String,
+    /// Its sub-slot, where it has to be a certain one.
+    pub sub_slot: Option<String>,
 }
 
 /// A name that does not stand for one package of a build.
@@ -97,8 +108,8 @@ pub struct Build {
     pub labels: Vec<String>,
     /// By package: what has to be received before it starts.
     pub needs: Vec<Vec<PackageIndex>>,
-    /// Packages that need each other.
-    pub cycles: Vec<Vec<PackageIndex>>,
+    /// Where cycles at build time are broken: a package, and one behind it that it needs to build as well.
+    pub broken: Vec<(PackageIndex, PackageIndex)>,
     /// By package: how it stands.
     pub packages: Vec<Package>,
     /// When it was opened.
@@ -115,7 +126,7 @@ pub struct Build {
 
 impl Build {
     pub(super) fn new(name: BuildName, selection: Selection, plan: Plan, at: Timestamp) -> Self {
-        let Needs { direct: needs, cycles } = plan.needs();
+        let Needs { direct: needs, broken } = plan.needs();
         let mut dependents = vec![Vec::new(); needs.len()];
         for (index, list) in needs.iter().enumerate() {
             for need in list {
@@ -140,7 +151,7 @@ impl Build {
             plan: Arc::new(plan),
             labels,
             needs,
-            cycles,
+            broken,
             packages,
             started: at,
             finished: None,
@@ -205,24 +216,29 @@ impl Build {
         found
     }
 
-    /// Everything that it needs, directly or not, in merge order.
-    pub fn all_needs(&self, package: PackageIndex) -> BTreeSet<PackageIndex> {
-        let mut found = BTreeSet::new();
-        let mut waiting = vec![package];
-        while let Some(next) = waiting.pop() {
-            for need in &self.needs[next.index()] {
-                if found.insert(*need) {
-                    waiting.push(*need);
-                }
-            }
-        }
-        found
+    /// What it needs to build and what comes behind it all the same, since they need each other.
+    pub fn built_before(&self, package: PackageIndex) -> impl Iterator<Item = PackageIndex> {
+        self.broken.iter().filter(move |(first, _)| *first == package).map(|(_, later)| *later)
     }
 
-    /// Packages in the same cycle that come behind it: building it may bring them, too.
-    pub fn cycle_mates(&self, package: PackageIndex) -> impl Iterator<Item = PackageIndex> {
-        let cycle = self.cycles.iter().find(|cycle| cycle.contains(&package));
-        cycle.into_iter().flatten().copied().filter(move |mate| *mate > package)
+    /// What it needs to build that the driver has installed and nobody builds before it: what it is linked against, and
+    /// an older version of what comes behind it in a cycle.
+    pub fn stand_ins(&self, package: PackageIndex) -> BTreeSet<Installed> {
+        let merged = self.plan.merged_for(package);
+        let behind: Vec<_> = self.built_before(package).collect();
+        let place = |index: PackageIndex| (self.identity(index).cpv.package(), self.identity(index).slot.slot.as_str());
+        let here: BTreeSet<_> = merged.into_iter().filter(|need| !behind.contains(need)).map(place).collect();
+        let older = behind.iter().map(|later| Installed {
+            package: self.identity(*later).cpv.package_name(),
+            slot: self.identity(*later).slot.slot.clone(),
+            sub_slot: None,
+        });
+        let linked = self.identity(package).linked.iter().filter_map(|(name, slot)| {
+            let (package, sub_slot) = (name.parse().ok()?, Some(slot.sub_slot.clone()));
+            Some(Installed { package, slot: slot.slot.clone(), sub_slot })
+        });
+        let is_here = |wanted: &Installed| here.contains(&(wanted.package.as_str(), wanted.slot.as_str()));
+        older.chain(linked).filter(|wanted| !is_here(wanted)).collect()
     }
 
     /// Whether each package is received, failed or blocked.

@@ -29,7 +29,7 @@ pub struct Start {
     pub width: u32,
     /// Why there.
     pub why: Why,
-    /// The build ids that it may use, its package's among them.
+    /// The build id that it uses, by its package.
     pub build_ids: BTreeMap<PackageIndex, BuildId>,
 }
 
@@ -134,16 +134,11 @@ fn allot(
     package: PackageIndex,
     allotted: &mut BTreeMap<Cpv, BuildId>,
 ) -> BTreeMap<PackageIndex, BuildId> {
-    std::iter::once(package)
-        .chain(build.cycle_mates(package))
-        .map(|package| {
-            let cpv = &build.identity(package).cpv;
-            let highest = allotted.get(cpv).or_else(|| state.build_ids.get(cpv)).map_or(0, |highest| highest.0);
-            let next = BuildId(highest.saturating_add(1));
-            allotted.insert(cpv.clone(), next);
-            (package, next)
-        })
-        .collect()
+    let cpv = &build.identity(package).cpv;
+    let highest = allotted.get(cpv).or_else(|| state.build_ids.get(cpv)).map_or(0, |highest| highest.0);
+    let next = BuildId(highest.saturating_add(1));
+    allotted.insert(cpv.clone(), next);
+    BTreeMap::from([(package, next)])
 }
 
 fn settle(state: &State, build: &Build, now: Timestamp, decision: &mut Decision) {

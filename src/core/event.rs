@@ -340,8 +340,7 @@ pub enum Event {
         package: PackageIndex,
         /// Where.
         drone: HostName,
-        /// The build ids that it may use: its package's, and those of packages that it may build beside it because
-        /// they are in a cycle with it.
+        /// The build id that it uses, by its package. Journals of earlier days have those of others in a cycle, too.
         build_ids: BTreeMap<PackageIndex, BuildId>,
         /// How many processes at once (`MAKEOPTS=-jN`).
         #[serde(default)]

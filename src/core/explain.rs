@@ -32,10 +32,22 @@ pub fn explain(state: &State, build: &Build, package: PackageIndex, now: Timesta
         format!("  tried on {} until {}: {}{log}", attempt.drone, Moment(attempt.at), attempt.failure)
     });
     lines.splice(at..at, told);
+    let cycle = build.broken.iter().filter(|(first, later)| [first, later].contains(&&package));
+    lines.splice(at..at, cycle.map(|(first, later)| broken(build, *first, *later)));
     if matches!(build.packages[package.index()].phase, Phase::Failed) {
         lines.push(format!("mend the cause, then `swarm unblock {label}` tries it again"));
     }
     lines
+}
+
+fn broken(build: &Build, first: PackageIndex, later: PackageIndex) -> String {
+    format!(
+        "  {} is built before {}, which it needs to build, since they need each other: with what {} has installed of {}",
+        build.label(first),
+        build.label(later),
+        build.plan.driver,
+        build.identity(later).cpv.package()
+    )
 }
 
 fn received(build: &Build, label: &str, path: &str) -> Vec<String> {

@@ -22,11 +22,6 @@ fn place(build: &Build, package: PackageIndex) -> (&str, &str) {
     (identity.cpv.package(), &identity.slot.slot)
 }
 
-/// All that a job for this package merges: what it needs, and itself.
-fn merged(build: &Build, package: PackageIndex) -> impl Iterator<Item = PackageIndex> + use<> {
-    build.all_needs(package).into_iter().chain([package])
-}
-
 /// The packages of the new build that would replace what a job was linked against, which was started for `package` of
 /// the build before, held these of it, and now stands for `place_now` of the new one.
 pub(super) fn held(
@@ -36,9 +31,10 @@ pub(super) fn held(
     now: &Build,
     place_now: PackageIndex,
 ) -> BTreeSet<PackageIndex> {
-    let had: BTreeMap<_, _> = merged(before, package).map(|index| (place(before, index), index)).collect();
+    let had: BTreeMap<_, _> =
+        before.plan.merged_for(package).into_iter().map(|index| (place(before, index), index)).collect();
     let held_already: BTreeSet<_> = holds.iter().map(|index| place(before, *index)).collect();
-    let needed: BTreeSet<PackageIndex> = merged(now, place_now).collect();
+    let needed = now.plan.merged_for(place_now);
     let all = (0..now.packages.len()).map(PackageIndex::at);
     all.filter(|index| {
         let key = place(now, *index);
@@ -82,7 +78,8 @@ impl Holding {
     /// Whether a job for this package has to wait, or go elsewhere.
     pub fn forbids(&self, build: &Build, package: PackageIndex) -> bool {
         self.other_plan
-            || (!self.packages.is_empty() && merged(build, package).any(|index| self.packages.contains(&index)))
+            || (!self.packages.is_empty()
+                && build.plan.merged_for(package).iter().any(|index| self.packages.contains(index)))
     }
 }
 
@@ -90,11 +87,12 @@ impl Holding {
 mod tests {
     use super::*;
     use crate::core::decide::decide;
-    use crate::core::event::{DroneSpec, Event, Selection};
+    use crate::core::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Selection};
     use crate::core::explain::explain;
-    use crate::core::names::{HostName, Timestamp};
+    use crate::core::names::{BuildId, HostName, JobName, Timestamp};
     use crate::core::plan::Plan;
     use crate::core::simulation::plan;
+    use crate::core::texts::Fields;
 
     fn opened(number: u32, plan: Plan) -> Event {
         let build = format!("20261124T14224{number}Z-1f3a9c04").parse().unwrap();
@@ -138,10 +136,24 @@ mod tests {
 
     #[test]
     fn what_would_replace_a_librarys_version_under_a_job_waits_where_jobs_share_a_root() {
-        let state = replaced(Rooms::Shared);
+        let mut state = replaced(Rooms::Shared);
+        // Building it replaces nothing; what needs it would merge it.
+        assert_eq!(started(&state), [0, 3]);
+        let (job, package, drone): (JobName, _, HostName) =
+            ("job0".parse().unwrap(), PackageIndex(0), "drone0".parse().unwrap());
+        let (build_ids, at) = (BTreeMap::from([(package, BuildId(1))]), Timestamp(3));
+        let file =
+            ReceivedFile { path: "package0".into(), build_id: BuildId(1), stanza: Fields::default(), imprint: None };
+        for event in [
+            Event::JobStarted { job: job.clone(), package, drone, build_ids, width: 1, why: None, at },
+            Event::PackageReceived { job: job.clone(), package, file, cost: None, at },
+            Event::JobEnded { job, outcome: JobOutcome::Delivered, at },
+        ] {
+            state.apply(&event).unwrap();
+        }
         assert_eq!(started(&state), [3]);
         let build = state.open_build().unwrap();
-        let why = explain(&state, build, PackageIndex(0), Timestamp(3)).join("\n");
+        let why = explain(&state, build, PackageIndex(2), Timestamp(3)).join("\n");
         assert!(why.contains("was linked against what this one would replace"), "{why}");
     }
 

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{Build, Phase};
-use super::plan::{EdgeKind, PackageIndex};
+use super::plan::PackageIndex;
 
 /// A build, parted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Parted {
 pub fn part(build: &Build) -> Parted {
     let is_received = |package: PackageIndex| matches!(build.packages[package.index()].phase, Phase::Received(_));
     let mut needed_by: BTreeMap<PackageIndex, Vec<PackageIndex>> = BTreeMap::new();
-    for edge in build.plan.edges.iter().filter(|edge| edge.kinds.iter().any(|kind| is_runtime(*kind))) {
+    for edge in build.plan.edges.iter().filter(|edge| edge.runs()) {
         needed_by.entry(edge.to).or_default().push(edge.from);
     }
     let mut parted = Parted::default();
@@ -44,13 +44,6 @@ pub fn part(build: &Build) -> Parted {
     parted
 }
 
-fn is_runtime(kind: EdgeKind) -> bool {
-    match kind {
-        EdgeKind::Runtime | EdgeKind::RuntimePost | EdgeKind::RuntimeSlotOp => true,
-        EdgeKind::Buildtime | EdgeKind::BuildtimeSlotOp => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -59,6 +52,7 @@ mod tests {
     use crate::core::event::ReceivedFile;
     use crate::core::event::{Event, Selection};
     use crate::core::names::{BuildId, Timestamp};
+    use crate::core::plan::EdgeKind;
     use crate::core::simulation;
     use crate::core::state::State;
     use crate::core::texts::Fields;

@@ -1,22 +1,20 @@
 //! A plan: what is to be built, and what each of it needs.
 //!
 //! The resolver names the packages in its merge order and the dependencies between them. A build can start a package
-//! once everything that it needs has been received, so the needs must be free of cycles. Packages that need each
-//! other (in whatever way: a job merges its package, so what that needs to run has to be there, too) are worked off as
-//! one: none of them starts before all that any of them needs from outside, and then they follow one another in
-//! Portage's merge order, which is how Portage itself breaks the cycle. The first of them builds what it lacks of the
-//! others beside itself, and the others are then received with it.
-//!
-//! Cost: linear in packages and edges (Tarjan's strongly connected components, without recursion), but for cycles:
-//! each member of one carries the needs of all.
+//! once everything that it needs to build has been received (`waits.rs` says what that is), so that must be free of
+//! cycles: where packages need each other to build, Portage's own order says which goes first. That one is built with
+//! what the driver has installed of the others, as Portage itself would build it there.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+#[cfg(test)]
+mod tests;
+mod waits;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::names::HostName;
-use super::package::Identity;
+use super::package::{Identity, PackageName, Slot};
 
 /// A package's place in its plan; indexes [`Plan::packages`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,6 +49,19 @@ pub enum EdgeKind {
     RuntimeSlotOp,
 }
 
+impl EdgeKind {
+    /// Whether the package cannot be built without. What it is linked against while it runs counts, too: the sub-slot
+    /// is written down when it is built.
+    fn builds(self) -> bool {
+        matches!(self, Self::Buildtime | Self::BuildtimeSlotOp | Self::RuntimeSlotOp)
+    }
+
+    /// Whether the package does not run without.
+    fn runs(self) -> bool {
+        matches!(self, Self::Runtime | Self::RuntimeSlotOp | Self::RuntimePost)
+    }
+}
+
 /// One dependency between two planned packages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
@@ -62,6 +73,37 @@ pub struct Edge {
     pub kinds: BTreeSet<EdgeKind>,
 }
 
+impl Edge {
+    /// Whether the package cannot be built without.
+    pub fn builds(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.builds())
+    }
+
+    /// Whether the package does not run without.
+    pub fn runs(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.runs())
+    }
+}
+
+/// What is odd about a package, so that an operator should know of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Oddity {
+    /// Its source is whatever it is on the day (PROPERTIES=live): its identity does not tell whether that has changed.
+    Live {
+        /// Whether it was asked for by name: whoever does that wants today's source. Where it only belongs to what is
+        /// wanted it would else be built anew each time.
+        by_name: bool,
+    },
+    /// It may not be passed on to others once it is built (RESTRICT=bindist).
+    NotToBePassedOn,
+    /// It is built against a kernel's sources (it inherits linux-mod-r1 or linux-mod).
+    KernelModule {
+        /// Packages that it needs to build and that the driver has installed already.
+        with: BTreeSet<PackageName>,
+    },
+}
+
 /// One package to build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedPackage {
@@ -69,6 +111,16 @@ pub struct PlannedPackage {
     pub identity: Identity,
     /// Whether it was asked for by name; otherwise something asked for needs it.
     pub requested: bool,
+    /// What is odd about it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub oddities: BTreeSet<Oddity>,
+}
+
+impl PlannedPackage {
+    /// Whether it is built anew though a release may have it in just this form.
+    pub fn is_built_anew(&self) -> bool {
+        self.oddities.contains(&Oddity::Live { by_name: true })
+    }
 }
 
 /// The resolver's answer on the driver.
@@ -86,13 +138,14 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
-/// What has to be received before each package starts, and which packages are in a cycle.
+/// What has to be received before each package starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
-    /// By package: what it needs directly, in ascending order; every one of them lies before it.
+    /// By package: what it needs to build, in ascending order; every one of them lies before it. What one of these has
+    /// waited for is left out.
     pub direct: Vec<Vec<PackageIndex>>,
-    /// The cycles, their members in merge order.
-    pub cycles: Vec<Vec<PackageIndex>>,
+    /// Where a cycle at build time is broken: a package, and one behind it that it needs to build as well.
+    pub broken: Vec<(PackageIndex, PackageIndex)>,
 }
 
 impl Plan {
@@ -103,8 +156,7 @@ impl Plan {
 
     /// Puts packages that the resolver names in merge order, with edges by that order, into the order of a plan.
     pub fn in_order(mut self) -> Self {
-        let components = components(self.packages.len(), &self.edges);
-        let order = order(&components, &self.edges);
+        let order = waits::order(&waits_of(self.packages.len(), &self.edges));
         let mut place = vec![PackageIndex(0); order.len()];
         for (new, old) in order.iter().enumerate() {
             place[*old] = PackageIndex::at(new);
@@ -119,139 +171,52 @@ impl Plan {
         self
     }
 
+    /// Where a cycle is broken a package is linked against what is installed, not against what is planned behind it.
+    pub fn bind_to_what_is_there(&mut self) {
+        for (package, later) in self.needs().broken {
+            let other = self.packages[later.index()].identity.clone();
+            let same = |(name, slot): &(String, Slot)| name == other.cpv.package() && slot.slot == other.slot.slot;
+            self.packages[package.index()].identity.linked.retain(|entry| !same(entry));
+        }
+    }
+
     /// What has to be received before each package starts.
     pub fn needs(&self) -> Needs {
-        let components = components(self.packages.len(), &self.edges);
-        let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (package, component) in components.iter().enumerate() {
-            members.entry(*component).or_default().push(package);
+        let mut needs = Needs { direct: Vec::with_capacity(self.packages.len()), broken: Vec::new() };
+        for (package, list) in waits_of(self.packages.len(), &self.edges).into_iter().enumerate() {
+            let (before, behind): (Vec<_>, Vec<_>) = list.into_iter().partition(|need| *need < package);
+            needs.direct.push(before.into_iter().map(PackageIndex::at).collect());
+            let package = PackageIndex::at(package);
+            needs.broken.extend(behind.into_iter().map(|need| (package, PackageIndex::at(need))));
         }
-        let mut direct = vec![Vec::new(); self.packages.len()];
-        let between = self.edges.iter().map(|edge| (components[edge.from.index()], components[edge.to.index()]));
-        // Each pair counts once, however many edges lie between the members of two cycles.
-        for (component, target) in between.collect::<BTreeSet<_>>() {
-            if component != target {
-                // Who needs one of a cycle needs all of it: none of them is complete without the others.
-                let targets = members.get(&target).into_iter().flatten();
-                for target in targets.map(|target| PackageIndex::at(*target)) {
-                    for member in members.get(&component).into_iter().flatten() {
-                        direct[*member].push(target);
-                    }
-                }
-            }
+        needs
+    }
+
+    /// All that is merged to build a package: what it needs to build, and all that this needs to run.
+    pub fn merged_for(&self, package: PackageIndex) -> BTreeSet<PackageIndex> {
+        let mut found: BTreeSet<_> = self.edges_of(package).filter(|edge| edge.builds()).map(|edge| edge.to).collect();
+        let mut waiting: Vec<_> = found.iter().copied().collect();
+        while let Some(need) = waiting.pop() {
+            let runs = self.edges_of(need).filter(|edge| edge.runs() && edge.to != package).map(|edge| edge.to);
+            waiting.extend(runs.filter(|target| found.insert(*target)));
         }
-        let cycles: Vec<Vec<PackageIndex>> = members
-            .into_values()
-            .filter(|members| members.len() > 1)
-            .map(|members| members.into_iter().map(PackageIndex::at).collect())
-            .collect();
-        for cycle in &cycles {
-            for pair in cycle.windows(2) {
-                direct[pair[1].index()].push(pair[0]);
-            }
-        }
-        for list in &mut direct {
-            list.sort_unstable();
-            list.dedup();
-        }
-        Needs { direct, cycles }
+        found
+    }
+
+    /// The dependencies of one package.
+    fn edges_of(&self, package: PackageIndex) -> impl Iterator<Item = &Edge> {
+        let begin = self.edges.partition_point(|edge| edge.from < package);
+        self.edges[begin..].iter().take_while(move |edge| edge.from == package)
     }
 }
 
-/// How many needs a plan of so many packages with these edges comes to, at the most; nothing is allocated for them.
-pub fn number_of_needs(size: usize, edges: &[Edge]) -> usize {
-    let components = components(size, edges);
-    let mut members = vec![0_usize; size];
-    for component in &components {
-        members[*component] += 1;
-    }
-    let pairs: BTreeSet<_> = edges
-        .iter()
-        .map(|edge| (components[edge.from.index()], components[edge.to.index()]))
-        .filter(|(from, to)| from != to)
-        .collect();
-    let between = pairs.iter().map(|(from, to)| members[*from].saturating_mul(members[*to]));
-    between.fold(size, usize::saturating_add)
+fn waits_of(size: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
+    // Without a limit there is always an answer.
+    waits::waits(size, edges, usize::MAX).unwrap_or_default()
 }
 
-/// By package the number of its strongly connected component.
-fn components(size: usize, edges: &[Edge]) -> Vec<usize> {
-    const UNSEEN: usize = usize::MAX;
-    let mut targets = vec![Vec::new(); size];
-    for edge in edges {
-        targets[edge.from.index()].push(edge.to.index());
-    }
-    let mut component = vec![UNSEEN; size];
-    let mut entered = vec![UNSEEN; size];
-    let mut lowest = vec![UNSEEN; size];
-    let mut stack = Vec::new();
-    let (mut clock, mut found) = (0, 0);
-    for root in 0..size {
-        // Each frame is a package and how many of its targets have been looked at.
-        let mut frames = vec![(root, 0)];
-        while let Some((package, next)) = frames.pop() {
-            if next == 0 {
-                if entered[package] != UNSEEN {
-                    continue;
-                }
-                entered[package] = clock;
-                lowest[package] = clock;
-                clock += 1;
-                stack.push(package);
-            } else {
-                let done = targets[package][next - 1];
-                if component[done] == UNSEEN {
-                    lowest[package] = lowest[package].min(lowest[done]);
-                }
-            }
-            if let Some(target) = targets[package].get(next) {
-                frames.push((package, next + 1));
-                frames.push((*target, 0));
-            } else if lowest[package] == entered[package] {
-                while let Some(member) = stack.pop() {
-                    component[member] = found;
-                    if member == package {
-                        break;
-                    }
-                }
-                found += 1;
-            }
-        }
-    }
-    component
-}
-
-/// The packages so that each lies behind what it needs, the one that comes first in the given order first.
-fn order(components: &[usize], edges: &[Edge]) -> Vec<usize> {
-    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (package, component) in components.iter().enumerate() {
-        members.entry(*component).or_default().push(package);
-    }
-    let mut waits_for: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    let mut wanted_by: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for edge in edges {
-        let (from, to) = (components[edge.from.index()], components[edge.to.index()]);
-        if from != to && waits_for.entry(from).or_default().insert(to) {
-            wanted_by.entry(to).or_default().insert(from);
-        }
-    }
-    let first = |component: &usize| members.get(component).and_then(|members| members.first().copied());
-    let mut ready: BinaryHeap<_> = members
-        .keys()
-        .filter(|component| !waits_for.contains_key(component))
-        .map(|component| Reverse((first(component), *component)))
-        .collect();
-    let mut sorted = Vec::with_capacity(components.len());
-    while let Some(Reverse((_, component))) = ready.pop() {
-        sorted.extend(members.get(&component).into_iter().flatten().copied());
-        for waiting in wanted_by.remove(&component).into_iter().flatten() {
-            if let Some(left) = waits_for.get_mut(&waiting)
-                && left.remove(&component)
-                && left.is_empty()
-            {
-                ready.push(Reverse((first(&waiting), waiting)));
-            }
-        }
-    }
-    sorted
+/// Whether what so many packages with these dependencies wait for is found by looking at so many dependencies at the
+/// most; nothing else is asked of them, so that a plan without measure is never worked out.
+pub fn is_within(size: usize, edges: &[Edge], limit: usize) -> bool {
+    waits::waits(size, edges, limit).is_some()
 }

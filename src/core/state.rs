@@ -92,7 +92,7 @@ pub struct Job {
     pub package: PackageIndex,
     /// Where it is.
     pub drone: HostName,
-    /// The build ids that it may use.
+    /// The build id that it uses, by its package.
     pub build_ids: BTreeMap<PackageIndex, BuildId>,
     /// When it was given away.
     pub since: Timestamp,

@@ -139,6 +139,8 @@ pub struct Status {
     pub failed: BTreeMap<String, FailedView>,
     /// What waits for something that is given up, by what.
     pub blocked: BTreeMap<String, Vec<String>>,
+    /// What the operator should know of the plan: world members that nothing satisfies, what is to be built locally.
+    pub warnings: Vec<String>,
     /// The drones.
     pub drones: BTreeMap<HostName, DroneView>,
     /// The live release.
@@ -167,6 +169,7 @@ impl Status {
             received: Vec::new(),
             failed: BTreeMap::new(),
             blocked: BTreeMap::new(),
+            warnings: build.map(|build| build.plan.warnings.clone()).unwrap_or_default(),
             drones: state.drones.iter().map(|(name, drone)| (name.clone(), drone_view(state, drone, now))).collect(),
             release: state.release.clone(),
             orchestrators: state.orchestrators.clone(),

@@ -39,7 +39,7 @@ configure() {
 		BINPKG_FORMAT="gpkg"
 		BINPKG_COMPRESS="zstd"
 		PORTAGE_TRUST_HELPER=""
-		FEATURES="${FEATURES} buildpkg binpkg-multi-instance pkgdir-index-trusted -binpkg-request-signature binpkg-ignore-signature -getbinpkg"
+		FEATURES="${FEATURES} buildpkg binpkg-multi-instance buildpkg-live pkgdir-index-trusted -binpkg-request-signature binpkg-ignore-signature -getbinpkg"
 	END
 	[ -n "$signed" ] || echo 'FEATURES="${FEATURES} -binpkg-signing"' >>config/etc/portage/make.conf/zz-swarm || return 1
 	: >config/ready

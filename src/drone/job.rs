@@ -9,7 +9,7 @@ use super::cache::Cache;
 use super::tend::{Claimant, Visitor};
 use super::{ALIVE, EPOCH, MARK, ask, cache, failed, job_script, room, run};
 use crate::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, Timestamp};
-use crate::core::package::{Cpv, Identity};
+use crate::core::package::{Cpv, Identity, PackageName, Slot};
 use crate::portage::index::{Index, Limits, Stanza};
 use crate::portage::probe::{self, ProbeError, Request, Resolution};
 use crate::ssh::{Host, HostError, Script, quoted};
@@ -103,6 +103,8 @@ pub struct Claim {
     pub progress: Progress,
     /// Those of the packages asked about that are merged there, as the very same builds.
     pub merged: BTreeSet<Cpv>,
+    /// What is installed there, in whatever version, of the packages asked about by name.
+    pub installed: Vec<(Cpv, Slot)>,
 }
 
 /// Something that a job needs and that has been received.
@@ -121,8 +123,6 @@ pub struct Need {
 pub struct Task {
     /// What to build.
     pub manifest: Manifest,
-    /// Packages of the same cycle that it may build beside it, with their build ids.
-    pub mates: Vec<(Cpv, BuildId)>,
     /// How many compilers at once.
     pub width: u32,
     /// The drone's cores: above that load no further compiler is begun, whichever job's.
@@ -172,15 +172,23 @@ pub struct Ending {
     pub peak_kib: Option<u64>,
 }
 
-/// Claims the job's directory and asks what of its needs is merged there already.
+/// Claims the job's directory and asks what of its needs is merged there already, and what of these names is installed.
 ///
 /// # Errors
 /// When the host cannot be reached or the directory cannot be made.
-pub async fn claim(host: &dyn Host, directory: &JobDirectory, needs: &[Need]) -> Result<Claim, HostError> {
+pub async fn claim(
+    host: &dyn Host,
+    directory: &JobDirectory,
+    needs: &[Need],
+    names: &BTreeSet<PackageName>,
+) -> Result<Claim, HostError> {
     let installed: Vec<_> =
         needs.iter().filter_map(|need| Some(format!("{} {}", need.cpv, need.stanza.get("BUILD_TIME")?))).collect();
-    let script =
-        directory.script(&format!("{ALIVE}{}", include_str!("claim.sh"))).set("installed", &installed.join("\n"));
+    let names: Vec<_> = names.iter().map(PackageName::as_str).collect();
+    let script = directory
+        .script(&format!("{ALIVE}{}", include_str!("claim.sh")))
+        .set("installed", &installed.join("\n"))
+        .set("names", &names.join("\n"));
     let doing = format!("claiming job {} in {}", directory.job, directory.workdir);
     ask(host, &script, &doing, read_claim).await
 }
@@ -188,14 +196,16 @@ pub async fn claim(host: &dyn Host, directory: &JobDirectory, needs: &[Need]) ->
 fn read_claim(lines: &[Vec<String>]) -> Option<Claim> {
     let mut progress = None;
     let mut merged = BTreeSet::new();
+    let mut installed = Vec::new();
     for line in lines {
         match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["has", package] => merged.extend(package.parse::<Cpv>().ok()),
+            ["installed", package, slot] => installed.extend(package.parse().ok().zip(slot.parse().ok())),
             [word] => progress = Progress::of_word(word),
             _ => {}
         }
     }
-    Some(Claim { progress: progress?, merged })
+    Some(Claim { progress: progress?, merged, installed })
 }
 
 /// Carries scripts and settings into the directory.
@@ -235,15 +245,12 @@ pub async fn feed(
     host.write(&directory.file("pkgs/Packages"), index.as_bytes(), 0o644).await
 }
 
-/// The needs, and for each package that is built here a stanza without a file: Portage counts its build ids on from
-/// what the index lists, so a listed id makes the next one that of the build.
+/// The needs, and for the package that is built here a stanza without a file: Portage counts its build ids on from what
+/// the index lists, so a listed id makes the next one that of the build.
 fn private_index(task: &Task, needs: &[Need], header: &BTreeMap<String, String>) -> Index {
-    let own = (task.manifest.identity.cpv.clone(), task.manifest.build_id);
-    let seeds = std::iter::once(&own)
-        .chain(&task.mates)
-        .filter(|(_, build_id)| build_id.0 > 1)
-        .map(|(cpv, build_id)| Stanza::seed(cpv.clone(), BuildId(build_id.0 - 1)));
-    let stanzas = needs.iter().map(|need| need.stanza.clone()).chain(seeds).collect();
+    let Manifest { identity, build_id, .. } = &task.manifest;
+    let seed = (build_id.0 > 1).then(|| Stanza::seed(identity.cpv.clone(), BuildId(build_id.0 - 1)));
+    let stanzas = needs.iter().map(|need| need.stanza.clone()).chain(seed).collect();
     Index { header: header.clone(), stanzas, ..Index::default() }
 }
 
@@ -270,18 +277,15 @@ fn merge_script(directory: &JobDirectory) -> String {
 
 fn build_script(directory: &JobDirectory, task: &Task) -> String {
     let cpv = &task.manifest.identity.cpv;
-    let mut excluded = BTreeSet::from([cpv.package()]);
-    excluded.extend(task.mates.iter().map(|(cpv, _)| cpv.package()));
-    let excluded: Vec<_> = excluded.iter().map(|package| format!("--usepkg-exclude={package}")).collect();
     Script::new(job_script(include_str!("build.sh")))
         .set("jobs", &directory.parent())
         .set("job", directory.job.as_str())
         .set("atom", &format!("={cpv}"))
-        .set("excluded", &excluded.join(" "))
+        .set("package", cpv.package())
         .text
 }
 
-/// Asks the drone's own resolver what the build would merge.
+/// Asks the drone's own resolver what the build would merge, where these were merged for it.
 ///
 /// # Errors
 /// The outer one when the drone is lost, the inner one when its resolver does not answer.
@@ -289,21 +293,36 @@ pub async fn resolve(
     host: &dyn Host,
     directory: &JobDirectory,
     cpv: &Cpv,
+    merged: &[Cpv],
 ) -> Result<Result<Resolution, ProbeError>, HostError> {
-    let request = Request::Plan { arguments: probe::job_arguments(cpv) };
+    let request = Request::Plan { arguments: probe::job_arguments(cpv, merged) };
     let script = directory.script(&room::inside(&probe::script(&request)));
     super::probe(host, &script, |output| probe::read_resolution(&output.stdout, &output.stderr)).await
 }
 
-/// Merges the needs, in this order.
+/// Takes away what is in the way of the needs, and merges them, in this order.
 ///
 /// # Errors
-/// When the drone is lost, or with emerge's words when it cannot merge them.
-pub async fn prepare(host: &dyn Host, directory: &JobDirectory, needs: &[Need]) -> Result<(), HostError> {
+/// When the drone is lost, or with emerge's words when it cannot merge them. Where the job has no room nothing can be
+/// taken away.
+pub async fn prepare(
+    host: &dyn Host,
+    directory: &JobDirectory,
+    needs: &[Need],
+    in_the_way: &BTreeSet<Cpv>,
+) -> Result<(), HostError> {
     let line = |need: &Need| format!("={} {}", need.cpv, need.stanza.get("BUILD_TIME").unwrap_or_default());
-    let atoms: Vec<_> = needs.iter().map(line).collect();
+    let atoms: Vec<_> = in_the_way.iter().map(|cpv| format!("!={cpv}")).chain(needs.iter().map(line)).collect();
     let script = directory.script(&job_script(include_str!("prepare.sh"))).set("atoms", &atoms.join("\n"));
     run(host, &script, "merging what the package needs").await.map(|_| ())
+}
+
+/// Lets the build first build and merge what the package needs to build and nobody has.
+///
+/// # Errors
+/// When that cannot be carried there.
+pub async fn build_beside(host: &dyn Host, directory: &JobDirectory) -> Result<(), HostError> {
+    host.write(&directory.file("beside"), b"", 0o644).await
 }
 
 /// Starts the build, once, detached, where no controller of a higher epoch has claimed the drone.

@@ -172,10 +172,18 @@ fn plans_cost_no_more_than_their_length() {
         let rings =
             (0..half).map(|at| (at, (at + 1) % half)).chain((half..size).map(|at| (at, half + (at + 1) % half)));
         let rings: Vec<_> = rings.filter(|(from, to)| from != to && *to < size).chain([(0, half)]).collect();
-        let star = (1..size).map(|at| (at, 0)).collect();
-        for edges in [chain, rings, star] {
+        let star: Vec<_> = (1..size).map(|at| (at, 0)).collect();
+        let every = |kind| {
+            [&chain, &rings, &star].map(|edges| edges.iter().map(|(from, to)| (*from, *to, kind)).collect::<Vec<_>>())
+        };
+        // Half of them are built with one that runs with all others.
+        let runs = (1..size).map(|at| (at, at - 1, "runtime"));
+        let funnel: Vec<_> =
+            (0..half).filter(|_| size > half).map(|at| (at, size - 1, "buildtime")).chain(runs).collect();
+        for edges in every("runtime").into_iter().chain(every("buildtime")).chain([funnel]) {
             let packages: Vec<_> = (0..size).map(package).collect();
-            let edges: Vec<_> = edges.iter().map(|(from, to)| format!(r#"[{from},{to},["runtime"]]"#)).collect();
+            let edges = edges.iter().filter(|(from, to, _)| from != to);
+            let edges: Vec<_> = edges.map(|(from, to, kind)| format!(r#"[{from},{to},["{kind}"]]"#)).collect();
             let (packages, edges) = (packages.join(","), edges.join(","));
             let mark = "SWARM-PROBE-ANSWER";
             let body = format!("{mark}\n{{\"resolved\":true,\"packages\":[{packages}],\"edges\":[{edges}]}}\n{mark}\n");

@@ -16,7 +16,8 @@ use crate::portage::probe::{self, Offer, Offers};
 
 const PACKAGE: &str = r#"{"cpv":"app-misc/NAME-1.0","slot":"0/2","repository":"gentoo","digest":"0123456789abcdef",
     "use":["nls","amd64"],"chost":"x86_64-pc-linux-gnu","compiler":{"CFLAGS":"-O2 -pipe"},
-    "linked":[["dev-libs/beta","0/3"]],"binary":false,"requested":true,"masked":[]}"#;
+    "linked":[["dev-libs/beta","0/3"]],"binary":false,"requested":true,"masked":[],"live":true,"restricted":true,
+    "module":["sys-kernel/sources"]}"#;
 const WORDS: [&str; 20] = [
     "SWARM-PROBE-ANSWER\n",
     "{",
@@ -46,7 +47,8 @@ fn marked(body: &str) -> Vec<u8> {
 
 /// Whatever happens to a state, these can be asked of it.
 fn look_at(state: &State) {
-    let now = Timestamp(2_000_000_000);
+    // A month after the events: what jobs are overdue by is gone through step by step.
+    let now = Timestamp(2_600_000);
     let decision = decide(state, now);
     let _status = serde_json::to_string(&Status::of(state, state.latest_build(), now)).unwrap();
     for build in state.builds.values() {
@@ -99,7 +101,8 @@ fn plans_of_the_driver() {
     let packages: Vec<String> = ["a", "b", "c", "d"].iter().map(|name| PACKAGE.replace("NAME", name)).collect();
     let body = format!(
         r#"{{"resolved":true,"packages":[{}],"edges":[[0,1,["buildtime"]],[1,2,["runtime","buildtime_slot_op"]],
-        [2,1,["runtime_post"]],[3,0,["runtime"]]],"missing":["app-misc/gone"],"header":{{"ARCH":"amd64","USE":"a b"}}}}"#,
+        [2,1,["runtime_post"]],[3,0,["runtime"]]],"missing":["app-misc/gone"],"uninstalls":["app-misc/old-1"],
+        "conflicts":[{{"packages":["app-misc/a-1.0","app-misc/old-1"],"installed":["app-misc/old-1"]}}],"header":{{"ARCH":"amd64","USE":"a b"}}}}"#,
         packages.join(",")
     );
     fuzz("plan", vec![marked(&body)], &WORDS, |input| match probe::read_resolution(input, b"words\x1b[2J") {

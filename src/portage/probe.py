@@ -17,12 +17,18 @@ os.environ["PORTAGE_TRUST_HELPER"] = ""
 os.environ["LC_ALL"] = "C"
 
 import portage
+from portage.dbapi.vartree import vardbapi
 from portage.output import nocolor
 
 nocolor()
+# A look takes no lock on what is installed, as for a user who may not: it would leave a trace, and wait for a merge.
+vardbapi.lock = vardbapi.unlock = lambda self: None
 
 COMPILER = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "FFLAGS", "FCFLAGS", "RUSTFLAGS")
 KINDS = ("buildtime_slot_op", "buildtime", "runtime_slot_op", "runtime", "runtime_post")
+BUILD_KINDS = {"buildtime_slot_op", "buildtime"}
+RUN_KINDS = {"runtime_slot_op", "runtime"}
+MODULES = {"linux-mod", "linux-mod-r1"}
 
 
 def compiler_settings(settings):
@@ -39,6 +45,31 @@ def ebuild_digest(portdb, cpv, repository):
 
 class Resolver:
     def __init__(self, arguments):
+        from _emerge.depgraph import depgraph
+
+        # Whether packages that cannot be installed together were what an attempt failed by.
+        self.blocked = False
+        serialize = depgraph._serialize_tasks
+
+        def watched(graph):
+            try:
+                return serialize(graph)
+            finally:
+                self.blocked |= bool(graph._dynamic_config._unsatisfied_blockers_for_display)
+
+        depgraph._serialize_tasks = watched
+        self.resolve(arguments)
+        if self.is_usable() or not self.blocked:
+            return
+        # The resolver tries other ways out of that, and meanwhile loses the one out of its other troubles, such as
+        # world members that nothing satisfies. So it is asked again and told to put up with it.
+        first = (self.success, self.graph)
+        depgraph._accept_blocker_conflicts = lambda graph: True
+        self.resolve(arguments)
+        if not self.success or self.has_slot_conflicts():
+            self.success, self.graph = first
+
+    def resolve(self, arguments):
         from _emerge.actions import load_emerge_config
         from _emerge.create_depgraph_params import create_depgraph_params
         from _emerge.depgraph import backtrack_depgraph
@@ -56,18 +87,15 @@ class Resolver:
         )
 
     def answer(self):
-        if not self.success:
+        if not self.is_usable():
             self.graph.display_problems()
             return {"resolved": False}
         trees = self.config.target_config.trees
         self.portdb = trees["porttree"].dbapi
         self.settings = portage.config(clone=self.config.target_config.settings)
         digraph = self.graph._dynamic_config.digraph
-        merges = [
-            task
-            for task in self.graph.altlist()
-            if getattr(task, "type_name", None) in ("ebuild", "binary") and task.operation == "merge"
-        ]
+        tasks = [task for task in self.graph.altlist() if hasattr(task, "operation")]
+        merges = [task for task in tasks if task.type_name in ("ebuild", "binary") and task.operation == "merge"]
         place = {package: index for index, package in enumerate(merges)}
         header = {}
         trees["bintree"]._update_pkgindex_header(header)
@@ -77,9 +105,47 @@ class Resolver:
             "resolved": True,
             "packages": [self.describe(package, digraph) for package in merges],
             "edges": [edge for package in merges for edge in self.edges(package, digraph, place)],
+            "uninstalls": [str(task.cpv) for task in tasks if task.operation == "uninstall"],
+            "conflicts": sorted(self.conflicts(), key=lambda conflict: conflict["packages"]),
             "missing": sorted({str(atom) for argument, atom in self.graph._dynamic_config._missing_args}),
             "header": {key: " ".join(str(value).split()) for key, value in header.items()},
         }
+
+    def is_usable(self):
+        return self.success or self.lacks_what_it_is_built_with() or self.is_only_blocked()
+
+    # With --buildpkgonly the resolver is content only where all that is needed is merged; its answer says what is not.
+    def lacks_what_it_is_built_with(self):
+        return getattr(self.graph._dynamic_config, "_buildpkgonly_deps_unsatisfied", False)
+
+    # Packages that cannot be installed together can each be built.
+    def is_only_blocked(self):
+        dynamic = self.graph._dynamic_config
+        return bool(
+            dynamic._unsatisfied_blockers_for_display
+            and dynamic._serialized_tasks_cache is not None
+            and dynamic._circular_deps_for_display is None
+            and not dynamic._unsatisfied_deps_for_display
+            and not self.has_slot_conflicts()
+            and not self.graph.need_config_change()
+        )
+
+    def has_slot_conflicts(self):
+        return any(self.graph._dynamic_config._package_tracker.slot_conflicts())
+
+    def conflicts(self):
+        from _emerge.Blocker import Blocker
+
+        dynamic = self.graph._dynamic_config
+        for blocker in self.graph.altlist():
+            if not isinstance(blocker, Blocker) or blocker.satisfied:
+                continue
+            blocked = dynamic._blocked_pkgs.child_nodes(blocker)
+            for package in dynamic._blocker_parents.parent_nodes(blocker):
+                for other in blocked:
+                    both = (package, other)
+                    installed = [str(one.cpv) for one in both if one.operation != "merge"]
+                    yield {"packages": [str(one.cpv) for one in both], "installed": installed}
 
     def describe(self, package, digraph):
         binary = package.type_name == "binary"
@@ -97,7 +163,22 @@ class Resolver:
             "compiler": {} if binary else compiler_settings(self.settings),
             "linked": sorted(self.linked(package, digraph)),
             "requested": self.requested(package, digraph),
+            "live": "live" in package.properties,
+            "restricted": not binary and "bindist" in self.settings["PORTAGE_RESTRICT"].split(),
+            "module": sorted(self.built_with(package, digraph)) if MODULES & set(package.inherited) else None,
         }
+
+    # The installed packages with which it is built, and what these run with.
+    def built_with(self, package, digraph):
+        waiting, seen = [package], {package}
+        while waiting:
+            node = waiting.pop()
+            wanted = BUILD_KINDS if node is package else RUN_KINDS
+            for child in digraph.child_nodes(node):
+                if child not in seen and wanted & self.kinds(digraph, node, child):
+                    seen.add(child)
+                    waiting.append(child)
+        return {str(node.cp) for node in seen if getattr(node, "operation", None) == "nomerge"}
 
     def linked(self, package, digraph):
         for child in digraph.child_nodes(package):
@@ -143,7 +224,7 @@ class Resolver:
                 continue
             for child in digraph.child_nodes(node):
                 kinds = self.kinds(digraph, node, child)
-                if child not in seen and ("runtime" in kinds or "runtime_slot_op" in kinds):
+                if child not in seen and RUN_KINDS & kinds:
                     seen.add(child)
                     waiting.append(child)
 

@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 use super::terminal;
 use crate::core::event::Selection;
 use crate::core::names::HostName;
-use crate::core::package::{Cpv, Identity, Slot};
-use crate::core::plan::{self, Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
+use crate::core::package::{Cpv, Identity, PackageName, Slot};
+use crate::core::plan::{self, Edge, EdgeKind, Oddity, PackageIndex, Plan, PlannedPackage};
 use crate::core::text::printable;
 use crate::core::texts::{Fields, Words};
 
 const PROBE: &str = include_str!("probe.py");
 const SCRIPT: &str = include_str!("probe.sh");
-/// No real plan has so many needs: a world of 2,000 packages has 20,000. Each member of a cycle has those of all, so
-/// a short answer could ask for more than there is memory.
-const NEEDS_LIMIT: usize = 4_000_000;
+/// No real plan has so many dependencies to look at for what each package waits for: a world of 2,000 packages has some
+/// 100,000. A short answer in which everything runs with everything could ask for more than there is time and memory.
+const EDGES_LIMIT: usize = 8_000_000;
 /// Only what stands between two lines of this is ours; login shells may print anything.
 const MARK: &str = "SWARM-PROBE-ANSWER";
 
@@ -74,6 +74,17 @@ pub struct Merge {
     pub binary: bool,
     /// Whether an argument asked for it.
     pub requested: bool,
+    /// What is odd about it.
+    pub oddities: BTreeSet<Oddity>,
+}
+
+/// Two packages of which the resolver says that they cannot be installed together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict {
+    /// The one and the other.
+    pub packages: (Cpv, Cpv),
+    /// Those of them that are installed already, and would not be merged.
+    pub installed: BTreeSet<Cpv>,
 }
 
 /// The resolver's answer.
@@ -87,6 +98,10 @@ pub struct Resolution {
     pub index_header: BTreeMap<String, String>,
     /// Arguments or world members that nothing satisfies.
     pub missing: Vec<String>,
+    /// Installed packages that would go.
+    pub uninstalls: Vec<Cpv>,
+    /// What cannot be installed together; no obstacle to building it.
+    pub conflicts: BTreeSet<Conflict>,
 }
 
 /// How a host would build one package.
@@ -137,11 +152,15 @@ pub fn plan_arguments(selection: &Selection) -> Vec<String> {
     arguments
 }
 
-/// The arguments with which a drone resolves a job's package, with binary packages from the job's own PKGDIR.
-pub fn job_arguments(cpv: &Cpv) -> Vec<String> {
-    let own = ["--usepkg=y".to_owned(), "--binpkg-respect-use=y".to_owned()];
+/// The arguments with which a drone resolves a job's package, with binary packages from the job's own PKGDIR. The package
+/// itself is not merged: what it needs only to run, and what it could not be installed beside, is of no concern. What was
+/// merged for it is named, too, so that the answer has what that needs to run; it is taken as it was fed, whatever the
+/// flags.
+pub fn job_arguments<'a>(cpv: &'a Cpv, merged: impl IntoIterator<Item = &'a Cpv>) -> Vec<String> {
+    let own = ["--buildpkgonly", "--usepkg=y", "--binpkg-respect-use=n"].map(str::to_owned);
     let excluded = format!("--usepkg-exclude={}", cpv.package());
-    drone_arguments().chain(own).chain([excluded, format!("={cpv}")]).collect()
+    let atoms = std::iter::once(cpv).chain(merged).map(|cpv| format!("={cpv}"));
+    drone_arguments().chain(own).chain([excluded]).chain(atoms).collect()
 }
 
 /// The arguments with which a drone resolves a whole plan, from ebuilds alone.
@@ -183,6 +202,19 @@ struct RawPackage {
     requested: bool,
     #[serde(default)]
     masked: Vec<String>,
+    #[serde(default)]
+    live: bool,
+    #[serde(default)]
+    restricted: bool,
+    #[serde(default)]
+    module: Option<BTreeSet<PackageName>>,
+}
+
+#[derive(Deserialize)]
+struct RawConflict {
+    packages: (Cpv, Cpv),
+    #[serde(default)]
+    installed: BTreeSet<Cpv>,
 }
 
 #[derive(Deserialize)]
@@ -201,6 +233,10 @@ struct RawAnswer {
     edges: Vec<(usize, usize, BTreeSet<EdgeKind>)>,
     #[serde(default)]
     missing: Vec<String>,
+    #[serde(default)]
+    uninstalls: Vec<Cpv>,
+    #[serde(default)]
+    conflicts: Vec<RawConflict>,
     #[serde(default)]
     header: BTreeMap<String, String>,
     identities: Option<Vec<RawOffer>>,
@@ -223,6 +259,13 @@ fn one_line<'a>(what: &str, texts: impl IntoIterator<Item = &'a str>) -> Result<
 }
 
 impl RawPackage {
+    fn oddities(&self) -> BTreeSet<Oddity> {
+        let live = self.live.then_some(Oddity::Live { by_name: false });
+        let restricted = self.restricted.then_some(Oddity::NotToBePassedOn);
+        let module = self.module.clone().map(|with| Oddity::KernelModule { with });
+        live.into_iter().chain(restricted).chain(module).collect()
+    }
+
     fn identity(self) -> Result<Identity, ProbeError> {
         let settings = self.compiler.iter().flat_map(|(key, value)| [key, value]);
         let linked = self.linked.iter().map(|(package, _)| package.as_str());
@@ -296,15 +339,20 @@ pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, Probe
         .packages
         .into_iter()
         .map(|package| {
-            let (binary, requested) = (package.binary, package.requested);
-            Ok(Merge { identity: package.identity()?, binary, requested })
+            let (binary, requested, oddities) = (package.binary, package.requested, package.oddities());
+            Ok(Merge { identity: package.identity()?, binary, requested, oddities })
         })
         .collect();
     let (merges, edges) = (merges?, edges?);
-    if plan::number_of_needs(size, &edges) > NEEDS_LIMIT {
-        return Err(unreadable(format!("it has more than {NEEDS_LIMIT} dependencies, counted through cycles")));
+    if !plan::is_within(size, &edges, EDGES_LIMIT) {
+        return Err(unreadable(format!(
+            "what its packages need to build comes to more than {EDGES_LIMIT} dependencies"
+        )));
     }
-    Ok(Resolution { merges, edges, index_header: raw.header, missing: raw.missing })
+    let conflict = |raw: RawConflict| Conflict { packages: raw.packages, installed: raw.installed };
+    let (uninstalls, missing) = (raw.uninstalls, raw.missing);
+    let conflicts = raw.conflicts.into_iter().map(conflict).collect();
+    Ok(Resolution { merges, edges, index_header: raw.header, missing, uninstalls, conflicts })
 }
 
 /// Reads the answer to a [`Request::Identities`].
@@ -332,16 +380,47 @@ pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Of
 impl Resolution {
     /// The plan that it is for a driver.
     pub fn into_plan(self, driver: HostName) -> Plan {
-        let warnings = self
-            .missing
+        let warnings = self.warnings(&driver);
+        let packages = self.merges.into_iter().map(|merge| PlannedPackage {
+            identity: merge.identity,
+            requested: merge.requested,
+            oddities: merge.oddities,
+        });
+        let (packages, index_header) = (packages.collect(), self.index_header);
+        let mut plan = Plan { driver, packages, edges: self.edges, index_header, warnings }.in_order();
+        plan.bind_to_what_is_there();
+        plan
+    }
+
+    fn warnings(&self, driver: &HostName) -> Vec<String> {
+        let missing = self.missing.iter().map(|atom| {
+            let why = "it does not exist, is masked, or needs something that does not exist";
+            format!("{} is wanted by the world file or a set, and nothing satisfies it: {why}", terminal::plain(atom))
+        });
+        let uninstalls = self
+            .uninstalls
             .iter()
-            .map(|atom| format!("{atom} is wanted by the world file or a set, and nothing satisfies it"))
+            .map(|cpv| format!("installing this on {driver} removes {cpv} there; building it does not touch that"));
+        // The one mostly blocks the other as well.
+        let pairs: BTreeSet<_> = self
+            .conflicts
+            .iter()
+            .map(|conflict| {
+                let (one, other) = &conflict.packages;
+                (one.min(other), one.max(other), &conflict.installed)
+            })
             .collect();
-        let packages = self
-            .merges
-            .into_iter()
-            .map(|merge| PlannedPackage { identity: merge.identity, requested: merge.requested })
-            .collect();
-        Plan { driver, packages, edges: self.edges, index_header: self.index_header, warnings }.in_order()
+        let conflicts = pairs.into_iter().map(|(one, other, installed)| {
+            let name = |cpv: &Cpv| match installed.contains(cpv) {
+                true => format!("{cpv} (installed on {driver})"),
+                false => cpv.to_string(),
+            };
+            let does = if installed.is_empty() { "each is built" } else { "what is planned of them is built" };
+            format!("{} and {} block each other: {does}, but they cannot be installed together", name(one), name(other))
+        });
+        missing.chain(uninstalls).chain(conflicts).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::text::seconds;
 use crate::controller::planning::Planned;
 use crate::core::forecast::{Forecast, Site};
-use crate::core::plan::{PackageIndex, Plan};
+use crate::core::plan::{Oddity, PackageIndex, Plan};
 
 /// The packages in their order, with what each waits for, and where and when it would be built.
 pub fn table(plan: &Plan, forecast: &Forecast, fleet: &[Site]) -> String {
@@ -99,13 +99,19 @@ pub fn json(plan: &Plan, forecast: &Forecast, fleet: &[Site], with: &[(String, F
 pub fn notes(planned: &Planned) -> Vec<String> {
     let plan = &planned.plan;
     let mut notes: Vec<String> = plan.warnings.iter().map(|warning| format!("note: {warning}")).collect();
-    for cycle in plan.needs().cycles {
-        let names: Vec<_> = cycle.iter().map(|package| plan.packages[package.index()].identity.cpv.as_str()).collect();
-        notes.push(format!("note: {} need each other; they are built one after the other", names.join(", ")));
+    for (first, later) in plan.needs().broken {
+        let (first, later) = (&plan.packages[first.index()].identity.cpv, &plan.packages[later.index()].identity.cpv);
+        notes.push(format!(
+            "note: {first} is built before {later}, which it needs to build, since they need each other: with what {} has \
+             installed of {}",
+            plan.driver,
+            later.package()
+        ));
     }
-    if !planned.build_locally.is_empty() {
-        notes.push(format!("build locally (excluded, or needing what is): {}", planned.build_locally.join(" ")));
-    }
+    notes.extend(plan.packages.iter().flat_map(|package| {
+        let cpv = &package.identity.cpv;
+        package.oddities.iter().map(move |oddity| format!("note: {cpv} {}", what_is_done(oddity)))
+    }));
     if !planned.left_out.is_empty() {
         notes.push(format!(
             "not in the list but needed by it: {}; a drone that lacks them is fed with what the driver has, or builds them once for all",
@@ -113,4 +119,23 @@ pub fn notes(planned: &Planned) -> Vec<String> {
         ));
     }
     notes
+}
+
+fn what_is_done(oddity: &Oddity) -> &'static str {
+    match oddity {
+        Oddity::Live { by_name: true } => {
+            "is a live version and asked for by name: it is built anew, from today's source"
+        }
+        Oddity::Live { by_name: false } => {
+            "is a live version, of which nobody can tell whether its source has changed: where it is released that counts, \
+             `swarm push` with its name builds it anew"
+        }
+        Oddity::NotToBePassedOn => {
+            "may not be passed on once it is built (RESTRICT=bindist): it is built and released like any other, for you alone"
+        }
+        Oddity::KernelModule { .. } => {
+            "is a kernel module, built against the kernel sources that its drone has, or else the driver's: `exclude` in \
+             the inventory leaves it to the driver"
+        }
+    }
 }

@@ -65,6 +65,10 @@ pub fn text(status: &Status) -> String {
         let header = ["DRONE", "STATE", "CORES", "ADDRESS", "BUILDING", "WHY"];
         text.push_str(&format!("\n{}", table(&header, rows.collect())));
     }
+    if !status.warnings.is_empty() {
+        let warnings: String = status.warnings.iter().map(|warning| format!("note: {}\n", line(warning))).collect();
+        text.push_str(&format!("\n{warnings}"));
+    }
     let release = status.release.as_ref().map_or("none", |release| release.as_str());
     text.push_str(&format!("\nrelease: {release}\n"));
     for (name, own) in status.orchestrators.iter().filter(|(_, own)| **own != status.release) {

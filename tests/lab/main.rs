@@ -11,6 +11,7 @@ mod history;
 mod laboratory;
 mod lost;
 mod main_job;
+mod oddities;
 mod parity;
 mod publish;
 mod refused;

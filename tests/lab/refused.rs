@@ -10,10 +10,7 @@ fn what_the_resolver_refuses_reaches_the_operator_whole_and_starts_nothing() {
         (&["app-lab/flagged"], &["Change USE: +lab_targets_two", "required by \"app-lab/flagged-1.0"]),
         (&["app-lab/choosy"], &["REQUIRED_USE flag constraints are unsatisfied", "exactly-one-of ( left right )"]),
         (&["app-lab/testing"], &["masked by: ~amd64 keyword"]),
-        (
-            &["app-lab/cat", "app-lab/dog"],
-            &["hard blocking app-lab/dog-1.0", "cannot be\n * installed at the same time"],
-        ),
+        (&["=app-lab/hello-1.0", "=app-lab/hello-1.1-r1"], &["resulting in a slot conflict", "app-lab/hello:0"]),
         (&["app-lab/left-boot"], &["circular dependencies", "app-lab/right-boot-1", "(buildtime)"]),
     ];
     for (atoms, words) in cases {

@@ -31,7 +31,8 @@ fn what_the_driver_has_not_either_is_built_once_and_fed_to_all_even_where_the_co
         std::fs::write(knobs.join(package), "").unwrap();
     }
     let mut push = lab.swarm_beside(&["push"]);
-    lab.wait("what both lack is built", || lab.compiled().contains_key("dev-lab/libbar-1.0"));
+    let own = ["app-lab/daemon-0.9_beta1", "app-lab/consumer-1.1"];
+    lab.wait("what both lack is built", || own.iter().any(|cpv| lab.compiled().contains_key(*cpv)));
     push.kill().unwrap();
     push.wait().unwrap();
     std::fs::remove_dir_all(&knobs).unwrap();

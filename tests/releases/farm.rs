@@ -183,7 +183,11 @@ impl Farm {
                 kinds: BTreeSet::from([*kind]),
             })
         });
-        let planned = packages.iter().map(|package| PlannedPackage { identity: package.identity(), requested: true });
+        let planned = packages.iter().map(|package| PlannedPackage {
+            identity: package.identity(),
+            requested: true,
+            oddities: BTreeSet::new(),
+        });
         let header = [("ARCH", "amd64"), ("CHOST", "x86_64-pc-linux-gnu")];
         let plan = Plan {
             driver: "capella".parse().unwrap(),

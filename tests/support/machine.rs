@@ -320,7 +320,7 @@ impl Machine {
     /// The end of a build: its package, or its failure.
     fn finish(&self, directory: &Path, manifest: &Manifest) {
         let identity = &manifest.identity;
-        let mut state = self.state();
+        let state = self.state();
         let status = match state.failing.get(&identity.cpv) {
             Some((status, log)) => {
                 append(&directory.join("log"), log);
@@ -332,8 +332,6 @@ impl Machine {
                 state.tampers.iter().for_each(|tamper| tamper(&mut package));
                 package.put_into(&directory.join("pkgs"));
                 state.litters.iter().for_each(|litter| litter(&directory.join("pkgs")));
-                let time = package.metadata.get("BUILD_TIME").cloned().unwrap_or_default();
-                state.installed.insert(identity.cpv.clone(), time);
                 append(&directory.join("log"), ">>> Completed\n");
                 0
             }

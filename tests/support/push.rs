@@ -56,7 +56,9 @@ pub fn plan(size: usize, edges: &[(usize, usize)]) -> Plan {
     };
     Plan {
         driver: "capella".parse().unwrap(),
-        packages: (0..size).map(|number| PlannedPackage { identity: identity(number), requested: true }).collect(),
+        packages: (0..size)
+            .map(|number| PlannedPackage { identity: identity(number), requested: true, oddities: BTreeSet::new() })
+            .collect(),
         edges: edges.iter().map(edge).collect(),
         index_header: BTreeMap::from([("ARCH".to_owned(), "amd64".to_owned())]),
         warnings: Vec::new(),

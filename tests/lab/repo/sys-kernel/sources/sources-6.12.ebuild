@@ -1,0 +1,5 @@
+EAPI=8
+
+DESCRIPTION="What a fleet excludes"
+
+inherit lab
