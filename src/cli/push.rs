@@ -95,12 +95,13 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     };
     match opened {
         Opened::Build => {}
-        Opened::Nothing => return Ok(Exit::Done),
+        Opened::Nothing => return Ok(publish::everywhere(&mut session).await?),
         Opened::Released(packages) => {
+            let published = publish::everywhere(&mut session).await?;
             if arguments.install {
                 install(&session, packages).await?;
             }
-            return Ok(Exit::Done);
+            return Ok(published);
         }
     }
     if arguments.retry_failed {
