@@ -25,3 +25,7 @@ fuzz minutes="1":
 # /dev/shm), and a release of 2,000 packages on this disk
 bench:
     cargo bench --bench state --bench release
+
+# The gateway's answers and a large download beside nginx; needs wrk, nginx, curl and 600 MB in the temporary directory
+bench-http rounds="5":
+    benches/http/run {{rounds}}
