@@ -14,6 +14,11 @@ priority = 200
 binhost = "http://192.168.20.201/packages"
 "#;
 
+/// Puts the orchestrators into the inventory, and a limit that is far from being reached.
+fn list(lab: &Laboratory) {
+    lab.edit_inventory(|text| text.replacen("state = ", "bandwidth_limit = \"100MB/s\"\nstate = ", 1) + ORCHESTRATORS);
+}
+
 /// What is live there is what is live here, to the byte.
 fn shows(lab: &Laboratory, orchestrator: &str) -> bool {
     let production = lab.controller("production");
@@ -33,7 +38,7 @@ fn shows(lab: &Laboratory, orchestrator: &str) -> bool {
 fn a_release_goes_to_every_orchestrator_and_to_one_that_was_away_with_the_next_command() {
     let lab = Laboratory::up("publish");
     lab.lab(&["up", "orch-izar", "orch-tarn"]).gives(0, &[]);
-    lab.edit_inventory(|text| text.replacen("state = ", "bandwidth_limit = \"100MB/s\"\nstate = ", 1) + ORCHESTRATORS);
+    list(&lab);
     lab.swarm(&["push", "app-lab/hello", "--finalize"])
         .gives(0, &["orch-izar: release 000001-000001 is live there; 3 files", "orch-tarn: release 000001-000001"]);
     assert!(shows(&lab, "orch-izar") && shows(&lab, "orch-tarn"));
@@ -48,6 +53,8 @@ fn a_release_goes_to_every_orchestrator_and_to_one_that_was_away_with_the_next_c
 
     lab.lab(&["power-on", "orch-tarn"]).gives(0, &[]);
     lab.lab(&["power-on", "orch-izar"]).gives(0, &[]);
+    // The lab writes its inventory anew for a host that comes up.
+    list(&lab);
     lab.swarm(&["push", "app-lab/viewer"]).gives(0, &["orch-tarn: release 000001-000002 is live there"]);
     assert!(shows(&lab, "orch-tarn"));
     assert!(!lab.swarm(&["status"]).said.contains("behind"));
