@@ -26,6 +26,10 @@ fuzz minutes="1":
 bench:
     cargo bench --bench state --bench release
 
+# How long the lab's world takes by hand and with swarm, with and without clean rooms (needs root)
+bench-lab seconds="10":
+    benches/lab/wall {{seconds}}
+
 # The gateway's answers and a large download beside nginx; needs wrk, nginx, curl and 600 MB in the temporary directory
 bench-http rounds="5":
     benches/http/run {{rounds}}
