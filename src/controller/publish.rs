@@ -16,8 +16,8 @@ use crate::core::names::{HostName, ReleaseName};
 use crate::core::text::escaped;
 use crate::inventory::HttpUrl;
 use crate::release::Release;
-use crate::release::publish;
 pub use crate::release::publish::Sent;
+use crate::release::publish::{self, Shipment};
 use crate::ssh::{Host, HostError, HostErrorKind};
 
 /// How it went with one orchestrator.
@@ -121,18 +121,26 @@ impl Errand {
 
     /// Does it. Trouble with an orchestrator is in the answer.
     pub async fn run(&self) -> Publication {
+        let shipment = Shipment::read(&self.live, &self.kept);
+        let shipment = &shipment;
         let mut publishing = Vec::new();
         for (orchestrator, binhost, host) in &self.hosts {
             publishing.push(async move {
-                let outcome = self.publish(host.as_ref(), binhost).await.unwrap_or_else(Outcome::Missed);
+                let outcome = self.publish(shipment, host.as_ref(), binhost).await.unwrap_or_else(Outcome::Missed);
                 (orchestrator.clone(), outcome)
             });
         }
         Publication { release: self.live.name.clone(), orchestrators: join_all(publishing).await }
     }
 
-    async fn publish(&self, host: &dyn Host, binhost: &HttpUrl) -> Result<Outcome, HostError> {
-        let sent = publish::publish(host, &self.production, &self.live, &self.kept).await?;
+    async fn publish(
+        &self,
+        shipment: &std::io::Result<Shipment>,
+        host: &dyn Host,
+        binhost: &HttpUrl,
+    ) -> Result<Outcome, HostError> {
+        let shipment = shipment.as_ref().map_err(|error| publish::unread(host, &self.live, error))?;
+        let sent = publish::publish(host, &self.production, shipment).await?;
         if sent.was_live {
             return Ok(Outcome::Served(sent));
         }

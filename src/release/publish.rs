@@ -70,32 +70,62 @@ struct Sight {
     incoming: BTreeSet<String>,
 }
 
-/// Makes a release live on a host. `kept` are the releases that are here; others go from there once they are neither
-/// live nor the one before.
+/// A release that goes to hosts, read once for all of them.
+#[derive(Debug)]
+pub struct Shipment {
+    release: Release,
+    /// The releases that are here.
+    kept: Vec<Release>,
+    /// The sum of each one's index.
+    indexes: BTreeMap<ReleaseName, String>,
+    /// The sums of the packages that any of them lists, by path: a path names one content for ever.
+    sums: BTreeMap<String, String>,
+    items: BTreeMap<String, Item>,
+}
+
+impl Shipment {
+    /// Reads a release; `kept` are those that are here, itself among them or not.
+    ///
+    /// # Errors
+    /// An index or a file cannot be read, or has a name that cannot be published.
+    pub fn read(release: &Release, kept: &[Release]) -> std::io::Result<Self> {
+        let (mut indexes, mut sums) = (BTreeMap::new(), BTreeMap::new());
+        for release in kept.iter().chain([release]) {
+            let text = std::fs::read(release.root.join("Packages"))?;
+            let index = Index::parse(&text, Limits::default()).map_err(std::io::Error::other)?;
+            let sum = |stanza: &Stanza| Some((stanza.path().to_string(), stanza.sha1()?.to_ascii_lowercase()));
+            sums.extend(index.stanzas.iter().filter_map(sum));
+            indexes.insert(release.name.clone(), data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text)));
+        }
+        let items = items(&release.root, &sums)?;
+        Ok(Self { release: release.clone(), kept: kept.to_vec(), indexes, sums, items })
+    }
+
+    /// Whether a host has this release just as it is here.
+    fn is_the_same(&self, sight: &Sight, name: &ReleaseName) -> bool {
+        sight.releases.get(name).is_some_and(|sum| self.indexes.get(name) == Some(sum))
+    }
+}
+
+/// Makes a release live on a host. Releases that are not kept here go from there once they are neither live nor the one
+/// before.
 ///
 /// # Errors
 /// When the host is lost or refuses, or a file here cannot be read; what was live there is live then.
-pub async fn publish(
-    host: &dyn Host,
-    production: &str,
-    release: &Release,
-    kept: &[Release],
-) -> Result<Sent, HostError> {
-    let items = items(release, kept).map_err(|error| local(host, release, &error))?;
+pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> Result<Sent, HostError> {
+    let Shipment { release, items, .. } = shipment;
     let sight = look(host, production).await?;
-    if sight.live == Live::Release(release.name.clone())
-        && sight.releases.get(&release.name) == Some(&index_sum(release).map_err(|error| local(host, release, &error))?)
-    {
+    if sight.live == Live::Release(release.name.clone()) && shipment.is_the_same(&sight, &release.name) {
         return Ok(Sent { was_live: true, ..Sent::default() });
     }
     if let Live::Other(what) = &sight.live {
         let text = format!("{production} is {what} there, no release: move it out of the way");
         return Err(HostError::new(host.name(), HostErrorKind::Failed, text));
     }
-    let there = there(host, production, &sight, kept).await?;
-    let list = List::new(&items, &sight, &there);
-    let mut sent = send(host, production, release, &items, &list).await?;
-    swap(host, production, release, &sight, kept, &list).await?;
+    let there = there(host, production, &sight, shipment).await?;
+    let list = List::new(items, &sight, &there);
+    let mut sent = send(host, production, shipment, &list).await?;
+    swap(host, production, shipment, &sight, &list).await?;
     if let Live::Release(before) = sight.live {
         sent.before = Some(before);
     }
@@ -122,7 +152,8 @@ pub async fn take_back(
     }
 }
 
-fn local(host: &dyn Host, release: &Release, error: &std::io::Error) -> HostError {
+/// That a release could not be read, as trouble with the host that does not get it.
+pub fn unread(host: &dyn Host, release: &Release, error: &std::io::Error) -> HostError {
     let text = format!("cannot read release {} in {}: {error}", release.name, release.root.display());
     HostError::new(host.name(), HostErrorKind::Local, text)
 }
@@ -150,7 +181,7 @@ fn read_sight(lines: &[Vec<String>]) -> Option<Sight> {
             ["file", size, path] => {
                 sight.files.insert(path.trim_start_matches("./").to_owned(), size.parse().ok()?);
             }
-            ["incoming", name, _size] => drop(sight.incoming.insert(name.trim_start_matches("./").to_owned())),
+            ["incoming", name] => drop(sight.incoming.insert(name.trim_start_matches("./").to_owned())),
             ["looked"] => whole = true,
             _ => {}
         }
@@ -161,19 +192,16 @@ fn read_sight(lines: &[Vec<String>]) -> Option<Sight> {
 /// The files that are known to be on the host, by path and sum: where each lies below its releases.
 type There = BTreeMap<(String, String), String>;
 
-async fn there(host: &dyn Host, production: &str, sight: &Sight, kept: &[Release]) -> Result<There, HostError> {
+async fn there(host: &dyn Host, production: &str, sight: &Sight, shipment: &Shipment) -> Result<There, HostError> {
     let mut there = There::new();
-    for release in kept {
-        let same = index_sum(release).is_ok_and(|sum| sight.releases.get(&release.name) == Some(&sum));
-        if same {
-            for (path, item) in items(release, kept).map_err(|error| local(host, release, &error))? {
-                let place = format!("{}/{path}", release.name);
-                there.insert((path, item.sha1), place);
-            }
+    for release in shipment.kept.iter().filter(|release| shipment.is_the_same(sight, &release.name)) {
+        for (path, item) in items(&release.root, &shipment.sums).map_err(|error| unread(host, release, &error))? {
+            let place = format!("{}/{path}", release.name);
+            there.insert((path, item.sha1), place);
         }
     }
     // What is live and not ours is known by its own index.
-    let known = |name: &ReleaseName| kept.iter().any(|release| release.name == *name);
+    let known = |name: &ReleaseName| shipment.kept.iter().any(|release| release.name == *name);
     let root = match &sight.live {
         Live::Release(name) if !known(name) => Some(name.to_string()),
         Live::Directory => Some(format!("../{}", production.rsplit('/').next().unwrap_or_default())),
@@ -244,13 +272,8 @@ impl List {
 }
 
 /// Sends what is lacking, until all of it is there and whole.
-async fn send(
-    host: &dyn Host,
-    production: &str,
-    release: &Release,
-    items: &BTreeMap<String, Item>,
-    list: &List,
-) -> Result<Sent, HostError> {
+async fn send(host: &dyn Host, production: &str, shipment: &Shipment, list: &List) -> Result<Sent, HostError> {
+    let Shipment { release, items, .. } = shipment;
     let by_sum: BTreeMap<&String, (&String, &Item)> = items
         .iter()
         .filter(|(_, item)| list.lacking.contains(&item.sha1))
@@ -294,11 +317,11 @@ fn read_missing(lines: &[Vec<String>]) -> Option<BTreeSet<String>> {
 async fn swap(
     host: &dyn Host,
     production: &str,
-    release: &Release,
+    shipment: &Shipment,
     sight: &Sight,
-    kept: &[Release],
     list: &List,
 ) -> Result<(), HostError> {
+    let Shipment { release, kept, .. } = shipment;
     let before = match &sight.live {
         Live::Nothing => "none",
         Live::Directory => "directory",
@@ -321,27 +344,19 @@ async fn swap(
     }
 }
 
-/// The files of a release here, by their paths. A package that its index has no longer is known by that of another
-/// release: a path names one content for ever.
-fn items(release: &Release, kept: &[Release]) -> std::io::Result<BTreeMap<String, Item>> {
-    let mut sums = BTreeMap::new();
-    for release in kept.iter().chain([release]) {
-        let text = std::fs::read(release.root.join("Packages"))?;
-        let index = Index::parse(&text, Limits::default()).map_err(std::io::Error::other)?;
-        let sum = |stanza: &Stanza| Some((stanza.path().to_string(), stanza.sha1()?.to_ascii_lowercase()));
-        sums.extend(index.stanzas.iter().filter_map(sum));
-    }
+/// The files of a release here, by their paths; what is no package that an index lists is read for its sum.
+fn items(root: &Path, sums: &BTreeMap<String, String>) -> std::io::Result<BTreeMap<String, Item>> {
     let mut items = BTreeMap::new();
     let mut waiting = vec![PathBuf::new()];
     while let Some(below) = waiting.pop() {
-        for entry in std::fs::read_dir(release.root.join(&below))? {
+        for entry in std::fs::read_dir(root.join(&below))? {
             let entry = entry?;
             let path = below.join(entry.file_name());
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 waiting.push(path);
             } else if kind.is_file() {
-                let (path, item) = item(&release.root, &path, &sums)?;
+                let (path, item) = item(root, &path, sums)?;
                 items.insert(path, item);
             }
         }
@@ -361,11 +376,6 @@ fn item(root: &Path, path: &Path, sums: &BTreeMap<String, String>) -> std::io::R
     };
     let mtime = std::os::unix::fs::MetadataExt::mtime(&metadata);
     Ok((text.to_owned(), Item { sha1, size: metadata.len(), mtime }))
-}
-
-fn index_sum(release: &Release) -> std::io::Result<String> {
-    let text = std::fs::read(release.root.join("Packages"))?;
-    Ok(data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 # What of the releases is on this host: $production. Marked lines: what production is (`live none`, `live directory`,
 # `live release ID`, `live other TARGET`), `release ID SHA256` with the sum of each release's index, `file SIZE PATH` for
-# each file of what is live, and `incoming SHA1 SIZE` for what was sent and not released yet.
+# each file of what is live, and `incoming SHA1` for what was sent and not released yet.
 LC_ALL=C
 export LC_ALL
 releases=$production.releases
@@ -27,5 +27,5 @@ done
 if [ -d "$production/." ]; then
 	(cd "$production/." && find . -type f -exec stat -c "$mark file %s %n" {} +)
 fi
-(cd "$releases/.incoming" && find . -type f ! -name '*.part' -exec stat -c "$mark incoming %n %s" {} +)
+(cd "$releases/.incoming" && find . -type f ! -name '*.part' -exec stat -c "$mark incoming %n" {} +)
 echo "$mark looked"

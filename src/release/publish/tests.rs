@@ -33,7 +33,8 @@ impl Sites {
     }
 
     async fn publish(&self, release: &Release) -> Result<Sent, HostError> {
-        publish(&LocalHost::here(), self.production().to_str().unwrap(), release, &self.kept).await
+        let shipment = Shipment::read(release, &self.kept).unwrap();
+        publish(&LocalHost::here(), self.production().to_str().unwrap(), &shipment).await
     }
 
     /// What clients find there is the release, and nothing else lies around.
@@ -171,7 +172,8 @@ async fn a_swap_is_refused_where_production_has_changed_since_it_was_looked_at()
     sites.publish(&first).await.unwrap();
     let second = sites.release(&[("app-misc/foo-1.1", 1, "foo two")]);
     let _now = look(&host, production).await.unwrap();
-    let error = swap(&host, production, &second, &before, &sites.kept, &List::default()).await.unwrap_err();
+    let shipment = Shipment::read(&second, &sites.kept).unwrap();
+    let error = swap(&host, production, &shipment, &before, &List::default()).await.unwrap_err();
     assert!(error.message.contains("production was none there and is something now"), "{error}");
     assert_eq!(std::fs::read_link(sites.production()).unwrap().file_name().unwrap(), first.name.as_str());
 }
