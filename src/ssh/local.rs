@@ -167,7 +167,7 @@ impl Host for LocalHost {
 
     async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
         if let Some(sftp) = self.privileged().await? {
-            return sftp.upload(local, remote, mode, None).await;
+            return sftp.upload(local, remote, mode).await;
         }
         let mut source = fs_err::File::open(local).map_err(|error| self.error(HostErrorKind::Local, words(&error)))?;
         let path = remote.to_owned();
@@ -176,7 +176,7 @@ impl Host for LocalHost {
 
     async fn upload_on(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
         if let Some(sftp) = self.privileged().await? {
-            return sftp.append(local, remote, mode, None).await;
+            return sftp.append(local, remote, mode).await;
         }
         let mut source = fs_err::File::open(local).map_err(|error| self.error(HostErrorKind::Local, words(&error)))?;
         let path = remote.to_owned();

@@ -197,7 +197,8 @@ impl RemoteHost {
             }
         };
         let (place, channel) = self.session(lane).await?;
-        Sftp::open(&self.destination, place, channel, command, self.leftovers.clone()).await
+        let sftp = Sftp::open(&self.destination, place, channel, command, self.leftovers.clone()).await?;
+        Ok(sftp.at_pace(self.pace.clone()))
     }
 }
 
@@ -275,11 +276,11 @@ impl Host for RemoteHost {
     }
 
     async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
-        self.sftp(Lane::Bulk).await?.upload(local, remote, mode, self.pace.as_deref()).await
+        self.sftp(Lane::Bulk).await?.upload(local, remote, mode).await
     }
 
     async fn upload_on(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
-        self.sftp(Lane::Bulk).await?.append(local, remote, mode, self.pace.as_deref()).await
+        self.sftp(Lane::Bulk).await?.append(local, remote, mode).await
     }
 
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {

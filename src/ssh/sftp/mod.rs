@@ -21,6 +21,7 @@ use crate::core::names::HostName;
 use crate::core::text::printable;
 use crate::ssh::destination::Destination;
 use crate::ssh::host::{HostError, HostErrorKind};
+use crate::ssh::pace::Pace;
 use crate::ssh::pool::Place;
 
 mod leftovers;
@@ -53,6 +54,8 @@ pub(crate) struct Sftp {
     stall_timeout: Duration,
     features: Features,
     leftovers: Leftovers,
+    /// How fast local files go there; none for as fast as they can.
+    pace: Option<Arc<Pace>>,
 }
 
 /// What the server can do beyond the protocol.
@@ -128,9 +131,15 @@ impl Sftp {
                 write_piece: SMALL_PIECE,
             },
             leftovers,
+            pace: None,
         };
         sftp.agree().await?;
         Ok(sftp)
+    }
+
+    /// The same, with a limit on how fast local files go there.
+    pub(crate) fn at_pace(self, pace: Option<Arc<Pace>>) -> Self {
+        Self { pace, ..self }
     }
 
     /// Whether the session can still be used, as far as is known.

@@ -16,7 +16,6 @@ use crate::core::text::printable;
 use crate::failpoint::Failpoint;
 use crate::ssh::chance;
 use crate::ssh::host::{HostError, HostErrorKind};
-use crate::ssh::pace::Pace;
 
 /// Pieces read from the local disk ahead of the line.
 const DISK_QUEUE: usize = 8;
@@ -32,15 +31,9 @@ impl Sftp {
     }
 
     /// Copies a local file there whole.
-    pub(crate) async fn upload(
-        &self,
-        local: &Path,
-        path: &str,
-        mode: u32,
-        pace: Option<&Pace>,
-    ) -> Result<(), HostError> {
+    pub(crate) async fn upload(&self, local: &Path, path: &str, mode: u32) -> Result<(), HostError> {
         let file = fs_err::File::open(local).map_err(|error| self.unread(&error))?;
-        self.store(path, self.pieces(file, pace), mode).await
+        self.store(path, self.pieces(file), mode).await
     }
 
     fn unread(&self, error: &std::io::Error) -> HostError {
@@ -48,11 +41,11 @@ impl Sftp {
     }
 
     /// What is left of a local file, as fast as it may go.
-    fn pieces<'a>(&'a self, file: fs_err::File, pace: Option<&'a Pace>) -> Pieces<'a> {
+    fn pieces(&self, file: fs_err::File) -> Pieces<'_> {
         let pieces = read_ahead(file, self.features.write_piece as usize);
         let pieces = stream::unfold(pieces, move |mut pieces| async move {
             let piece = pieces.recv().await?;
-            if let (Some(pace), Ok(piece)) = (pace, &piece) {
+            if let (Some(pace), Ok(piece)) = (&self.pace, &piece) {
                 pace.take(piece.len()).await;
             }
             Some((piece, pieces))
@@ -61,13 +54,7 @@ impl Sftp {
     }
 
     /// Copies a local file there, from the byte on at which the file there ends; one that is longer begins anew.
-    pub(crate) async fn append(
-        &self,
-        local: &Path,
-        path: &str,
-        mode: u32,
-        pace: Option<&Pace>,
-    ) -> Result<(), HostError> {
+    pub(crate) async fn append(&self, local: &Path, path: &str, mode: u32) -> Result<(), HostError> {
         let mut file = fs_err::File::open(local).map_err(|error| self.unread(&error))?;
         let size = file.metadata().map_err(|error| self.unread(&error))?.len();
         let attributes = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
@@ -84,7 +71,7 @@ impl Sftp {
                 self.step("empty", path, self.raw.fsetstat(handle.as_str(), empty)).await?;
             }
             file.seek(SeekFrom::Start(from)).map_err(|error| self.unread(&error))?;
-            self.fill(path, &handle, from, self.pieces(file, pace)).await?;
+            self.fill(path, &handle, from, self.pieces(file)).await?;
             self.finish(path, &handle, attributes).await
         };
         let written = written.await;
