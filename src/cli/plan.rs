@@ -104,10 +104,7 @@ impl Look {
     /// Prints a plan, and how it would go on these drones.
     pub fn show(&self, inventory: &Inventory, planned: &Planned, drones: &[HostName]) -> anyhow::Result<()> {
         let plan = &planned.plan;
-        let state = match Journal::open_to_read(&inventory.swarm.state)? {
-            Some(journal) => journal.replay()?,
-            None => State::default(),
-        };
+        let state = Journal::state_of(&inventory.swarm.state)?;
         let live =
             if self.rebuild { BTreeSet::new() } else { reuse::known_live(&inventory.swarm.production, &state, plan)? };
         let chosen = specs(inventory).into_iter().filter(|spec| drones.contains(&spec.name));

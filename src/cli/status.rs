@@ -10,7 +10,6 @@ use super::exit::Exit;
 use super::interrupt;
 use crate::controller::now;
 use crate::core::names::BuildName;
-use crate::core::state::State;
 use crate::core::status::Status;
 use crate::inventory::Inventory;
 use crate::release::Shelf;
@@ -48,10 +47,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
 }
 
 fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Status> {
-    let mut state = match Journal::open_to_read(&inventory.swarm.state)? {
-        Some(journal) => journal.replay()?,
-        None => State::default(),
-    };
+    let mut state = Journal::state_of(&inventory.swarm.state)?;
     state.release = Shelf::look(&inventory.swarm.production)?.live()?;
     let build = match &arguments.build {
         Some(name) => Some(state.builds.get(name).with_context(|| {

@@ -202,10 +202,7 @@ impl Proposal {
 /// As [`finalize`].
 pub fn dry_run(inventory: &Inventory, extent: Extent) -> Result<Released, ControlError> {
     let settings = &inventory.swarm;
-    let state = match Journal::open_to_read(&settings.state)? {
-        Some(journal) => journal.replay()?,
-        None => State::default(),
-    };
+    let state = Journal::state_of(&settings.state)?;
     Proposal::new(&state, &Shelf::look(&settings.production)?, &settings.staging, extent)?.compose()
 }
 

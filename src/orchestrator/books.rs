@@ -92,7 +92,7 @@ fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, B
     let read = match before {
         Some(kept) if kept.files == files && kept.read.release == release => kept.read,
         _ => {
-            let state = Journal::open_to_read(state)?.map(|journal| journal.replay()).transpose()?.unwrap_or_default();
+            let state = Journal::state_of(state)?;
             Arc::new(Read { state, release })
         }
     };

@@ -130,6 +130,15 @@ impl Journal {
         Ok(Some(journal).filter(|_| tables > 0))
     }
 
+    /// What the journal in this directory says, read beside whoever writes it; the beginning where there is none yet.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or contradicts itself.
+    pub fn state_of(directory: &Path) -> Result<State, StoreError> {
+        let journal = Self::open_to_read(directory)?;
+        Ok(journal.map(|journal| journal.replay()).transpose()?.unwrap_or_default())
+    }
+
     fn connect(path: PathBuf, flags: OpenFlags) -> Result<Self, StoreError> {
         let fault = |source| StoreError::Database { doing: "open", path: path.clone(), source };
         let connection = Connection::open_with_flags(&path, flags).map_err(fault)?;

@@ -12,10 +12,7 @@ use crate::store::Journal;
 /// What our journal knows. It must be read after the drones' directories were listed: a job is written down before its
 /// directory is made, so one that is listed and not in the journal has not just begun.
 pub fn journal(inventory: &Inventory) -> anyhow::Result<State> {
-    Ok(match Journal::open_to_read(&inventory.swarm.state)? {
-        Some(journal) => journal.replay()?,
-        None => State::default(),
-    })
+    Ok(Journal::state_of(&inventory.swarm.state)?)
 }
 
 /// Cleans one drone; gives what was done, and whether all that is to go is gone.
