@@ -5,11 +5,9 @@
 //! that keeps files open for some seconds shows the one before for as long, so one that gives another index is asked
 //! again.
 
-use std::io::Read;
 use std::time::Duration;
 
 use axum::http::{Request, StatusCode, header};
-use flate2::read::MultiGzDecoder;
 use http_body_util::Full;
 use hyper::body::Bytes;
 
@@ -17,6 +15,7 @@ use super::error::ControlError;
 use crate::http::client::{AskError, Client};
 use crate::http::tls;
 use crate::inventory::{HttpUrl, Inventory};
+use crate::portage::index;
 
 /// Before each time that a binhost with another index is asked again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2)];
@@ -77,7 +76,7 @@ impl Reader {
                 Err(Trouble::Unreachable(why)) => return Reading::Unreachable(format!("{url} {why}")),
                 Err(Trouble::Unread(why)) => return Reading::Wrong(format!("{url} {why}")),
             };
-            let text = if packed { unpacked(&came, expected.len()) } else { Ok(came) };
+            let text = if packed { index::unpacked(&came, expected.len()) } else { Ok(came) };
             match text {
                 Ok(text) if text == expected => {}
                 Ok(text) => {
@@ -121,19 +120,10 @@ impl From<AskError> for Trouble {
     }
 }
 
-/// One byte more than expected is enough to be another one.
-fn unpacked(packed: &[u8], expected: usize) -> std::io::Result<Vec<u8>> {
-    let limit = u64::try_from(expected).unwrap_or(u64::MAX).saturating_add(1);
-    let mut text = Vec::new();
-    MultiGzDecoder::new(packed).take(limit).read_to_end(&mut text)?;
-    Ok(text)
-}
-
 fn timestamps(found: &[u8], expected: &[u8]) -> String {
     let of = |text: &[u8]| {
-        let text = String::from_utf8_lossy(text.get(..text.len().min(64 << 10)).unwrap_or_default()).into_owned();
-        let line = text.lines().find_map(|line| line.strip_prefix("TIMESTAMP: ")?.trim().parse::<i64>().ok());
-        line.map_or_else(|| "none".to_owned(), |number| number.to_string())
+        let said = index::timestamp(text).ok().flatten();
+        said.map_or_else(|| "none".to_owned(), |timestamp| timestamp.0.to_string())
     };
     format!("of TIMESTAMP {} and not {}", of(found), of(expected))
 }

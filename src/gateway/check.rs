@@ -3,11 +3,9 @@
 //! The index is read when it has changed; otherwise the binhost is asked whether it has (`If-Modified-Since` with the
 //! very date that it gave).
 
-use std::io::Read;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use flate2::read::MultiGzDecoder;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use serde::Deserialize;
@@ -15,7 +13,7 @@ use serde::Deserialize;
 use super::fleet::{Answer, Look, Orchestrator};
 use crate::core::names::{Epoch, ReleaseName, Timestamp};
 use crate::http::client::{AskError, Client};
-use crate::portage::index::{Index, Limits};
+use crate::portage::index::{self, Index, Limits};
 
 /// What is asked for first by clients, and what where that is not there.
 const FILES: [&str; 2] = ["Packages.gz", "Packages"];
@@ -132,10 +130,7 @@ async fn answer(client: &Client, url: &str) -> Result<Answer, String> {
 fn timestamp(bytes: &[u8], packed: bool) -> Result<Timestamp, String> {
     let limits = Limits::default();
     let index = if packed {
-        let mut text = Vec::new();
-        let longest = u64::try_from(limits.bytes).unwrap_or(u64::MAX).saturating_add(1);
-        let unpacked = MultiGzDecoder::new(bytes).take(longest).read_to_end(&mut text);
-        unpacked.map_err(|error| format!("it does not unpack: {error}"))?;
+        let text = index::unpacked(bytes, limits.bytes).map_err(|error| format!("it does not unpack: {error}"))?;
         Index::parse(&text, limits)
     } else {
         Index::parse(bytes, limits)

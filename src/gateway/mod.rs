@@ -162,10 +162,7 @@ pub async fn run(
     stop: Stop,
 ) -> Result<(), GatewayError> {
     let plan = Plan::of(inventory)?;
-    let acceptor = match (&inventory.swarm.tls_cert, &inventory.swarm.tls_key) {
-        (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
-        _ => None,
-    };
+    let acceptor = tls::acceptor(inventory.swarm.tls_cert.as_deref(), inventory.swarm.tls_key.as_deref())?;
     let listener = Listener::bind(plan.place.listen, acceptor).await?;
     tracing::info!("listening at {}", listener.url());
     let gateway = Arc::new(Gateway::new(&plan, stop.clone()));

@@ -57,11 +57,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if chain.is_empty() { Err(TlsError::Empty { path: path.to_owned() }) } else { Ok(chain) }
 }
 
-/// The server's end, with a certificate chain and its key, both in PEM form.
+/// The server's end, with a certificate chain and its key, both in PEM form; none where they are not both set.
 ///
 /// # Errors
 /// They cannot be read, or do not belong together.
-pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
+pub fn acceptor(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<TlsAcceptor>, TlsError> {
+    let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(None) };
     let chain = certificates(certificate)?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Read {
         what: "the private key",
@@ -74,7 +75,7 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError>
         .with_single_cert(chain, private)
         .map_err(|source| TlsError::Unfit { path: certificate.to_owned(), source })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(Some(TlsAcceptor::from(Arc::new(config))))
 }
 
 /// The client's end, which takes servers with the first certificate of this file, too.

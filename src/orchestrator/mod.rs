@@ -79,10 +79,7 @@ pub async fn run(inventory: &Inventory, options: Options, stop: Stop) -> Result<
     keep_staging_apart(&settings.production, &settings.staging)?;
     let token = settings.token_file.as_deref().map(Token::read).transpose()?;
     let own = place::own(inventory, options.name.as_ref())?;
-    let acceptor = match (&settings.tls_cert, &settings.tls_key) {
-        (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
-        _ => None,
-    };
+    let acceptor = tls::acceptor(settings.tls_cert.as_deref(), settings.tls_key.as_deref())?;
     let mut listeners = Vec::new();
     for place in place::places(inventory, own, &options.listen)? {
         let listener = Listener::bind(place.address, acceptor.clone().filter(|_| place.tls)).await?;

@@ -1,6 +1,6 @@
 //! One kept release, read.
 
-use std::io::{BufRead, Read};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::record::Record;
 use super::{imprint, layout, tree};
 use crate::core::names::{BuildId, ReleaseName, Timestamp};
 use crate::core::package::Cpv;
-use crate::portage::index::{Index, Limits, PackagePath};
+use crate::portage::index::{self, Index, Limits, PackagePath};
 
 /// How much of an index is read in search of its TIMESTAMP: headers have about a kilobyte.
 const HEADER_LIMIT: u64 = 64 * 1024;
@@ -110,16 +110,8 @@ impl Release {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(ReleaseError::doing("open", &path))?,
         };
-        for line in std::io::BufReader::new(file.take(HEADER_LIMIT)).split(b'\n') {
-            let line = line.map_err(ReleaseError::doing("read", &path))?;
-            if line.is_empty() {
-                break;
-            }
-            if let Some(seconds) = line.strip_prefix(b"TIMESTAMP: ") {
-                return Ok(String::from_utf8_lossy(seconds).trim().parse().ok().map(Timestamp));
-            }
-        }
-        Ok(None)
+        let head = std::io::BufReader::new(file.take(HEADER_LIMIT));
+        index::timestamp(head).map_err(ReleaseError::doing("read", &path))
     }
 
     pub(super) fn largest_build_id(&self, cpv: &Cpv) -> Result<Option<BuildId>, ReleaseError> {

@@ -10,6 +10,7 @@
 mod path;
 mod reduce;
 mod stanza;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::core::names::Timestamp;
 pub use path::{PackagePath, PathError};
 pub use reduce::DependencyError;
 pub use stanza::{DeriveError, Stanza, StanzaError};
+pub use text::{timestamp, unpacked};
 
 /// Header keys that speak of one index in one place at one time, so that they must not pass to another.
 const OWN_KEYS: [&str; 7] = ["PACKAGES", "REPO", "REPO_REVISIONS", "TIMESTAMP", "TTL", "URI", "VERSION"];
