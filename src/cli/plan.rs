@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use bytesize::ByteSize;
 use clap::Args;
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::select::Selected;
+use super::simulate::{few, mebibytes};
 use crate::controller::planning::{self, Planned};
 use crate::controller::reuse;
 use crate::controller::session::specs;
@@ -54,11 +54,11 @@ impl FromStr for Imagined {
         let (mut cores, mut memory, mut jobs) = (None, None, None);
         for setting in text.split(',') {
             let (key, value) = setting.split_once('=').ok_or_else(wanted)?;
-            let number = || value.parse::<u32>().ok().filter(|number| (1..=4096).contains(number)).ok_or_else(wanted);
+            let number = || few(value).ok_or_else(wanted);
             match key.trim() {
                 "cores" => cores = Some(number()?),
                 "jobs" => jobs = Some(number()?),
-                "memory" => memory = Some(value.parse::<ByteSize>().map_err(|_| wanted())?.as_u64() >> 20),
+                "memory" => memory = Some(mebibytes(value).map_err(|_| wanted())?),
                 _ => return Err(wanted()),
             }
         }

@@ -52,12 +52,21 @@ impl FromStr for Site {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (cores, memory) = text.split_once(':').map_or((text, None), |(cores, memory)| (cores, Some(memory)));
-        let cores = cores.trim().parse().ok().filter(|cores| (1..=4096).contains(cores));
-        let cores =
-            cores.ok_or_else(|| format!("{text:?} is no drone: wanted are its cores, 1 to 4096, as in 32,16:64GiB"))?;
-        let memory = memory.map(|memory| memory.parse::<ByteSize>().map(|size| size.as_u64() >> 20)).transpose()?;
+        let cores = few(cores.trim())
+            .ok_or_else(|| format!("{text:?} is no drone: wanted are its cores, 1 to 4096, as in 32,16:64GiB"))?;
+        let memory = memory.map(mebibytes).transpose()?;
         Ok(Self(Drone { cores, memory, jobs: None }))
     }
+}
+
+/// A number of cores or jobs that an imagined drone may have.
+pub(super) fn few(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number| (1..=4096).contains(number))
+}
+
+/// A drone's memory.
+pub(super) fn mebibytes(text: &str) -> Result<u64, String> {
+    text.parse::<ByteSize>().map(|size| size.as_u64() >> 20)
 }
 
 fn deviation(text: &str) -> Result<f64, String> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::error::ControlError;
 use super::go_live::go_live;
 use super::session::{Session, blocking, now};
+use super::work;
 use crate::core::build::{Build, Phase};
 use crate::core::event::Event;
 use crate::core::names::{BuildName, ReleaseName};
@@ -122,9 +123,7 @@ impl Proposal {
         let files = build.received().filter(|(package, _)| parted.released.contains(package));
         let incoming: Result<Vec<Incoming>, ControlError> = files
             .map(|(_, file)| {
-                let stanza = Stanza::of_values(file.stanza.to_map()).map_err(|error| {
-                    ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path))
-                })?;
+                let stanza = work::entry(file)?;
                 let file_name = staging.join(stanza.path().to_string());
                 Ok(Incoming { stanza, file: file_name, known: file.imprint, received: None, signed: false })
             })

@@ -2,8 +2,9 @@
 //!
 //! [`Session`] owns the truth: the lock, the journal, the state. Every event goes through [`Session::record`], which
 //! writes it down before anything follows from it. [`planning`] asks the driver what a selection comes to, one
-//! [`keeper`] a drone reaches it, compares it ([`muster`]) and holds our epoch there, [`run`] works the build off with one small state machine a job ([`job`]),
-//! [`finalize`] makes it live, [`rollback`] what was before. Whoever watches is an [`Observer`].
+//! [`keeper`] a drone reaches it, compares it ([`muster`]) and holds our epoch there, [`run`] works the build off with
+//! one small state machine a job ([`job`]), [`finalize`] makes it live, [`rollback`] what was before, [`mod@publish`]
+//! brings it to the orchestrators. Whoever watches is an [`Observer`].
 
 pub mod api;
 pub mod background;

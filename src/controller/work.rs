@@ -3,6 +3,7 @@
 use super::error::ControlError;
 use super::session::Session;
 use crate::core::build::{Build, Phase};
+use crate::core::event::ReceivedFile;
 use crate::core::names::{BuildId, JobName};
 use crate::core::plan::PackageIndex;
 use crate::core::spread;
@@ -60,12 +61,19 @@ pub fn needs(session: &Session, build: &Build, package: PackageIndex) -> Result<
             Phase::Needed | Phase::Delegated(_) | Phase::Failed => None,
         })
         .map(|file| {
-            let stanza = Stanza::of_values(file.stanza.to_map()).map_err(|error| {
-                ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path))
-            })?;
+            let stanza = entry(file)?;
             Ok(Need { cpv: stanza.cpv().clone(), local: session.staging.file(stanza.path()), stanza })
         })
         .collect()
+}
+
+/// The index entry of a received file, as the journal has it.
+///
+/// # Errors
+/// When it does not read.
+pub fn entry(file: &ReceivedFile) -> Result<Stanza, ControlError> {
+    Stanza::of_values(file.stanza.to_map())
+        .map_err(|error| ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path)))
 }
 
 #[cfg(test)]

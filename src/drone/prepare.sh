@@ -1,5 +1,6 @@
 # Merges what the package needs (merge.sh), in the job's room where it has one: $atoms, a line `=CPV BUILD_TIME` each, in
-# their order, and `!=CPV` for what has to go before. Repeated after a lost connection it waits for the first; asked for more than before it merges the rest.
+# their order, and `!=CPV` for what has to go before. Repeated after a lost connection it waits for the first; asked for
+# more than before it merges the rest.
 exec 7>>prepare.lock
 flock 7 || exit 74
 printf '%s\n' "$atoms" >atoms

@@ -203,25 +203,22 @@ impl Work {
     }
 
     async fn tell_fed(&self, here: &[Need]) {
-        if here.is_empty() {
-            return;
-        }
-        let (drone, cpv) = (self.host.name(), &self.task.manifest.identity.cpv);
-        let names: Vec<_> = here.iter().map(|need| need.cpv.as_str()).collect();
-        let note = format!("{drone} lacks {} for {cpv}: fed as the driver has it", names.join(" "));
-        let _gone = self.reports.send(Report::Note(note)).await;
+        self.tell_lack(here.iter().map(|need| &need.cpv), ": fed as the driver has it").await;
     }
 
     async fn tell_beside(&self, beside: &[(Identity, Turn)]) {
-        if beside.is_empty() {
+        let lacking = beside.iter().map(|(identity, _)| &identity.cpv);
+        self.tell_lack(lacking, ", and the driver has it not either: built there, once for all").await;
+    }
+
+    /// Says what the drone lacks and where it comes from, where it lacks anything.
+    async fn tell_lack(&self, lacking: impl Iterator<Item = &Cpv>, source: &str) {
+        let names: Vec<&str> = lacking.map(Cpv::as_str).collect();
+        if names.is_empty() {
             return;
         }
         let (drone, cpv) = (self.host.name(), &self.task.manifest.identity.cpv);
-        let names: Vec<_> = beside.iter().map(|(identity, _)| identity.cpv.as_str()).collect();
-        let note = format!(
-            "{drone} lacks {} for {cpv}, and the driver has it not either: built there, once for all",
-            names.join(" ")
-        );
+        let note = format!("{drone} lacks {} for {cpv}{source}", names.join(" "));
         let _gone = self.reports.send(Report::Note(note)).await;
     }
 
