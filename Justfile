@@ -24,7 +24,7 @@ fuzz minutes="1":
 # What is measured against a bar: memory with a large state and the time to resume from a long journal (about 1 GB below
 # /dev/shm), and a release of 2,000 packages on this disk
 bench:
-    cargo bench --bench state --bench release
+    cargo bench --bench state --bench decide --bench release
 
 # How long the lab's world takes by hand and with swarm, with and without clean rooms (needs root)
 bench-lab seconds="10":

@@ -153,11 +153,13 @@ impl Journey {
     }
 }
 
-fn drone(number: usize) -> HostName {
+/// The drone with this number.
+pub fn drone(number: usize) -> HostName {
     format!("drone-{:03}", number % DRONES).parse().expect("a name")
 }
 
-fn spec(number: usize) -> DroneSpec {
+/// What the drone with this number has.
+pub fn spec(number: usize) -> DroneSpec {
     DroneSpec {
         name: drone(number),
         cores: 4 << (number % 4),

@@ -19,7 +19,7 @@ use crate::core::names::HostName;
 use crate::core::plan::{PackageIndex, Plan};
 use crate::core::state::State;
 use crate::inventory::Inventory;
-use crate::schedule::policy::Drone;
+use crate::schedule::drone::Drone;
 use crate::store::Journal;
 use crate::ui;
 use crate::ui::table::write_out;
@@ -62,7 +62,7 @@ impl FromStr for Imagined {
                 _ => return Err(wanted()),
             }
         }
-        Ok(Self { text: text.to_owned(), drone: Drone { cores: cores.ok_or_else(wanted)?, memory, jobs } })
+        Ok(Self { text: text.to_owned(), drone: Drone { memory, jobs, ..Drone::of_cores(cores.ok_or_else(wanted)?) } })
     }
 }
 

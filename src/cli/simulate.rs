@@ -9,11 +9,10 @@ use clap::{ArgGroup, Args};
 
 use super::exit::Exit;
 use crate::schedule::baseline::{self, Order};
+use crate::schedule::drone::Drone;
 use crate::schedule::generate::generate;
 use crate::schedule::graph::Graph;
 use crate::schedule::model::{self, Outcome};
-use crate::schedule::policy::Drone;
-use crate::schedule::tune;
 use crate::ui;
 use crate::ui::table::write_out;
 
@@ -55,7 +54,7 @@ impl FromStr for Site {
         let cores = few(cores.trim())
             .ok_or_else(|| format!("{text:?} is no drone: wanted are its cores, 1 to 4096, as in 32,16:64GiB"))?;
         let memory = memory.map(mebibytes).transpose()?;
-        Ok(Self(Drone { cores, memory, jobs: None }))
+        Ok(Self(Drone { memory, ..Drone::of_cores(cores) }))
     }
 }
 
@@ -93,8 +92,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         None => "the graph that was made is none".to_owned(),
     })?;
     let noise = model::noise(graph.len(), arguments.noise, arguments.seed);
-    let settings = tune::tune(&graph, &fleet, tune::BUDGET).settings;
-    let ours = model::play(&graph, &fleet, &settings, &noise, |_, _, _| {});
+    let ours = model::play(&graph, &fleet, &noise, |_, _, _| {});
     let bound = model::lower_bound(&graph, &fleet);
     if arguments.json {
         println!("{}", ui::simulation::json(ours, bound, graph.len()));

@@ -267,6 +267,7 @@ impl Run<'_> {
             }
             return Ok(Next::Wait(Duration::ZERO));
         }
+        let started = !decision.starts.is_empty();
         for start in decision.starts {
             self.start(start)?;
         }
@@ -275,6 +276,10 @@ impl Run<'_> {
         }
         if let Some(end) = decision.end {
             return Ok(Next::End(end));
+        }
+        if started {
+            // One decision starts a part of what could start, so that it ends soon.
+            return Ok(Next::Wait(Duration::ZERO));
         }
         let until = decision.wake_at.map_or(3600, |at| at.seconds_since(now()).max(1));
         Ok(Next::Wait(Duration::from_secs(until)))

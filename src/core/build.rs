@@ -1,10 +1,9 @@
 //! A build: its packages, how each stands, and what follows from that for the others.
 //!
 //! Besides what the events say it carries derived tables, so that a decision need not look at all packages: how many
-//! needs of each are still missing, which are blocked, and the ones that can start, in order of priority. A change of
+//! needs of each are still missing, which are blocked, and what waits to be started ([`Queue`]). A change of
 //! one package costs its dependents (times the logarithm of what is ready); only a failure looks at the whole build.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -16,8 +15,11 @@ use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
 use super::package::{Identity, PackageName};
 use super::plan::{Needs, PackageIndex, Plan};
 use super::texts::Fields;
+use crate::schedule::drone::Drone;
 use crate::schedule::estimate::{Estimate, Model};
 use crate::schedule::graph::{Cost, Graph};
+use crate::schedule::paths::Paths;
+use crate::schedule::queue::Queue;
 
 /// What a build is taken to have in memory (MiB) where nobody has looked: a compiler or two.
 const UNKNOWN_MEMORY_MIB: u32 = 1024;
@@ -118,10 +120,12 @@ pub struct Build {
     pub finished: Option<Timestamp>,
     /// The release that it went into.
     pub released: Option<ReleaseName>,
-    graph: Arc<Graph>,
     dependents: Vec<Vec<PackageIndex>>,
-    priority: Vec<u32>,
-    ready: BTreeSet<(Reverse<u32>, PackageIndex)>,
+    graph: Arc<Graph>,
+    speeds: BTreeMap<HostName, f64>,
+    fastest: Drone,
+    paths: Arc<Paths>,
+    queue: Queue,
 }
 
 impl Build {
@@ -131,13 +135,6 @@ impl Build {
         for (index, list) in needs.iter().enumerate() {
             for need in list {
                 dependents[need.index()].push(PackageIndex::at(index));
-            }
-        }
-        // The longest chain of packages that waits for each; dependents lie behind what they need.
-        let mut priority = vec![0u32; needs.len()];
-        for index in (0..needs.len()).rev() {
-            for dependent in &dependents[index] {
-                priority[index] = priority[index].max(priority[dependent.index()] + 1);
             }
         }
         let labels = labels(&plan);
@@ -156,27 +153,59 @@ impl Build {
             started: at,
             finished: None,
             released: None,
-            graph: Arc::default(),
             dependents,
-            priority,
-            ready: BTreeSet::new(),
+            graph: Arc::default(),
+            speeds: BTreeMap::new(),
+            fastest: Drone::of_cores(1),
+            paths: Arc::default(),
+            queue: Queue::default(),
         };
-        build.rebuild_ready();
+        build.line_up();
         build
     }
 
-    /// Estimates what its packages will cost.
+    /// Estimates what its packages will cost, and how fast drones are.
     pub(super) fn reckon(&mut self, model: &Model<'_>) {
         let estimate = |index| model.estimate(&self.identity(PackageIndex::at(index)).cpv.package_name(), None);
         let costs = (0..self.packages.len()).map(|index| cost(&estimate(index))).collect();
         let needs = self.needs.iter().map(|list| list.iter().map(|need| need.0).collect()).collect();
         // Needs lie before their dependents, so there is no circle.
         self.graph = Arc::new(Graph::new(costs, needs).unwrap_or_default());
+        self.speeds = model.speeds().map(|(drone, speed)| (drone.clone(), speed)).collect();
+        self.find_paths();
+    }
+
+    /// The fastest of the drones that take work is this one.
+    pub(super) fn aim_at(&mut self, fastest: Drone) {
+        if self.fastest != fastest {
+            self.fastest = fastest;
+            self.find_paths();
+        }
+    }
+
+    fn find_paths(&mut self) {
+        self.paths = Arc::new(Paths::new(&self.graph, &self.fastest));
+        self.line_up();
     }
 
     /// What its packages are taken to cost, and what they need; of the open build alone, nobody asks of another.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// How much waits for each package, as long as the build is open.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// What waits to be started.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// How fast a drone is, a middling one being 1.
+    pub fn speed(&self, drone: &HostName) -> f64 {
+        self.speeds.get(drone).copied().unwrap_or(1.0)
     }
 
     /// The package's exact form.
@@ -189,9 +218,9 @@ impl Build {
         &self.labels[package.index()]
     }
 
-    /// The packages that can start now, the one that most wait for first; ties in merge order.
+    /// The packages that can start now, the one that most waits for first; ties in merge order.
     pub fn ready(&self) -> impl Iterator<Item = PackageIndex> {
-        self.ready.iter().map(|(_, package)| *package)
+        self.queue.ready().map(PackageIndex)
     }
 
     /// Whether something that it needs, directly or not, has failed.
@@ -263,25 +292,45 @@ impl Build {
         })
     }
 
+    /// Whether it is still to be started, now or later.
+    fn waits(&self, package: PackageIndex) -> bool {
+        let state = &self.packages[package.index()];
+        matches!(state.phase, Phase::Needed) && !state.blocked
+    }
+
     fn set_ready(&mut self, package: PackageIndex) {
         let state = &self.packages[package.index()];
-        let key = (Reverse(self.priority[package.index()]), package);
+        let rank = self.paths.rank(package.0);
         if matches!(state.phase, Phase::Needed) && state.missing == 0 {
-            self.ready.insert(key);
+            self.queue.insert(rank);
         } else {
-            self.ready.remove(&key);
+            self.queue.remove(rank);
         }
     }
 
-    fn rebuild_ready(&mut self) {
-        for index in 0..self.packages.len() {
-            self.set_ready(PackageIndex::at(index));
+    /// Keeps the queue's work right: `waited` says whether the package did so before it changed.
+    fn set_work(&mut self, package: PackageIndex, waited: bool) {
+        let cost = self.graph.cost(package.0);
+        match (waited, self.waits(package)) {
+            (false, true) => self.queue.wait(cost),
+            (true, false) => self.queue.leave(cost),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// Makes the queue anew.
+    fn line_up(&mut self) {
+        self.queue = Queue::default();
+        for package in (0..self.packages.len()).map(PackageIndex::at) {
+            self.set_ready(package);
+            self.set_work(package, false);
         }
     }
 
     pub(super) fn set_phase(&mut self, package: PackageIndex, phase: Phase) {
         let was_received = matches!(self.packages[package.index()].phase, Phase::Received(_));
         let is_received = matches!(phase, Phase::Received(_));
+        let waited = self.waits(package);
         self.packages[package.index()].phase = phase;
         if is_received && !was_received {
             for dependent in self.dependents[package.index()].clone() {
@@ -290,6 +339,7 @@ impl Build {
             }
         }
         self.set_ready(package);
+        self.set_work(package, waited);
     }
 
     /// The same where the package may block others or be blocked; only then is the whole build looked at.
@@ -310,7 +360,9 @@ impl Build {
                 let need = &self.packages[need.index()];
                 matches!(need.phase, Phase::Failed) || need.blocked
             });
+            let waited = self.waits(PackageIndex::at(index));
             self.packages[index].blocked = blocked && matches!(self.packages[index].phase, Phase::Needed);
+            self.set_work(PackageIndex::at(index), waited);
         }
     }
 
@@ -350,6 +402,7 @@ impl Build {
     /// Drops the index entries of what is received, which the release has, and what its packages were taken to cost.
     pub(super) fn forget_entries(&mut self) {
         self.graph = Arc::default();
+        self.find_paths();
         for package in &mut self.packages {
             if let Phase::Received(file) = &mut package.phase {
                 file.stanza = Fields::default();

@@ -1,7 +1,7 @@
 //! How a plan would go on a fleet that has nothing else to do, if the estimates are true.
 //!
 //! The build is played by the scheduler and the model that `swarm simulate` uses, with what the history says of its
-//! packages. Cost: that of [`tune::tune`], a second or so.
+//! packages. Cost: that of [`model::play`], well under a second.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use super::plan::{PackageIndex, Plan};
 use super::spread::seen;
 use super::state::State;
 use crate::core::event::DroneSpec;
+use crate::schedule::drone::Drone;
 use crate::schedule::estimate::History;
 use crate::schedule::graph::Graph;
-use crate::schedule::policy::Drone;
-use crate::schedule::{model, tune};
+use crate::schedule::model;
 
 /// A drone to reckon with.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,9 +57,11 @@ pub struct Forecast {
 
 /// The drones of these specifications, with what is known of their rooms.
 pub fn fleet(state: &State, specs: impl IntoIterator<Item = DroneSpec>) -> Vec<Site> {
+    let model = state.history.model();
     let site = |spec: DroneSpec| {
         let known = state.drones.get(&spec.name);
-        Site { name: Some(spec.name.clone()), drone: seen(&spec, known.map(|drone| &drone.rooms)) }
+        let drone = seen(&spec, known.map(|drone| &drone.rooms), model.speed(&spec.name));
+        Site { name: Some(spec.name), drone }
     };
     specs.into_iter().map(site).collect()
 }
@@ -83,8 +85,7 @@ pub fn forecast(plan: &Plan, there: &BTreeSet<PackageIndex>, history: &History, 
     let drones: Vec<Drone> = fleet.iter().map(|site| site.drone.clone()).collect();
     let mut expected: Vec<Expected> = Vec::new();
     let mut places = vec![None; wanted.len()];
-    let settings = tune::tune(&graph, &drones, tune::BUDGET).settings;
-    let outcome = model::play(&graph, &drones, &settings, &[], |now, package, decision| {
+    let outcome = model::play(&graph, &drones, &[], |now, package, decision| {
         let at = package as usize;
         match decision {
             Some(decision) => {

@@ -12,6 +12,7 @@ use super::held::held;
 use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use super::package::{Cpv, Identity, PackageName};
 use super::plan::{PackageIndex, Plan};
+use super::spread::fastest;
 use crate::schedule::estimate::History;
 
 /// What a build is taken to last, in seconds, as long as nothing is known of its package.
@@ -202,6 +203,15 @@ impl State {
         if let Some(build) = self.open.as_ref().and_then(|open| self.builds.get_mut(open)) {
             build.reckon(&model);
         }
+        self.aim();
+    }
+
+    /// Lets the open build know which drone is the fastest.
+    fn aim(&mut self) {
+        let Some(fastest) = self.open_build().and_then(|build| fastest(self, build)) else { return };
+        if let Some(build) = self.open.as_ref().and_then(|open| self.builds.get_mut(open)) {
+            build.aim_at(fastest);
+        }
     }
 
     /// Takes in what happened.
@@ -220,7 +230,10 @@ impl State {
                     drone.condition = Condition::Unknown;
                 }
             }
-            Event::FleetDeclared { drones } => self.declare_fleet(drones),
+            Event::FleetDeclared { drones } => {
+                self.declare_fleet(drones);
+                self.aim();
+            }
             Event::BuildIdsSeen { highest } => {
                 for (cpv, build_id) in highest {
                     self.raise_build_id(cpv, *build_id);
@@ -239,6 +252,7 @@ impl State {
                 let drone = self.drone_mut(drone)?;
                 drone.condition = Condition::Ready { address: address.clone() };
                 drone.rooms.clone_from(rooms);
+                self.aim();
             }
             Event::DroneAway { drone, trouble, reason, at } => {
                 let drone = self.drone_mut(drone)?;
@@ -251,6 +265,7 @@ impl State {
                     Condition::Unknown => (*at, false),
                 };
                 drone.condition = Condition::Away { trouble: *trouble, reason: reason.clone(), since, was_ready };
+                self.aim();
             }
             Event::DrainAsked { drone, drain, .. } => self.drone_mut(drone)?.draining = *drain,
             Event::BuildOpened { plan, .. } if !plan.hangs_together() => {
@@ -365,6 +380,7 @@ impl State {
         self.open = Some(name.clone());
         self.last_job = 0;
         self.builds.insert(name.clone(), build);
+        self.aim();
         self.forget_oldest();
     }
 

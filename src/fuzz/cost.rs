@@ -23,6 +23,8 @@ const LARGE: usize = 1 << 20;
 const MOST: u64 = 16;
 /// Less than this (nanoseconds) is too little to tell anything by.
 const UNREMARKABLE: u64 = 400_000_000;
+/// More than this for the small size is too dear whatever it grows to.
+const DEAR: u64 = 4 * UNREMARKABLE;
 /// The most memory (KiB) that reading a mebibyte may take.
 const MOST_MEMORY_KIB: u64 = 300 << 10;
 
@@ -44,7 +46,7 @@ fn check(name: &str, read: &dyn Fn(&str), texts: &[(&str, &str)]) {
         let first = cost(read, &of_size(FIRST));
         assert!(first <= UNREMARKABLE, "{name}: {} ms for {piece:?} over and over", first / 1_000_000);
         let small = cost(read, &of_size(SMALL));
-        let large = if small > UNREMARKABLE { u64::MAX } else { cost(read, &of_size(LARGE)) };
+        let large = if small > DEAR { u64::MAX } else { cost(read, &of_size(LARGE)) };
         let (small_ms, large_ms) = (small / 1_000_000, large / 1_000_000);
         let good = large <= UNREMARKABLE.max(small.saturating_mul(MOST));
         assert!(good, "{name}: {small_ms} ms grow to {large_ms} ms for {piece:?} over and over");

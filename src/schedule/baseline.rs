@@ -17,7 +17,7 @@ pub enum Order {
 /// How long (seconds) a build lasts so; `noise` multiplies each package's time.
 pub fn one_a_drone(graph: &Graph, cores: &[u32], order: Order, noise: &[f64]) -> f64 {
     let fastest = cores.iter().copied().max().unwrap_or(1);
-    let tails = graph.tails(f64::from(fastest));
+    let tails = graph.tails(|cost| cost.alone(f64::from(fastest)));
     let rank = |package: u32| match order {
         Order::Merge => Reverse(0),
         Order::CriticalPath => Reverse((tails[package as usize] * 1000.0) as u64),

@@ -150,6 +150,11 @@ pub struct Model<'a> {
 }
 
 impl Model<'_> {
+    /// The drones whose speed is known, with it.
+    pub fn speeds(&self) -> impl Iterator<Item = (&HostName, f64)> {
+        self.speeds.iter().map(|(drone, speed)| (drone, *speed))
+    }
+
     /// What a build of this package is taken to need on this drone, or on one of middling speed.
     pub fn estimate(&self, package: &PackageName, drone: Option<&HostName>) -> Estimate {
         let own = self.history.packages.get(package).and_then(|samples| self.middle(samples));

@@ -4,7 +4,8 @@ use super::graph::Task;
 use super::random::{normal, uniform};
 use crate::seeded::Seeded;
 
-/// Packages over the median of processor time, in standard deviations, as a log-normal law; real ones look like this.
+/// Seconds of the middle package, and how far others lie from it: log-normal laws, the constants being the medians and
+/// the standard deviations of the logarithm.
 const SERIAL_MEDIAN: f64 = 30.0;
 const CPU_MEDIAN: f64 = 15.0;
 const SERIAL_SPREAD: f64 = 0.9;

@@ -24,7 +24,7 @@ pub struct Task {
 }
 
 /// What a package costs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Cost {
     /// Seconds in which it uses one core.
     pub serial: f64,
@@ -214,19 +214,19 @@ impl Graph {
         self.needs.iter().map(Vec::len).sum()
     }
 
-    /// What a package costs.
+    /// What a package costs; nothing where it is not in the graph.
     pub fn cost(&self, package: u32) -> Cost {
-        self.costs[package as usize]
+        self.costs.get(package as usize).copied().unwrap_or_default()
     }
 
     /// What a package needs.
     pub fn needs(&self, package: u32) -> &[u32] {
-        &self.needs[package as usize]
+        self.needs.get(package as usize).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What needs a package.
     pub fn dependents(&self, package: u32) -> &[u32] {
-        &self.dependents[package as usize]
+        self.dependents.get(package as usize).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The processor time of all packages.
@@ -234,12 +234,12 @@ impl Graph {
         self.costs.iter().map(|cost| cost.work()).sum()
     }
 
-    /// By package: the seconds from its start to the end of all that waits for it, on so many cores each.
-    pub fn tails(&self, cores: f64) -> Vec<f64> {
+    /// By package: the seconds from its start to the end of all that waits for it, where each takes the time given.
+    pub fn tails(&self, takes: impl Fn(Cost) -> f64) -> Vec<f64> {
         let mut tails = vec![0.0f64; self.len()];
         for package in self.order.iter().rev() {
             let after = self.after(&tails, *package);
-            tails[*package as usize] = after + self.cost(*package).alone(cores);
+            tails[*package as usize] = after + takes(self.cost(*package));
         }
         tails
     }
@@ -273,7 +273,7 @@ mod tests {
         let (graph, names) = Graph::read(&(line("b", &["a", "a"]) + "\n" + &line("a", &[]))).unwrap();
         assert_eq!((graph.needs(0), graph.dependents(1), graph.edges()), (&[1][..], &[0][..], 1));
         assert_eq!(names, ["b", "a"]);
-        assert_eq!(graph.tails(4.0), [4.0, 8.0]);
+        assert_eq!(graph.tails(|cost| cost.alone(4.0)), [4.0, 8.0]);
     }
 
     #[test]

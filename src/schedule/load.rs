@@ -5,13 +5,61 @@
 //! clock that stands still by that factor (`clock`) meets each change of demand at a moment that is known when the job
 //! starts. Changes are kept in the order of that clock: a start costs the jobs on the drone, a step costs one.
 
+/// What a job that should have ended is expected to take more, as a share of what it has taken: who is late by much is
+/// likely to be late by more. So a job is put off only as often as the logarithm of its lateness.
+const OVERDUE: f64 = 0.25;
+/// But at least so many seconds.
+const LEAST_OVERDUE: f64 = 1.0;
+
+/// A job, in seconds of the drone that it is for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Job {
+    /// Its package.
+    pub package: u32,
+    /// Seconds on one core.
+    pub serial: f64,
+    /// Processor seconds on up to its width.
+    pub cpu: f64,
+    /// Its width.
+    pub width: u32,
+}
+
+impl Job {
+    fn width(&self) -> i32 {
+        i32::try_from(self.width.max(1)).unwrap_or(i32::MAX)
+    }
+
+    /// Its two changes, where it begins at this clock.
+    fn changes(&self, begun: f64) -> [Change; 2] {
+        let widens = begun + self.serial;
+        let ends = widens + self.cpu / f64::from(self.width.max(1));
+        let change = |clock, demand, turn| Change { clock, package: self.package, demand, turn };
+        [change(widens, self.width() - 1, Turn::GoesOn), change(ends, -self.width(), Turn::Ends { begun })]
+    }
+}
+
 /// A change of demand to come.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Change {
     clock: f64,
     package: u32,
     demand: i32,
-    ends: bool,
+    turn: Turn,
+}
+
+/// What a job does when its demand changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Turn {
+    /// It goes on.
+    GoesOn,
+    /// It ends, having begun at this clock.
+    Ends { begun: f64 },
+}
+
+impl Change {
+    fn ends(&self) -> bool {
+        matches!(self.turn, Turn::Ends { .. })
+    }
 }
 
 /// The jobs on one drone and the moments at which their demand changes.
@@ -65,18 +113,10 @@ impl Load {
     }
 
     /// Starts a job.
-    pub fn start(&mut self, package: u32, serial: f64, cpu: f64, width: u32) {
+    pub fn start(&mut self, job: &Job) {
         self.demand += 1;
         self.jobs += 1;
-        self.plan(self.clock, package, serial, cpu, width);
-    }
-
-    fn plan(&mut self, from: f64, package: u32, serial: f64, cpu: f64, width: u32) -> f64 {
-        let wide = signed(width);
-        let end = from + serial + cpu / f64::from(width.max(1));
-        self.insert(Change { clock: from + serial, package, demand: wide - 1, ends: false });
-        self.insert(Change { clock: end, package, demand: -wide, ends: true });
-        end
+        job.changes(self.clock).into_iter().for_each(|change| self.insert(change));
     }
 
     fn insert(&mut self, change: Change) {
@@ -89,30 +129,33 @@ impl Load {
         let change = self.changes.pop()?;
         self.clock = self.clock.max(change.clock);
         self.demand = self.demand.saturating_add_signed(change.demand);
-        if change.ends {
+        if change.ends() {
             self.jobs -= 1;
         }
-        change.ends.then_some(change.package)
+        change.ends().then_some(change.package)
     }
 
-    /// Lets time go on as far as estimates tell. A job that should have ended is taken to go on: `more` gives by how
-    /// many seconds of its own, from the package and the width.
-    pub fn expect(&mut self, moment: f64, more: impl Fn(u32, u32) -> f64) {
+    /// Lets time go on as far as estimates tell. A job that should have ended is taken to go on for a while.
+    pub fn expect(&mut self, moment: f64) {
         while self.next() <= moment {
             self.run_to(self.next());
-            let Some(change) = self.changes.last().copied() else { break };
-            if !change.ends {
-                self.step();
-                continue;
+            match self.changes.last().copied() {
+                Some(Change { turn: Turn::Ends { begun }, clock, .. }) => self.put_off(begun, clock),
+                _ => {
+                    self.step();
+                }
             }
-            self.changes.pop();
-            self.clock = self.clock.max(change.clock);
-            self.insert(Change {
-                clock: self.clock + more(change.package, change.demand.unsigned_abs()).max(1.0),
-                ..change
-            });
         }
         self.run_to(moment);
+    }
+
+    /// The job that ends next goes on instead.
+    fn put_off(&mut self, begun: f64, ends: f64) {
+        self.clock = self.clock.max(ends);
+        if let Some(change) = self.changes.pop() {
+            let more = ((self.clock - begun) * OVERDUE).max(LEAST_OVERDUE);
+            self.insert(Change { clock: self.clock + more, ..change });
+        }
     }
 
     /// Takes a job away, whatever was expected of it.
@@ -130,7 +173,7 @@ impl Load {
         }
     }
 
-    /// When each job ends as things are, with the work (processor seconds) that is left of all.
+    /// When each job ends as things are, with the work (its processor seconds) that is left of all.
     pub fn ends(&self, mut each: impl FnMut(u32, f64)) -> f64 {
         let (mut clock, mut moment, mut demand, mut work) = (self.clock, self.now, self.demand, 0.0);
         for change in self.changes.iter().rev() {
@@ -139,21 +182,27 @@ impl Load {
             work += span * f64::from(demand);
             clock = clock.max(change.clock);
             demand = demand.saturating_add_signed(change.demand);
-            if change.ends {
+            if change.ends() {
                 each(change.package, moment);
             }
         }
         work
     }
 
-    /// This load with a chain of jobs that is to follow, one after the other from `moment` on, each as wide as there
-    /// are cores: what is expected of the drone, for [`Load::try_job`] alone.
-    pub fn with_chain(&self, moment: f64, chain: impl Iterator<Item = (u32, f64, f64)>) -> Self {
+    /// This load with a chain of jobs that is to follow, one after the other from `moment` on, and that is heard of as
+    /// one job, its last: what is expected of the drone, for [`Load::try_job`] alone.
+    pub fn with_chain(&self, moment: f64, chain: impl Iterator<Item = Job>) -> Self {
         let mut reserved = self.clone();
         let mut clock = self.clock_at(moment);
-        for (package, serial, cpu) in chain {
-            reserved.insert(Change { clock, package, demand: 1, ends: false });
-            clock = reserved.plan(clock, package, serial, cpu, self.cores);
+        let mut chain = chain.peekable();
+        while let Some(job) = chain.next() {
+            let begins = Change { clock, package: job.package, demand: 1, turn: Turn::GoesOn };
+            let [widens, mut ends] = job.changes(clock);
+            if chain.peek().is_some() {
+                ends.turn = Turn::GoesOn;
+            }
+            clock = ends.clock;
+            [begins, widens, ends].into_iter().for_each(|change| reserved.insert(change));
         }
         reserved
     }
@@ -173,61 +222,40 @@ impl Load {
         clock + (wanted - moment).max(0.0) / slowness(demand, self.cores)
     }
 
-    /// When a job would end that started now, were nothing else to come but a demand of at least `floor` all the time.
-    /// `each` hears of each job how its end would move: (package, from, to). Cost: the jobs on the drone.
-    pub fn try_job(&self, job: &Trial, mut each: impl FnMut(u32, f64, f64)) -> f64 {
+    /// When a job would end that started now, were nothing else to come. `each` hears of each job how its end would
+    /// move: (package, from, to). Cost: the jobs on the drone.
+    pub fn try_job(&self, job: &Job, mut each: impl FnMut(u32, f64, f64)) -> f64 {
         let (mut clock, mut before, mut after) = (self.clock, self.now, self.now);
-        let mut demand = self.demand;
-        let turns = self.clock + job.serial;
-        let own_end = turns + job.cpu / f64::from(job.width.max(1));
-        // Its demand, and the moments at which that changes, the next one last.
-        let mut own = 1;
-        let mut own_changes = vec![(own_end, 0), (turns, job.width)];
-        let mut changes = self.changes.iter().rev().peekable();
+        // The demand of the others, and its own with the moments at which that changes.
+        let (mut demand, mut own) = (self.demand, 1u32);
+        let mut mine = job.changes(self.clock).into_iter().peekable();
+        let mut theirs = self.changes.iter().rev().peekable();
         let mut finish = self.now;
         loop {
-            let mine = own_changes.last().copied();
-            let next = match (mine, changes.peek()) {
-                (Some((mine, _)), Some(theirs)) => mine.min(theirs.clock),
-                (Some((only, _)), None) => only,
-                (None, Some(only)) => only.clock,
+            let is_mine = match (mine.peek(), theirs.peek()) {
+                (Some(mine), Some(theirs)) => mine.clock <= theirs.clock,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
                 (None, None) => return finish,
             };
-            let span = (next - clock).max(0.0);
-            before += span * slowness(demand.max(job.floor.saturating_sub(own)), self.cores);
-            after += span * slowness((demand + own).max(job.floor), self.cores);
-            clock = clock.max(next);
-            if let Some((_, then)) = mine.filter(|(mine, _)| *mine <= next) {
-                own_changes.pop();
-                own = then;
+            let Some(next) = (if is_mine { mine.next() } else { theirs.next().copied() }) else { return finish };
+            let span = (next.clock - clock).max(0.0);
+            before += span * slowness(demand, self.cores);
+            after += span * slowness(demand.saturating_add(own), self.cores);
+            clock = clock.max(next.clock);
+            if is_mine {
+                own = own.saturating_add_signed(next.demand);
                 finish = after;
-            } else if let Some(change) = changes.next() {
-                demand = demand.saturating_add_signed(change.demand);
-                if change.ends {
-                    each(change.package, before, after);
+            } else {
+                demand = demand.saturating_add_signed(next.demand);
+                if next.ends() {
+                    each(next.package, before, after);
                 }
             }
         }
     }
 }
 
-/// A job that is only thought of.
-#[derive(Debug, Clone, Copy)]
-pub struct Trial {
-    /// Seconds on one core.
-    pub serial: f64,
-    /// Processor seconds on up to its width.
-    pub cpu: f64,
-    /// Its width.
-    pub width: u32,
-    /// At least this demand is expected on the drone all the time, its own counted.
-    pub floor: u32,
-}
-
 fn slowness(demand: u32, cores: u32) -> f64 {
     if demand > cores { f64::from(demand) / f64::from(cores) } else { 1.0 }
-}
-
-fn signed(width: u32) -> i32 {
-    i32::try_from(width.max(1)).unwrap_or(i32::MAX)
 }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::baseline::{self, Order};
+use super::drone::Drone;
 use super::generate::generate;
 use super::graph::{Cost, Graph};
 use super::model::{self, Outcome};
-use super::policy::{Drone, Settings};
-use super::tune;
 
 fn fleet(cores: &[u32]) -> Vec<Drone> {
     cores.iter().map(|cores| Drone::of_cores(*cores)).collect()
@@ -21,10 +20,10 @@ fn made(size: usize, seed: u64) -> Graph {
 }
 
 /// Plays a build and checks at each step that what a package needs is there and that memory is respected.
-fn checked(graph: &Graph, fleet: &[Drone], settings: &Settings, noise: &[f64]) -> Outcome {
+fn checked(graph: &Graph, fleet: &[Drone], noise: &[f64]) -> Outcome {
     let mut built = vec![false; graph.len()];
     let mut running: BTreeMap<u32, usize> = BTreeMap::new();
-    let outcome = model::play(graph, fleet, settings, noise, |_, package, decision| match decision {
+    let outcome = model::play(graph, fleet, noise, |_, package, decision| match decision {
         Some(decision) => {
             assert!(graph.needs(package).iter().all(|need| built[*need as usize]));
             assert!((1..=fleet[decision.drone].cores).contains(&decision.width));
@@ -62,20 +61,29 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn drones()(
+        cores in 1..40u32,
+        speed in 0.3..3.0f64,
+        memory in prop::option::of(1_000..64_000u64),
+        jobs in prop::option::of(1..4u32),
+    ) -> Drone {
+        Drone { cores, speed, memory, jobs }
+    }
+}
+
 proptest! {
     #[test]
     fn every_build_ends_in_order_and_within_memory(
         graph in graphs(),
-        drones in prop::collection::vec((1..40u32, prop::option::of(1_000..64_000u64), prop::option::of(1..4u32)), 1..5),
+        fleet in prop::collection::vec(drones(), 1..5),
         deviation in 0.0..0.5f64,
         seed in any::<u64>(),
     ) {
-        let fleet: Vec<Drone> =
-            drones.into_iter().map(|(cores, memory, jobs)| Drone { cores, memory, jobs }).collect();
         let noise = model::noise(graph.len(), deviation, seed);
-        let outcome = checked(&graph, &fleet, &Settings::default(), &noise);
+        let outcome = checked(&graph, &fleet, &noise);
         prop_assert!(outcome.utilisation <= 1.0 + 1e-6);
-        let outcome = checked(&graph, &fleet, &Settings::default(), &[]);
+        let outcome = checked(&graph, &fleet, &[]);
         prop_assert!(outcome.makespan >= model::lower_bound(&graph, &fleet) * (1.0 - 1e-6));
     }
 }
@@ -85,7 +93,7 @@ fn a_chain_runs_at_full_width_on_the_fastest_drone() {
     let cost = Cost { serial: 10.0, cpu: 80.0, memory: 0 };
     let graph = Graph::new(vec![cost; 3], vec![vec![], vec![0], vec![1]]).unwrap();
     let fleet = fleet(&[2, 8, 4]);
-    let outcome = checked(&graph, &fleet, &Settings::default(), &[]);
+    let outcome = checked(&graph, &fleet, &[]);
     assert!((outcome.makespan - 60.0).abs() < 1e-6, "{outcome:?}");
 }
 
@@ -94,7 +102,7 @@ fn the_same_build_is_played_the_same_way() {
     let (graph, fleet) = (made(200, 1), fleet(&[16, 8, 8]));
     let play = || {
         let mut all = Vec::new();
-        model::play(&graph, &fleet, &Settings::default(), &[], |at, package, what| {
+        model::play(&graph, &fleet, &[], |at, package, what| {
             all.push((at, package, what.copied()))
         });
         all
@@ -114,8 +122,7 @@ fn it_is_never_worse_than_one_build_a_drone() {
         let graph = made(150, seed);
         for cores in [&[8][..], &[16, 16], &[64, 2, 1], &[8, 8, 4, 4, 4, 2], &[4; 100]] {
             let fleet = fleet(cores);
-            let tuned = tune::tune(&graph, &fleet, 150 * 8);
-            let ours = checked(&graph, &fleet, &tuned.settings, &[]).makespan;
+            let ours = checked(&graph, &fleet, &[]).makespan;
             for order in [Order::Merge, Order::CriticalPath] {
                 let simple = baseline::one_a_drone(&graph, cores, order, &[]);
                 assert!(ours <= simple * 1.0001, "{seed} {cores:?} {order:?}: {ours} after {simple}");
@@ -141,22 +148,44 @@ const BARS: [(&[u32], f64); 4] = [
     (&[64, 8, 4, 4, 2], 1.25),
     (&[32, 32, 24, 24, 16, 16, 16, 16, 8, 8, 8, 8, 4, 4, 4, 4], 1.02),
 ];
+/// The same where estimates are wrong by 0.3.
+const NOISY_BAR: f64 = 1.35;
 
 #[test]
-#[ignore = "plays a large build hundreds of times: a minute without optimisation"]
 fn a_real_build_comes_close_to_the_lower_bound() {
     let Some(graph) = real() else { return };
     for (cores, bar) in BARS {
         let fleet = fleet(cores);
-        let tuned = tune::tune(&graph, &fleet, tune::BUDGET);
         let bound = model::lower_bound(&graph, &fleet);
-        let ratio = checked(&graph, &fleet, &tuned.settings, &[]).makespan / bound;
+        let ratio = checked(&graph, &fleet, &[]).makespan / bound;
         let noisy = (1..=5).map(|seed| {
             let noise = model::noise(graph.len(), 0.3, seed);
-            checked(&graph, &fleet, &tuned.settings, &noise).makespan / bound
+            checked(&graph, &fleet, &noise).makespan / bound
         });
         let noisy = noisy.sum::<f64>() / 5.0;
-        println!("{cores:?}: {ratio:.4}, with noise {noisy:.3}");
+        println!("{cores:?}: {ratio:.3}, with noise {noisy:.3}");
         assert!(ratio < bar, "{cores:?}: {ratio}");
+        assert!(noisy < NOISY_BAR, "{cores:?}: {noisy} with noise");
     }
+}
+
+#[test]
+fn two_giants_never_share_the_memory_of_one() {
+    let giant = Cost { serial: 10.0, cpu: 100.0, memory: 6_000 };
+    let graph = Graph::new(vec![giant; 2], Vec::new()).unwrap();
+    let drone = Drone { memory: Some(8_000), ..Drone::of_cores(16) };
+    let outcome = checked(&graph, std::slice::from_ref(&drone), &[]);
+    assert!((outcome.makespan - 2.0 * giant.alone(16.0)).abs() < 1e-6, "{outcome:?}");
+    let outcome = checked(&graph, &[drone.clone(), drone], &[]);
+    assert!((outcome.makespan - giant.alone(16.0)).abs() < 1e-6, "{outcome:?}");
+}
+
+#[test]
+fn a_drone_that_is_faster_gets_what_most_waits_for() {
+    let cost = Cost { serial: 60.0, cpu: 60.0, memory: 0 };
+    let graph = Graph::new(vec![cost; 3], vec![vec![], vec![0], vec![1]]).unwrap();
+    let slow = Drone::of_cores(4);
+    let fast = Drone { speed: 3.0, ..slow.clone() };
+    let outcome = checked(&graph, &[slow, fast], &[]);
+    assert!((outcome.makespan - 3.0 * cost.alone(4.0) / 3.0).abs() < 1e-6, "{outcome:?}");
 }

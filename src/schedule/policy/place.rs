@@ -1,0 +1,120 @@
+//! Where a package goes, and how wide: where the least lateness is expected.
+//!
+//! A job that is to end `d` seconds from now may end anywhere between `d - s` and `d + s` (`s`: [`DOUBT`] of `d`, and
+//! [`BLUR`] of the time until the end of all, which is no more certain), each moment being as likely as another. So
+//! where it has `x` seconds to spare its expected lateness is none from `x = s` on, `(s - x)²/4s` within the span, and
+//! `-x` behind it. A job that is nearly late thus costs something already, and one that could go anywhere goes where a
+//! wrong estimate does the least harm.
+
+use std::collections::BTreeSet;
+
+use super::outlook::Outlook;
+use super::site::Site;
+use super::{Admits, Decision, Reason, Scheduler};
+
+/// How far from its estimate a job may end, as a share of the time that it takes.
+const DOUBT: f64 = 0.2;
+/// How far the end of all may be from what was reckoned, as a share of the time until then.
+const BLUR: f64 = 0.4;
+/// A drone takes no job beyond this many times its cores.
+const CROWD: f64 = 3.0;
+/// A full drone, or waiting, has to be better than a free core by this share of the time until the end of all.
+const WORTH: f64 = 0.0005;
+/// The share of the fastest drone's cores that a package may hope for if it waits: few, since others wait as well.
+const HOPED_FOR: f64 = 0.1;
+/// So many drones of each kind are tried, those with the least demand.
+const TRIED: usize = 4;
+
+/// A place and what it costs.
+struct Place {
+    late: f64,
+    decision: Decision,
+}
+
+impl Scheduler<'_> {
+    /// Where to start a package now; none where it had better wait.
+    pub(super) fn place(&self, package: u32, outlook: &Outlook, admits: Admits<'_>) -> Option<Decision> {
+        let passes = |drone| self.has_room(package, drone) && admits(package, drone);
+        let (mut free, mut full) = (None, None);
+        for (drone, site) in self.fleet.candidates(CROWD, TRIED, passes) {
+            let least: &mut Option<Place> = if site.has_free_core() { &mut free } else { &mut full };
+            for width in self.widths(site, package) {
+                let place = self.try_place(package, drone, site, width, outlook);
+                if least.as_ref().is_none_or(|known| place.late < known.late) {
+                    *least = Some(place);
+                }
+            }
+        }
+        let worth = WORTH * (outlook.end - outlook.now);
+        let waits = self.lateness_of_waiting(package, outlook);
+        let elsewhere = full.as_ref().map_or(f64::INFINITY, |place| place.late).min(waits);
+        if let Some(place) = free.filter(|place| place.late <= elsewhere + worth) {
+            return Some(place.decision);
+        }
+        full.filter(|place| place.late + worth < waits).map(|place| place.decision)
+    }
+
+    fn try_place(&self, package: u32, drone: usize, site: &Site, width: u32, outlook: &Outlook) -> Place {
+        let mut harm = 0.0;
+        let job = site.job(package, self.graph.cost(package), width);
+        let end = outlook.expected(drone, site).try_job(&job, |other, before, after| {
+            if after > before {
+                let span = span(before, outlook);
+                let spare = outlook.latest(self, other) - before;
+                harm += lateness(spare - (after - before), span) - lateness(spare, span);
+            }
+        });
+        let slack = outlook.latest(self, package) - end;
+        let late = lateness(slack, span(end, outlook)) + harm;
+        let reason = if slack >= 0.0 { Reason::InTime { slack } } else { Reason::Late { by: -slack } };
+        Place { late, decision: Decision { package, drone, width, reason } }
+    }
+
+    /// The lateness that is expected if the package waits for the next change.
+    fn lateness_of_waiting(&self, package: u32, outlook: &Outlook) -> f64 {
+        let Some(fastest) = outlook.fastest(self) else { return f64::INFINITY };
+        let cores = f64::from(fastest.drone.cores) * HOPED_FOR;
+        let end = outlook.next() + self.graph.cost(package).alone(cores) / fastest.drone.speed;
+        lateness(outlook.latest(self, package) - end, span(end, outlook))
+    }
+
+    /// Powers of two up to the cores, and the free cores, in their order.
+    fn widths(&self, site: &Site, package: u32) -> BTreeSet<u32> {
+        let cores = site.load.cores();
+        if self.graph.cost(package).cpu <= 0.0 {
+            return BTreeSet::from([1]);
+        }
+        let powers = std::iter::successors(Some(1u32), |width| width.checked_mul(2)).take_while(|width| *width < cores);
+        powers.chain([cores, site.free_cores().max(1)]).collect()
+    }
+}
+
+/// How far from `end` a job may end in truth.
+fn span(end: f64, outlook: &Outlook) -> f64 {
+    DOUBT * (end - outlook.now) + BLUR * (outlook.end - outlook.now)
+}
+
+/// The expected lateness of a job that has `spare` seconds to spare and may end anywhere within `span` of its estimate.
+fn lateness(spare: f64, span: f64) -> f64 {
+    if spare >= span {
+        0.0
+    } else if spare <= -span {
+        -spare
+    } else {
+        (span - spare) * (span - spare) / (4.0 * span)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lateness;
+
+    #[test]
+    fn lateness_is_none_with_time_to_spare_and_all_of_it_where_there_is_none() {
+        for (spare, span, late) in
+            [(10.0, 10.0, 0.0), (11.0, 10.0, 0.0), (0.0, 10.0, 2.5), (-10.0, 10.0, 10.0), (-25.0, 10.0, 25.0), (0.0, 0.0, 0.0)]
+        {
+            assert_eq!(lateness(spare, span), late, "{spare} of {span}");
+        }
+    }
+}
