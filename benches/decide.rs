@@ -68,13 +68,10 @@ struct Swarm {
 impl Swarm {
     fn new() -> Self {
         let noise = noise(PACKAGES, NOISE, 1);
-        let costs = generate(PACKAGES, 1).into_iter().zip(noise).map(|(task, noise)| (task.serial_s, task.cpu_s, noise));
-        let mut swarm = Self {
-            state: State::default(),
-            now: 1_790_000_000,
-            ends: BinaryHeap::new(),
-            costs: costs.collect(),
-        };
+        let costs =
+            generate(PACKAGES, 1).into_iter().zip(noise).map(|(task, noise)| (task.serial_s, task.cpu_s, noise));
+        let mut swarm =
+            Self { state: State::default(), now: 1_790_000_000, ends: BinaryHeap::new(), costs: costs.collect() };
         let at = swarm.at();
         let controller: ControllerName = "altair".parse().expect("a name");
         swarm.apply(&Event::EpochClaimed { epoch: Epoch(7), controller, at });

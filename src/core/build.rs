@@ -319,7 +319,7 @@ impl Build {
     }
 
     /// Makes the queue anew.
-    fn line_up(&mut self) {
+    pub(super) fn line_up(&mut self) {
         self.queue = Queue::default();
         for package in (0..self.packages.len()).map(PackageIndex::at) {
             self.set_ready(package);

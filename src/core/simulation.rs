@@ -128,6 +128,8 @@ fn check_places(state: &State) {
     }
     let mut looked_through = build.clone();
     looked_through.mark_blocked();
+    looked_through.line_up();
+    assert_eq!(build.queue(), looked_through.queue(), "the queue as it came to be, and as it is made anew");
     for package in (0..build.packages.len()).map(PackageIndex::at) {
         assert_eq!(build.is_blocked(package), looked_through.is_blocked(package), "{}", build.label(package));
     }

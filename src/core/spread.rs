@@ -76,13 +76,13 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
         jobs.entry(&job.drone).or_default().push(job);
     }
     let jobs_on = |name: &HostName| jobs.get(name).map(Vec::as_slice).unwrap_or_default();
-    let sites: Vec<Site> =
-        ready.iter().map(|(name, drone)| left(drone, jobs_on(name), build.speed(name))).collect();
+    let sites: Vec<Site> = ready.iter().map(|(name, drone)| left(drone, jobs_on(name), build.speed(name))).collect();
     let mut scheduler = Scheduler::new(build.graph(), build.paths(), build.queue().clone(), &sites);
     let begun = state.jobs.values().map(|job| job.since.0).min().unwrap_or(now.0).min(now.0);
     let since = |at: Timestamp| at.0.saturating_sub(begun) as f64;
     for (at, (name, drone)) in ready.iter().enumerate() {
-        let mut running: Vec<&Job> = jobs_on(name).iter().copied().filter(|job| job.standing == Standing::Active).collect();
+        let mut running: Vec<&Job> =
+            jobs_on(name).iter().copied().filter(|job| job.standing == Standing::Active).collect();
         running.sort_by_key(|job| (job.since, job.package));
         for job in running {
             scheduler.running(job.package.0, at, width(job, drone), since(job.since));
@@ -136,7 +136,8 @@ impl<'a> Refusals<'a> {
     }
 
     fn refuse(&self, package: PackageIndex, drone: usize) -> bool {
-        self.has_failed(package, drone) || self.holdings.get(drone).is_some_and(|holding| holding.forbids(self.build, package))
+        self.has_failed(package, drone)
+            || self.holdings.get(drone).is_some_and(|holding| holding.forbids(self.build, package))
     }
 
     fn has_failed(&self, package: PackageIndex, drone: usize) -> bool {

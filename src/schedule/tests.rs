@@ -102,9 +102,7 @@ fn the_same_build_is_played_the_same_way() {
     let (graph, fleet) = (made(200, 1), fleet(&[16, 8, 8]));
     let play = || {
         let mut all = Vec::new();
-        model::play(&graph, &fleet, &[], |at, package, what| {
-            all.push((at, package, what.copied()))
-        });
+        model::play(&graph, &fleet, &[], |at, package, what| all.push((at, package, what.copied())));
         all
     };
     assert_eq!(play(), play());

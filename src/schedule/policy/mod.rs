@@ -8,8 +8,8 @@
 //! it shares the cores. Several jobs thus share a drone, so that its cores are busy in serial phases, and what the
 //! longest path will need of the fastest drone is kept for it.
 //!
-//! **Constants** were chosen on graphs of [`super::generate`], for six fleets, with and without noise; the result
-//! hardly depends on any of them (a factor of two in either direction costs 1% or less).
+//! **Constants** were chosen on graphs of [`super::generate`], for six fleets, with and without noise. None is sharp: a
+//! factor of two in either direction costs less than 0.5%, and 3% at the most (how uncertain the end of the whole is).
 //!
 //! **Cost** of a decision: the jobs of the fleet, and for each package that is looked at (as many as are started and
 //! [`PUT_OFF`]) the jobs of a few drones of each kind, for each width (the powers of two). `benches/decide.rs` measures
@@ -152,7 +152,8 @@ impl<'a> Scheduler<'a> {
     /// Nothing runs, so nothing would ever change: the most urgent one that any drone takes.
     fn alone(&self, admits: Admits<'_>) -> Option<Decision> {
         self.queue.ready().find_map(|package| {
-            let takes = self.fleet.sites().filter(|(drone, _)| self.has_room(package, *drone) && admits(package, *drone));
+            let takes =
+                self.fleet.sites().filter(|(drone, _)| self.has_room(package, *drone) && admits(package, *drone));
             let (drone, site) = takes.reduce(|first, other| if other.1.faster(first.1) { other } else { first })?;
             Some(Decision { package, drone, width: site.drone.cores.max(1), reason: Reason::Alone })
         })

@@ -43,7 +43,9 @@ impl Outlook {
             now,
             end: now,
             shares: scheduler.fleet.sites().map(|(_, site)| share(scheduler, site)).collect(),
-            fastest: open().reduce(|first, other| if other.1.faster(first.1) { other } else { first }).map(|most| most.0),
+            fastest: open()
+                .reduce(|first, other| if other.1.faster(first.1) { other } else { first })
+                .map(|most| most.0),
             power: open().map(|(_, site)| site.drone.power()).sum(),
             kept: None,
             next: now,

@@ -111,9 +111,14 @@ mod tests {
 
     #[test]
     fn lateness_is_none_with_time_to_spare_and_all_of_it_where_there_is_none() {
-        for (spare, span, late) in
-            [(10.0, 10.0, 0.0), (11.0, 10.0, 0.0), (0.0, 10.0, 2.5), (-10.0, 10.0, 10.0), (-25.0, 10.0, 25.0), (0.0, 0.0, 0.0)]
-        {
+        for (spare, span, late) in [
+            (10.0, 10.0, 0.0),
+            (11.0, 10.0, 0.0),
+            (0.0, 10.0, 2.5),
+            (-10.0, 10.0, 10.0),
+            (-25.0, 10.0, 25.0),
+            (0.0, 0.0, 0.0),
+        ] {
             assert_eq!(lateness(spare, span), late, "{spare} of {span}");
         }
     }
