@@ -1,7 +1,8 @@
-//! How long the controller takes to decide what to start: 30,000 packages with 280,000 dependencies, 200 drones that
-//! take as many jobs as pay, and estimates that are wrong.
+//! How long the controller takes to decide what to start: 30,000 packages with 280,000 dependencies, 200 drones of
+//! unlike cores, speed and memory that take as many jobs as pay, and estimates that are wrong.
 //!
-//! A whole build is played on the controller's own state: each end of a job is an event, after which it is decided anew.
+//! A whole build is played on the controller's own state. Measured is what an event costs, from its coming in to the
+//! decision that follows: jobs that end, fail and fail for good, drones that go and come back.
 //! `just bench` runs it and prints the figures; it ends with status 1 where one is beyond its bar.
 #![expect(clippy::expect_used, reason = "a benchmark may end anywhere")]
 
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use swarm::core::decide::{Start, decide};
 use swarm::core::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, Selection};
+use swarm::core::failure::{Failure, FailureClass};
 use swarm::core::names::{BuildId, BuildName, ControllerName, Epoch, JobName, Timestamp};
 use swarm::core::plan::{PackageIndex, Plan};
 use swarm::core::state::State;
@@ -26,6 +28,11 @@ use swarm::schedule::model::noise;
 const PACKAGES: usize = 30_000;
 /// How wrong estimates are: times are multiplied by exp(S·N(0,1)).
 const NOISE: f64 = 0.3;
+/// Every so manieth job is lost on its way, and every so manieth fails for good.
+const BREAKS: usize = 40;
+const FAILS: usize = 2_500;
+/// After every so manieth event a drone goes and comes back.
+const WEATHER: usize = 100;
 const LONGEST_LOAD: Duration = Duration::from_secs(1);
 const LONGEST_MEDIAN: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(20);
@@ -79,18 +86,20 @@ impl Swarm {
         swarm.apply(&Event::FleetDeclared { drones: (0..fleet::DRONES).map(free).collect() });
         swarm.apply(&Event::RunBegun { lost_after: 900, at });
         for number in 0..fleet::DRONES {
-            let address = Some(format!("10.42.{number}.7"));
-            swarm.apply(&Event::DroneReady { drone: fleet::drone(number), address, rooms: Rooms::Own });
+            swarm.apply(&ready(number));
         }
-        let samples = (0..PACKAGES).map(|number| {
-            let (serial, cpu, _) = swarm.costs[number];
+        // Three drones have built each package, so that it is known how fast they are.
+        let samples = (0..3 * PACKAGES).map(|number| {
+            let (package, drone) = (number / 3, number * 7 % fleet::DRONES);
+            let (serial, cpu, _) = swarm.costs[package];
+            let slower = 0.5 + (drone * 37 % 100) as f64 / 50.0;
             Sample {
-                cpv: fleet::cpv(number),
-                wall_s: serial + cpu / 4.0,
-                cpu_s: Some(serial + cpu),
+                cpv: fleet::cpv(package),
+                wall_s: (serial + cpu / 4.0) * slower,
+                cpu_s: Some((serial + cpu) * slower),
                 width: Some(4),
-                memory_mib: None,
-                drone: None,
+                memory_mib: Some(300 + (cpu / 8.0).min(8_000.0) as u32),
+                drone: Some(fleet::drone(drone)),
                 at,
             }
         });
@@ -120,22 +129,41 @@ impl Swarm {
         (begun.elapsed(), edges)
     }
 
-    /// Plays the build to its end. Gives how long each decision took.
+    /// Plays the build to its end. Gives how long each event took, with the decision after it.
     fn play(&mut self) -> Vec<Duration> {
         let mut took = Vec::new();
+        let mut begun = Instant::now();
         loop {
-            let begun = Instant::now();
             let decision = decide(&self.state, self.at());
             took.push(begun.elapsed());
             if !decision.starts.is_empty() {
                 decision.starts.into_iter().for_each(|start| self.start(start));
+                begun = Instant::now();
                 continue;
             }
-            let Some(Reverse((now, job, package))) = self.ends.pop() else { break };
+            if took.len().is_multiple_of(WEATHER) {
+                let drone = took.len() / WEATHER;
+                begun = Instant::now();
+                self.apply(&fleet::away(drone, self.at()));
+                decide(&self.state, self.at());
+                took.push(begun.elapsed());
+                begun = Instant::now();
+                self.apply(&ready(drone));
+                continue;
+            }
+            let Some(Reverse((now, job, package))) = self.ends.pop() else {
+                // What has failed on its drone's account rests with it.
+                let Some(until) = decision.wake_at else { break };
+                self.now = until.0;
+                begun = Instant::now();
+                continue;
+            };
             self.now = now;
-            self.end(job, package);
+            begun = Instant::now();
+            self.end(job, package, took.len());
         }
-        assert!(self.state.open_build().is_some_and(|build| build.is_complete()), "the build goes through");
+        let received = self.state.open_build().map_or(0, |build| build.received().count());
+        assert!(received > PACKAGES / 2, "only {received} packages are received");
         took
     }
 
@@ -148,7 +176,17 @@ impl Swarm {
         self.apply(&Event::JobStarted { job, package, drone, build_ids, width, why: Some(why), at });
     }
 
-    fn end(&mut self, job: JobName, package: PackageIndex) {
+    fn end(&mut self, job: JobName, package: PackageIndex, number: usize) {
+        let class = match number {
+            number if number.is_multiple_of(FAILS) => Some(FailureClass::Build),
+            number if number.is_multiple_of(BREAKS) => Some(FailureClass::Transfer),
+            _ => None,
+        };
+        if let Some(class) = class {
+            let failure = Failure { class, reason: "of this benchmark".to_owned() };
+            let at = self.at();
+            return self.apply(&Event::JobEnded { job, outcome: JobOutcome::Failed { failure, log: None }, at });
+        }
         let cpv = fleet::cpv(package.index());
         let (build_id, at) = (BuildId(1), self.at());
         let path = format!("{}/{}-1.gpkg.tar", cpv.package(), cpv.pf());
@@ -156,4 +194,11 @@ impl Swarm {
         self.apply(&Event::PackageReceived { job: job.clone(), package, file, cost: None, at });
         self.apply(&Event::JobEnded { job, outcome: JobOutcome::Delivered, at });
     }
+}
+
+/// A drone comes into reach.
+fn ready(number: usize) -> Event {
+    let address = Some(format!("10.42.{number}.7"));
+    let memory_mib = Some(8_000 << (number % 4));
+    Event::DroneReady { drone: fleet::drone(number), address, rooms: Rooms::Own, memory_mib }
 }

@@ -74,6 +74,7 @@ impl Journey {
                     drone: drone(number),
                     address: Some(format!("10.42.{number}.7")),
                     rooms: Rooms::Own,
+                    memory_mib: None,
                 },
                 at,
             );
@@ -143,14 +144,18 @@ impl Journey {
 
     /// A drone that goes or comes.
     pub fn weather(&self, number: usize) -> Event {
-        let drone = drone(number / 2);
         if number.is_multiple_of(2) {
-            let reason = "no answer from 10.42.0.7 within 15 s: is the machine on, and sshd running?".to_owned();
-            Event::DroneAway { drone, trouble: Trouble::Unreachable, reason, at: Timestamp(1_800_000_000) }
-        } else {
-            Event::DroneReady { drone, address: Some("10.42.0.7".to_owned()), rooms: Rooms::Own }
+            return away(number / 2, Timestamp(1_800_000_000));
         }
+        let address = Some("10.42.0.7".to_owned());
+        Event::DroneReady { drone: drone(number / 2), address, rooms: Rooms::Own, memory_mib: None }
     }
+}
+
+/// A drone goes.
+pub fn away(number: usize, at: Timestamp) -> Event {
+    let reason = "no answer from 10.42.0.7 within 15 s: is the machine on, and sshd running?".to_owned();
+    Event::DroneAway { drone: drone(number), trouble: Trouble::Unreachable, reason, at }
 }
 
 /// The drone with this number.

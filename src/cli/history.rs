@@ -15,7 +15,7 @@ use crate::core::state::State;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::portage::emerge_log;
-use crate::schedule::estimate::{Estimate, History, Sample};
+use crate::schedule::estimate::{Estimate, History, Sample, USUAL_WIDTH};
 use crate::ssh::{self, Host};
 use crate::store::Journal;
 use crate::ui;
@@ -270,7 +270,8 @@ impl Tally {
             if self.known.of(&package).next().is_none() {
                 continue;
             }
-            let expected = model.estimate(&package, sample.drone.as_ref()).wall_s(sample.width.unwrap_or(1)).max(0.1);
+            let width = sample.width.unwrap_or(USUAL_WIDTH);
+            let expected = model.estimate(&package, sample.drone.as_ref()).wall_s(width).max(0.1);
             let took = sample.wall_s.max(0.1);
             self.ratios.push(((expected / took).max(took / expected), sample.cpv.to_string()));
         }

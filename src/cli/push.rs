@@ -156,6 +156,14 @@ enum Opened {
 async fn open(session: &mut Session, selection: Option<Selection>, arguments: &Arguments) -> anyhow::Result<Opened> {
     let replace = arguments.replace;
     let open = session.state().open_build().map(|build| (build.name.clone(), build.selection.clone()));
+    if let Some(build) = session.state().open_build().filter(|build| arguments.rebuild && !build.rebuild && !replace) {
+        bail!(
+            "build {} of {} is open, and what it found is not built anew: `--rebuild --replace` begins it anew, \
+             `swarm push` without `--rebuild` goes on with it",
+            build.name,
+            build.selection
+        );
+    }
     let selection = match (open, selection) {
         (Some(_), None) => return Ok(Opened::Build),
         (Some((_, same)), Some(selection)) if same.is_resumed_by(&selection) && !replace => return Ok(Opened::Build),

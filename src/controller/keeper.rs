@@ -178,7 +178,8 @@ impl Keeper {
             reached.whole = true;
         }
         let rooms = reached.rooms.clone().unwrap_or_default();
-        Ok(Sighting::Ready { address: self.host.address(), compared, rooms, jobs, lacking })
+        let memory_mib = sight.whole_memory_mib();
+        Ok(Sighting::Ready { address: self.host.address(), compared, rooms, memory_mib, jobs, lacking })
     }
 }
 

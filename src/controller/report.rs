@@ -72,6 +72,8 @@ pub enum Sighting {
         compared: bool,
         /// Whether its jobs get roots of their own.
         rooms: Rooms,
+        /// Its memory, in MiB.
+        memory_mib: Option<u64>,
         /// What lies in its directory of jobs; looked at only when the drone comes into reach.
         jobs: Vec<Stray>,
         /// What it lacks besides the plan; asked when it is compared.

@@ -90,23 +90,30 @@ impl Support {
     }
 
     /// Where these come from, in their order; asks the driver for those that nobody has asked for yet. `vain` was fed
-    /// already, and it did not help.
+    /// already, and it did not help; for `held` the asker has turns already.
     ///
     /// # Errors
     /// When the driver is lost meanwhile, or this side has no room.
-    pub async fn find(&self, lacking: &[Identity], vain: &[Cpv]) -> Result<Vec<Source>, HostError> {
-        // Turns are taken in one order by all, so that no two wait for each other.
+    pub async fn find(&self, lacking: &[Identity], vain: &[Cpv], held: &[&Identity]) -> Result<Vec<Source>, HostError> {
+        // Turns are waited for in one order by all, so that no two wait for each other.
+        let last = held.iter().copied().map(place).max();
         let mut order: Vec<usize> = (0..lacking.len()).collect();
         order.sort_by_key(|index| place(&lacking[*index]));
         let mut found: BTreeMap<usize, Source> = BTreeMap::new();
         for index in order {
-            let source = self.source(&lacking[index], lacking, vain).await?;
+            let source = self.source(&lacking[index], lacking, vain, last.as_ref()).await?;
             found.insert(index, source);
         }
         Ok(found.into_values().collect())
     }
 
-    async fn source(&self, identity: &Identity, lacking: &[Identity], vain: &[Cpv]) -> Result<Source, HostError> {
+    async fn source(
+        &self,
+        identity: &Identity,
+        lacking: &[Identity],
+        vain: &[Cpv],
+        last: Option<&Place>,
+    ) -> Result<Source, HostError> {
         let helps = |need: &Need| !vain.contains(&need.cpv);
         if let Some(need) = self.here(identity, lacking).await?.filter(helps) {
             return Ok(Source::Here(need));
@@ -115,8 +122,14 @@ impl Support {
             return Ok(Source::Excluded);
         }
         let own = Arc::clone(self.building.lock().await.entry(place(identity)).or_default());
-        // Whoever builds it may be out of reach for long: once is better than twice, but twice is better than never.
-        let turn = tokio::time::timeout(LONGEST_TURN, own.lock_owned()).await.ok();
+        // Whoever builds it may be out of reach for long, or wait for a turn of the asker's: once is better than twice,
+        // but twice is better than never.
+        let out_of_order = last.is_some_and(|last| *last >= place(identity));
+        let turn = if out_of_order {
+            own.try_lock_owned().ok()
+        } else {
+            tokio::time::timeout(LONGEST_TURN, own.lock_owned()).await.ok()
+        };
         // Whoever had the turn before may have built it.
         Ok(match self.here(identity, lacking).await?.filter(helps) {
             Some(need) => Source::Here(need),

@@ -120,6 +120,8 @@ pub struct Build {
     pub finished: Option<Timestamp>,
     /// The release that it went into.
     pub released: Option<ReleaseName>,
+    /// Nothing that was there counted for it.
+    pub rebuild: bool,
     dependents: Vec<Vec<PackageIndex>>,
     graph: Arc<Graph>,
     speeds: BTreeMap<HostName, f64>,
@@ -153,6 +155,7 @@ impl Build {
             started: at,
             finished: None,
             released: None,
+            rebuild: false,
             dependents,
             graph: Arc::default(),
             speeds: BTreeMap::new(),
@@ -164,14 +167,21 @@ impl Build {
         build
     }
 
-    /// Estimates what its packages will cost, and how fast drones are.
+    /// Estimates what its packages will cost, those that are there already nothing, and how fast drones are.
     pub(super) fn reckon(&mut self, model: &Model<'_>) {
         let estimate = |index| model.estimate(&self.identity(PackageIndex::at(index)).cpv.package_name(), None);
-        let costs = (0..self.packages.len()).map(|index| cost(&estimate(index))).collect();
+        let there = |index: usize| matches!(self.packages[index].phase, Phase::Received(_));
+        let costs = (0..self.packages.len())
+            .map(|index| if there(index) { Cost::default() } else { cost(&estimate(index)) })
+            .collect();
+        self.speeds = model.speeds().map(|(drone, speed)| (drone.clone(), thousandths(speed))).collect();
+        self.set_costs(costs);
+    }
+
+    fn set_costs(&mut self, costs: Vec<Cost>) {
         let needs = self.needs.iter().map(|list| list.iter().map(|need| need.0).collect()).collect();
         // Needs lie before their dependents, so there is no circle.
         self.graph = Arc::new(Graph::new(costs, needs).unwrap_or_default());
-        self.speeds = model.speeds().map(|(drone, speed)| (drone.clone(), speed)).collect();
         self.find_paths();
     }
 
@@ -422,15 +432,20 @@ impl Build {
         (0..self.packages.len()).map(entry).collect()
     }
 
-    /// Failed ones of these packages are needed again; none named means all.
+    /// Failed ones of these packages are needed again, and what was tried in vain is forgotten; none named means all.
     pub(super) fn retry_failed(&mut self, packages: &BTreeSet<PackageIndex>) {
         for index in 0..self.packages.len() {
             if !packages.is_empty() && !packages.contains(&PackageIndex::at(index)) {
                 continue;
             }
-            if matches!(self.packages[index].phase, Phase::Failed) {
-                self.packages[index].attempts.clear();
-                self.set_phase(PackageIndex::at(index), Phase::Needed);
+            match self.packages[index].phase {
+                Phase::Failed => {
+                    self.packages[index].attempts.clear();
+                    self.set_phase(PackageIndex::at(index), Phase::Needed);
+                }
+                // It may go again to drones that failed at it.
+                Phase::Needed => self.packages[index].attempts.clear(),
+                Phase::Delegated(_) | Phase::Received(_) => {}
             }
         }
         self.mark_blocked();
@@ -447,8 +462,16 @@ struct Record {
     started: Timestamp,
     finished: Option<Timestamp>,
     released: Option<ReleaseName>,
+    #[serde(default)]
+    rebuild: bool,
     phases: Vec<Phase>,
     attempts: BTreeMap<PackageIndex, Vec<Attempt>>,
+    /// What the packages were taken to cost, while the build is open: a controller that goes on decides as the one
+    /// before it would have.
+    #[serde(default)]
+    costs: Vec<Cost>,
+    #[serde(default)]
+    speeds: BTreeMap<HostName, f64>,
 }
 
 /// The same as it is written: nothing is copied for it.
@@ -460,8 +483,11 @@ struct RecordOf<'a> {
     started: Timestamp,
     finished: Option<Timestamp>,
     released: &'a Option<ReleaseName>,
+    rebuild: bool,
     phases: Vec<&'a Phase>,
     attempts: BTreeMap<PackageIndex, &'a [Attempt]>,
+    costs: &'a [Cost],
+    speeds: &'a BTreeMap<HostName, f64>,
 }
 
 impl Serialize for Build {
@@ -474,8 +500,11 @@ impl Serialize for Build {
             started: self.started,
             finished: self.finished,
             released: &self.released,
+            rebuild: self.rebuild,
             phases: self.packages.iter().map(|package| &package.phase).collect(),
             attempts: tried.map(|(index, package)| (PackageIndex::at(index), package.attempts.as_slice())).collect(),
+            costs: self.graph.costs(),
+            speeds: &self.speeds,
         }
         .serialize(serializer)
     }
@@ -499,7 +528,12 @@ impl TryFrom<Record> for Build {
         }
         build.finished = record.finished;
         build.released = record.released;
+        build.rebuild = record.rebuild;
+        build.speeds = record.speeds;
         build.mark_blocked();
+        if record.costs.len() == build.packages.len() {
+            build.set_costs(record.costs);
+        }
         Ok(build)
     }
 }
@@ -507,7 +541,12 @@ impl TryFrom<Record> for Build {
 /// What the scheduler reckons with.
 pub(super) fn cost(estimate: &Estimate) -> Cost {
     let memory = estimate.memory_mib.unwrap_or(UNKNOWN_MEMORY_MIB);
-    Cost { serial: estimate.serial_s, cpu: estimate.cpu_s, memory: u64::from(memory) }
+    Cost { serial: thousandths(estimate.serial_s), cpu: thousandths(estimate.cpu_s), memory: u64::from(memory) }
+}
+
+/// A number that reads back from a snapshot as the same one.
+fn thousandths(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
 }
 
 fn labels(plan: &Plan) -> Vec<String> {

@@ -89,8 +89,11 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
     if decision.starts.is_empty() && !running {
         settle(state, build, now, &mut decision);
     } else if build.ready().next().is_some() {
-        // A job that takes longer than was reckoned changes what is best for those that wait.
-        decision.wake_at = earliest(decision.wake_at, Some(Timestamp(now.0.saturating_add(LOOK_AGAIN))));
+        // A job that takes longer than was reckoned changes what is best for those that wait, as does a drone that has
+        // rested.
+        let rested = state.drones.values().filter_map(|drone| drone.rest_until.filter(|until| *until > now)).min();
+        let again = earliest(rested, Some(Timestamp(now.0.saturating_add(LOOK_AGAIN))));
+        decision.wake_at = earliest(decision.wake_at, again);
     }
     decision
 }

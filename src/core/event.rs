@@ -278,6 +278,9 @@ pub enum Event {
         /// Whether its jobs get roots of their own.
         #[serde(default)]
         rooms: Rooms,
+        /// Its memory in MiB, where it told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memory_mib: Option<u64>,
     },
     /// A drone gets no work for now.
     DroneAway {

@@ -5,6 +5,7 @@ use super::event::{Trouble, Why};
 use super::held::Holding;
 use super::names::{HostName, Timestamp};
 use super::plan::PackageIndex;
+use super::spread::is_refused;
 use super::spread::{most_jobs, spread};
 use super::state::{Condition, Drone, Job, State};
 use super::status::Moment;
@@ -80,9 +81,9 @@ fn delegated(state: &State, label: &str, job: &Job, now: Timestamp) -> Vec<Strin
 fn reason(why: Why) -> String {
     match why {
         Why::InTime(spare) => {
-            format!("it ends in time there, with {spare} s to spare, and makes nothing late that is more urgent")
+            format!("it is expected to end in time there, with {spare} s to spare")
         }
-        Why::Late(by) => format!("the end of the whole waits for it, wherever it is built; there least, by {by} s"),
+        Why::Late(by) => format!("it is late by {by} s there, which delays the whole least, others counted"),
         Why::Alone => "nothing else runs, so it is not to wait".to_owned(),
     }
 }
@@ -183,15 +184,25 @@ fn objection(
     if let Some(most) = most_jobs(drone).filter(|most| busy >= *most as usize) {
         return Some(format!("has no room: {busy} of {most} jobs"));
     }
-    let tried = build.packages[package.index()].attempts.iter().any(|attempt| attempt.drone == *name);
-    tried.then(|| "has failed at it; another drone is tried first where one is left".to_owned())
+    if let Some(own) = drone.memory() {
+        let of = |package: PackageIndex| build.graph().cost(package.0).memory;
+        let used: u64 = state.jobs_on(name).map(|(_, job)| of(job.package)).sum();
+        let (wanted, free) = (of(package), own.saturating_sub(used));
+        if wanted > free && (busy > 0 || wanted > own) {
+            return Some(format!(
+                "has too little memory: it is taken to need {wanted} MiB, and {free} of {own} are free"
+            ));
+        }
+    }
+    let refused = is_refused(state, build, package, name);
+    refused.then(|| "has failed at it, or has no more memory than one that has; another is tried first".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::core::decide::decide;
-    use crate::core::event::Event;
+    use crate::core::event::{Event, Rooms};
     use crate::core::simulation::{opened, plan};
 
     #[test]
@@ -215,9 +226,20 @@ mod tests {
         state.apply(&event).unwrap();
         let after = of(&state, 0).join("\n");
         assert!(
-            after.contains("is delegated to drone0") && after.contains("there least, by 7 s, 8 processes wide"),
+            after.contains("is delegated to drone0")
+                && after.contains("late by 7 s there")
+                && after.contains(", 8 processes wide"),
             "{after}"
         );
         assert!(of(&state, 1).join("\n").contains("waits for 1 of what it needs"));
+    }
+
+    #[test]
+    fn want_of_memory_is_explained_with_what_it_needs_and_what_is_free() {
+        let mut state = opened(plan(1, &[]), &[(8, 1)]);
+        let (drone, rooms) = ("drone0".parse().unwrap(), Rooms::Own);
+        state.apply(&Event::DroneReady { drone, address: None, rooms, memory_mib: Some(600) }).unwrap();
+        let told = explain(&state, state.open_build().unwrap(), PackageIndex(0), Timestamp(2)).join("\n");
+        assert!(told.contains("taken to need 1024 MiB, and 600 of 600 are free"), "{told}");
     }
 }

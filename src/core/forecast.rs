@@ -60,7 +60,7 @@ pub fn fleet(state: &State, specs: impl IntoIterator<Item = DroneSpec>) -> Vec<S
     let model = state.history.model();
     let site = |spec: DroneSpec| {
         let known = state.drones.get(&spec.name);
-        let drone = seen(&spec, known.map(|drone| &drone.rooms), model.speed(&spec.name));
+        let drone = seen(&spec, known, model.speed(&spec.name));
         Site { name: Some(spec.name), drone }
     };
     specs.into_iter().map(site).collect()

@@ -63,7 +63,9 @@ pub(crate) fn opened(plan: Plan, drones: &[(u32, u32)]) -> State {
         .collect();
     state.apply(&Event::FleetDeclared { drones: specs.clone() }).unwrap();
     for spec in specs {
-        state.apply(&Event::DroneReady { drone: spec.name, address: None, rooms: Rooms::default() }).unwrap();
+        state
+            .apply(&Event::DroneReady { drone: spec.name, address: None, rooms: Rooms::default(), memory_mib: None })
+            .unwrap();
     }
     let build = "build1".parse().unwrap();
     state
@@ -204,7 +206,7 @@ proptest! {
         let fleet = vec![DroneSpec { name: host("drone0"), cores: 4, jobs: Some(4), memory_mib: None }];
         let mut events = vec![
             Event::FleetDeclared { drones: fleet },
-            Event::DroneReady { drone: host("drone0"), address: Some("10.42.0.203".into()), rooms: Rooms::Impossible("no".into()) },
+            Event::DroneReady { drone: host("drone0"), address: Some("10.42.0.203".into()), rooms: Rooms::Impossible("no".into()), memory_mib: Some(16_000) },
             event,
         ];
         for event in &events {
@@ -248,6 +250,45 @@ fn a_package_that_failed_on_two_drones_is_failed_and_blocks_what_needs_it() {
     assert!(matches!(build.packages[0].phase, Phase::Failed));
     assert!(build.is_blocked(PackageIndex(1)) && !build.is_blocked(PackageIndex(2)));
     assert_eq!(build.blocked_by(PackageIndex(1)), BTreeSet::from([PackageIndex(0)]));
+}
+
+#[test]
+fn a_package_goes_back_to_a_drone_that_failed_at_it_where_no_other_can_take_it() {
+    let small = |state: &mut State, drone: &str| {
+        let (drone, rooms) = (host(drone), Rooms::default());
+        state.apply(&Event::DroneReady { drone, address: None, rooms, memory_mib: Some(512) }).unwrap();
+    };
+    let drained = |state: &mut State, drone: &str| {
+        state.apply(&Event::DrainAsked { drone: host(drone), drain: true, at: Timestamp(0) }).unwrap();
+    };
+    for hinder in [&small as &dyn Fn(&mut State, &str), &drained] {
+        for class in [FailureClass::Build, FailureClass::Transfer, FailureClass::Resource] {
+            let mut state = opened(plan(1, &[]), &[(8, 1), (4, 1)]);
+            start_all(&mut state, Timestamp(0));
+            let first = state.jobs.keys().next().unwrap().clone();
+            assert_eq!(state.jobs[&first].drone, host("drone0"));
+            state.apply(&failed(&first, class, Timestamp(1))).unwrap();
+            hinder(&mut state, "drone1");
+            let later = state.drones[&host("drone0")].rest_until.unwrap_or(Timestamp(1));
+            let starts = decide(&state, later).starts;
+            assert_eq!(starts.first().map(|start| &start.drone), Some(&host("drone0")), "{class:?}");
+        }
+    }
+}
+
+#[test]
+fn what_ran_out_of_memory_goes_to_a_drone_that_has_more() {
+    let mut state = opened(plan(1, &[]), &[(8, 1), (4, 1), (4, 1)]);
+    for (drone, memory) in [("drone0", 4_000), ("drone1", 2_000), ("drone2", 8_000)] {
+        let (drone, rooms) = (host(drone), Rooms::default());
+        state.apply(&Event::DroneReady { drone, address: None, rooms, memory_mib: Some(memory) }).unwrap();
+    }
+    start_all(&mut state, Timestamp(0));
+    let first = state.jobs.keys().next().unwrap().clone();
+    assert_eq!(state.jobs[&first].drone, host("drone0"));
+    state.apply(&failed(&first, FailureClass::Resource, Timestamp(1))).unwrap();
+    let starts = decide(&state, Timestamp(2)).starts;
+    assert_eq!(starts.first().map(|start| &start.drone), Some(&host("drone2")));
 }
 
 #[test]

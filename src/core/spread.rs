@@ -4,16 +4,17 @@
 //! whether or not a controller was killed meanwhile. Cost besides that of the decision: the packages that can start and
 //! the jobs that run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::build::Build;
 use super::event::{DroneSpec, Rooms, Why};
+use super::failure::FailureClass;
 use super::held::Holding;
 use super::names::{HostName, Timestamp};
 use super::plan::PackageIndex;
 use super::state::{Condition, Drone, Job, Standing, State};
 use crate::schedule::drone::Drone as Site;
-use crate::schedule::policy::{self, Reason, Scheduler};
+use crate::schedule::policy::{self, Opening, Reason, Scheduler};
 
 /// A package that is to be given away.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,15 +41,16 @@ fn jobs_at_once(spec: &DroneSpec, rooms: Option<&Rooms>) -> Option<u32> {
 }
 
 /// A drone with nothing to do, as the scheduler sees it; one of which nobody knows yet is taken to have clean rooms.
-pub(super) fn seen(spec: &DroneSpec, rooms: Option<&Rooms>, speed: f64) -> Site {
-    Site { cores: spec.cores, speed, memory: spec.memory_mib, jobs: jobs_at_once(spec, rooms) }
+pub(super) fn seen(spec: &DroneSpec, known: Option<&Drone>, speed: f64) -> Site {
+    let memory = spec.memory_mib.or(known.and_then(|known| known.memory_mib));
+    Site { cores: spec.cores, speed, memory, jobs: jobs_at_once(spec, known.map(|known| &known.rooms)) }
 }
 
 /// The fastest of the drones that take work, as the scheduler sees it; while there is none, of all.
 pub(super) fn fastest(state: &State, build: &Build) -> Option<Site> {
     let sites = |ready: bool| {
         let drones = state.drones.iter().filter(move |(_, drone)| is_ready(drone) || !ready);
-        drones.map(|(name, drone)| seen(&drone.spec, Some(&drone.rooms), build.speed(name))).collect::<Vec<_>>()
+        drones.map(|(name, drone)| seen(&drone.spec, Some(drone), build.speed(name))).collect::<Vec<_>>()
     };
     Site::fastest(&sites(true)).or(Site::fastest(&sites(false))).cloned()
 }
@@ -77,7 +79,7 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
     }
     let jobs_on = |name: &HostName| jobs.get(name).map(Vec::as_slice).unwrap_or_default();
     let sites: Vec<Site> = ready.iter().map(|(name, drone)| left(drone, jobs_on(name), build.speed(name))).collect();
-    let mut scheduler = Scheduler::new(build.graph(), build.paths(), build.queue().clone(), &sites);
+    let mut scheduler = Scheduler::new(build.graph(), build.paths(), build.queue(), &sites);
     let begun = state.jobs.values().map(|job| job.since.0).min().unwrap_or(now.0).min(now.0);
     let since = |at: Timestamp| at.0.saturating_sub(begun) as f64;
     for (at, (name, drone)) in ready.iter().enumerate() {
@@ -88,10 +90,16 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
             scheduler.running(job.package.0, at, width(job, drone), since(job.since));
         }
         let rests = drone.rest_until.is_some_and(|until| until > now);
-        scheduler.open(at, !rests && !drone.draining);
+        scheduler.set(at, opening(drone.draining, rests));
     }
-    let refusals = Refusals::new(state, build, &ready, jobs_on);
-    let decisions = scheduler.decide(since(now), &|package, drone| !refusals.refuse(PackageIndex(package), drone));
+    let holding = |(name, drone): &(&HostName, &Drone)| Holding::of(state, drone, jobs_on(name).iter().copied());
+    let holdings: Vec<Holding> = ready.iter().map(holding).collect();
+    let admits = |package: u32, at: usize| {
+        let package = PackageIndex(package);
+        let forbids = holdings.get(at).is_some_and(|holding| holding.forbids(build, package));
+        !forbids && !ready.get(at).is_some_and(|(name, _)| is_refused(state, build, package, name))
+    };
+    let decisions = scheduler.decide(since(now), &admits);
     let placed = |decision: policy::Decision| {
         let (name, _) = ready.get(decision.drone)?;
         let (package, width) = (PackageIndex(decision.package), decision.width);
@@ -112,41 +120,40 @@ fn why(reason: Reason) -> Why {
 fn left(drone: &Drone, jobs: &[&Job], speed: f64) -> Site {
     let others = jobs.iter().filter(|job| job.standing != Standing::Active).count();
     let others = u32::try_from(others).unwrap_or(u32::MAX);
-    let seen = seen(&drone.spec, Some(&drone.rooms), speed);
+    let seen = seen(&drone.spec, Some(drone), speed);
     Site { jobs: seen.jobs.map(|most| most.saturating_sub(others)), ..seen }
 }
 
-/// Which drones (by their place) are not to get a package: they have seen it fail and another has not, or a job there
-/// uses what would be replaced.
-struct Refusals<'a> {
-    build: &'a Build,
-    ready: &'a [(&'a HostName, &'a Drone)],
-    holdings: Vec<Holding>,
+fn opening(drained: bool, rests: bool) -> Opening {
+    match (drained, rests) {
+        (true, _) => Opening::Closed,
+        (false, true) => Opening::Rests,
+        (false, false) => Opening::Open,
+    }
 }
 
-impl<'a> Refusals<'a> {
-    fn new<'j>(
-        state: &State,
-        build: &'a Build,
-        ready: &'a [(&'a HostName, &'a Drone)],
-        jobs_on: impl Fn(&HostName) -> &'j [&'j Job],
-    ) -> Self {
-        let holding = |(name, drone): &(&HostName, &Drone)| Holding::of(state, drone, jobs_on(name).iter().copied());
-        Self { build, ready, holdings: ready.iter().map(holding).collect() }
+/// Whether a drone is not to get a package since it has failed there, or on one that has no less memory, as long as
+/// there is another to try: one that takes work and has memory for it. What broke off on its way says nothing of the
+/// package, and the drone rests for it.
+pub(super) fn is_refused(state: &State, build: &Build, package: PackageIndex, drone: &HostName) -> bool {
+    let attempts = build.packages[package.index()].attempts.iter();
+    let tried: Vec<_> = attempts
+        .filter(|attempt| !matches!(attempt.failure.class, FailureClass::Transfer | FailureClass::Lost))
+        .collect();
+    if tried.is_empty() {
+        return false;
     }
-
-    fn refuse(&self, package: PackageIndex, drone: usize) -> bool {
-        self.has_failed(package, drone)
-            || self.holdings.get(drone).is_some_and(|holding| holding.forbids(self.build, package))
-    }
-
-    fn has_failed(&self, package: PackageIndex, drone: usize) -> bool {
-        let attempts = &self.build.packages[package.index()].attempts;
-        if attempts.is_empty() {
-            return false;
-        }
-        let tried: BTreeSet<&HostName> = attempts.iter().map(|attempt| &attempt.drone).collect();
-        let untried_exists = self.ready.iter().any(|(name, _)| !tried.contains(*name));
-        untried_exists && self.ready.get(drone).is_some_and(|(name, _)| tried.contains(*name))
-    }
+    let memory = |name: &HostName| state.drones.get(name).and_then(Drone::memory);
+    let too_small = tried
+        .iter()
+        .filter(|attempt| attempt.failure.class == FailureClass::Resource)
+        .filter_map(|attempt| memory(&attempt.drone))
+        .max();
+    let wanted = build.graph().cost(package.0).memory;
+    let promising = |name: &HostName| {
+        let large = memory(name).is_none_or(|own| own >= wanted && too_small.is_none_or(|small| own > small));
+        large && !tried.iter().any(|attempt| attempt.drone == *name)
+    };
+    let takes_work = |known: &Drone| is_ready(known) && !known.draining;
+    !promising(drone) && state.drones.iter().any(|(name, known)| takes_work(known) && promising(name))
 }

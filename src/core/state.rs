@@ -71,6 +71,16 @@ pub struct Drone {
     /// Whether its jobs get roots of their own.
     #[serde(default)]
     pub rooms: Rooms,
+    /// Its memory in MiB, where it told.
+    #[serde(default)]
+    pub memory_mib: Option<u64>,
+}
+
+impl Drone {
+    /// The memory (MiB) that jobs may have there: what the inventory says, else what it has.
+    pub fn memory(&self) -> Option<u64> {
+        self.spec.memory_mib.or(self.memory_mib)
+    }
 }
 
 /// How a job stands to its package.
@@ -193,7 +203,7 @@ impl State {
     /// The state that a snapshot holds, where it hangs together.
     pub fn of_snapshot(body: &[u8]) -> Option<Self> {
         let mut state: Self = serde_json::from_slice(body).ok().filter(Self::hangs_together)?;
-        state.reckon();
+        state.aim();
         Some(state)
     }
 
@@ -229,6 +239,8 @@ impl State {
                 for drone in self.drones.values_mut() {
                     drone.condition = Condition::Unknown;
                 }
+                // What was learned meanwhile counts from here on.
+                self.reckon();
             }
             Event::FleetDeclared { drones } => {
                 self.declare_fleet(drones);
@@ -248,10 +260,11 @@ impl State {
                 self.release = Some(release.clone());
             }
             Event::RolledBack { release, .. } => self.release = Some(release.clone()),
-            Event::DroneReady { drone, address, rooms } => {
+            Event::DroneReady { drone, address, rooms, memory_mib } => {
                 let drone = self.drone_mut(drone)?;
                 drone.condition = Condition::Ready { address: address.clone() };
                 drone.rooms.clone_from(rooms);
+                drone.memory_mib = *memory_mib;
                 self.aim();
             }
             Event::DroneAway { drone, trouble, reason, at } => {
@@ -322,6 +335,7 @@ impl State {
                 rest_until: None,
                 draining: false,
                 rooms: Rooms::default(),
+                memory_mib: None,
             });
             drone.spec = spec.clone();
             self.drones.insert(spec.name.clone(), drone);
@@ -344,6 +358,7 @@ impl State {
         at: Timestamp,
     ) {
         let mut build = Build::new(name.clone(), selection.clone(), plan.clone(), at);
+        build.rebuild = rebuild;
         if let Some(replaced) = self.open.take().and_then(|open| self.builds.remove(&open)) {
             let wanted: HashMap<&Identity, PackageIndex> = build.by_identity();
             let place = |index: PackageIndex| wanted.get(replaced.identity(index)).copied();

@@ -44,7 +44,9 @@ impl Play {
         state.apply(&Event::RunBegun { lost_after: LOST_AFTER, at }).unwrap();
         let names: Vec<HostName> = state.drones.keys().cloned().collect();
         for drone in names {
-            state.apply(&Event::DroneReady { drone, address: None, rooms: Rooms::default() }).unwrap();
+            state
+                .apply(&Event::DroneReady { drone, address: None, rooms: Rooms::default(), memory_mib: None })
+                .unwrap();
         }
         Self { state, chance, now: at, received: BTreeMap::new(), journal: Vec::new() }
     }
@@ -115,7 +117,12 @@ impl Play {
 
     /// With what was on it, or without.
     fn come_back(&mut self, drone: HostName) {
-        self.apply(Event::DroneReady { drone: drone.clone(), address: None, rooms: Rooms::default() });
+        self.apply(Event::DroneReady {
+            drone: drone.clone(),
+            address: None,
+            rooms: Rooms::default(),
+            memory_mib: None,
+        });
         let jobs: Vec<JobName> = self.state.jobs_on(&drone).map(|(name, _)| name.clone()).collect();
         let lost_power = self.chance.below(2) == 0;
         for job in jobs {

@@ -60,6 +60,7 @@ pub struct Sight {
     clock: Option<i64>,
     load: Option<f64>,
     memory_kib: Option<u64>,
+    whole_memory_kib: Option<u64>,
     space_kib: Option<u64>,
     read_only: bool,
     foreign_emerge: Option<u32>,
@@ -99,6 +100,7 @@ pub(crate) fn read(lines: &[Vec<String>]) -> Sight {
         clock: None,
         load: None,
         memory_kib: None,
+        whole_memory_kib: None,
         space_kib: None,
         read_only: false,
         foreign_emerge: None,
@@ -108,6 +110,7 @@ pub(crate) fn read(lines: &[Vec<String>]) -> Sight {
             ["clock", value] => sight.clock = value.parse().ok(),
             ["load", mean, now] => sight.load = lower(mean, now),
             ["memory", value] => sight.memory_kib = value.parse().ok(),
+            ["whole", value] => sight.whole_memory_kib = value.parse().ok(),
             ["space", value] => sight.space_kib = value.parse().ok(),
             ["readonly"] => sight.read_only = true,
             ["emerge", pid] => sight.foreign_emerge = pid.parse().ok(),
@@ -147,6 +150,11 @@ pub struct Circumstances {
 }
 
 impl Sight {
+    /// The memory that the drone has, in MiB.
+    pub fn whole_memory_mib(&self) -> Option<u64> {
+        self.whole_memory_kib.map(|memory| memory >> 10)
+    }
+
     /// What keeps the drone from taking work; none where it is well.
     pub fn trouble(&self, circumstances: &Circumstances) -> Option<String> {
         if let Some(free) = self.space_kib.filter(|free| *free < LEAST_SPACE_KIB) {

@@ -6,6 +6,7 @@ now=$(date +%s)
 echo "$mark clock $now"
 read -r one _ _ tasks _ </proc/loadavg && echo "$mark load $one ${tasks%%/*}"
 echo "$mark memory $(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo)"
+echo "$mark whole $(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)"
 mkdir -p "$workdir" 2>/dev/null
 echo "$mark space $(df -Pk "$workdir" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')"
 if ! { : >"$workdir/.writable"; } 2>/dev/null; then

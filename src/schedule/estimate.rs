@@ -25,7 +25,7 @@ pub const REMEMBERED: usize = 5;
 /// The share of parallel work in all of it where nothing is known: half.
 const USUAL_SHARE: f64 = 0.5;
 /// The width of a build where it is not known.
-const USUAL_WIDTH: u32 = 4;
+pub const USUAL_WIDTH: u32 = 4;
 /// What a build takes where nothing is known at all.
 const UNKNOWN: Estimate = Estimate { serial_s: 200.0, cpu_s: 400.0, memory_mib: None };
 /// A drone's speed is believed from so many versions on that another one has built, too.
@@ -160,8 +160,11 @@ impl Model<'_> {
         let own = self.history.packages.get(package).and_then(|samples| self.middle(samples));
         let category = || self.categories.get(package.as_str().split('/').next().unwrap_or_default()).copied();
         let known = own.or_else(category).unwrap_or(self.overall);
+        let others = || category().and_then(|category| category.memory_mib).or(self.overall.memory_mib);
+        // A log of emerge's tells no memory.
+        let memory_mib = known.memory_mib.or_else(others);
         let speed = drone.map_or(1.0, |drone| self.speed(drone));
-        Estimate { serial_s: known.serial_s / speed, cpu_s: known.cpu_s / speed, ..known }
+        Estimate { serial_s: known.serial_s / speed, cpu_s: known.cpu_s / speed, memory_mib }
     }
 
     /// How fast a drone is; 1 is middling.

@@ -24,7 +24,7 @@ pub struct Task {
 }
 
 /// What a package costs.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Seconds in which it uses one core.
     pub serial: f64,
@@ -197,6 +197,11 @@ impl Graph {
         let graph = Self::new(costs.collect(), needs)
             .map_err(|package| GraphError::Cycle { line: tasks[package].0, name: tasks[package].1.name.clone() })?;
         Ok((graph, tasks.into_iter().map(|(_, task)| task.name).collect()))
+    }
+
+    /// What the packages cost.
+    pub fn costs(&self) -> &[Cost] {
+        &self.costs
     }
 
     /// How many packages.

@@ -158,21 +158,6 @@ impl Load {
         }
     }
 
-    /// Takes a job away, whatever was expected of it.
-    pub fn remove(&mut self, package: u32) {
-        let before = self.changes.len();
-        let mut left = 0;
-        self.changes.retain(|change| {
-            let own = change.package == package;
-            left += if own { change.demand } else { 0 };
-            !own
-        });
-        if self.changes.len() < before {
-            self.jobs -= 1;
-            self.demand = self.demand.saturating_add_signed(left);
-        }
-    }
-
     /// When each job ends as things are, with the work (its processor seconds) that is left of all.
     pub fn ends(&self, mut each: impl FnMut(u32, f64)) -> f64 {
         let (mut clock, mut moment, mut demand, mut work) = (self.clock, self.now, self.demand, 0.0);

@@ -39,7 +39,8 @@ pub fn noise(size: usize, deviation: f64, seed: u64) -> Vec<f64> {
     (0..size).map(|_| (deviation * normal(&mut chance)).exp()).collect()
 }
 
-/// Plays a build. `seen` is told each decision with its moment, and each end (`None`).
+/// Plays a build, deciding at each event from what waits and what runs, as the controller does. `seen` is told each
+/// decision with its moment, and each end (`None`).
 pub fn play(
     graph: &Graph,
     fleet: &[Drone],
@@ -47,53 +48,95 @@ pub fn play(
     mut seen: impl FnMut(f64, u32, Option<&Decision>),
 ) -> Outcome {
     let paths = Drone::fastest(fleet).map(|fastest| Paths::new(graph, fastest)).unwrap_or_default();
-    let mut scheduler = Scheduler::new(graph, &paths, Queue::whole(graph, &paths), fleet);
-    let mut missing: Vec<usize> = (0..graph.len() as u32).map(|package| graph.needs(package).len()).collect();
-    let mut truth: Vec<Load> = fleet.iter().map(|drone| Load::new(drone.cores)).collect();
-    let (mut now, mut work) = (0.0, 0.0);
+    let mut build = Played {
+        graph,
+        fleet,
+        noise,
+        queue: Queue::whole(graph, &paths),
+        paths: &paths,
+        missing: (0..graph.len() as u32).map(|package| graph.needs(package).len()).collect(),
+        sites: fleet.iter().map(|drone| Site { truth: Load::new(drone.cores), running: Vec::new() }).collect(),
+        now: 0.0,
+        work: 0.0,
+    };
     loop {
-        for decision in all_decisions(&mut scheduler, now) {
-            let (cost, drone) = (graph.cost(decision.package), &fleet[decision.drone]);
-            let factor = noise.get(decision.package as usize).copied().unwrap_or(1.0);
-            work += cost.work() * factor;
-            let load = &mut truth[decision.drone];
-            load.run_to(now);
-            let (serial, cpu) = (cost.serial * factor / drone.speed, cost.cpu * factor / drone.speed);
-            load.start(&Job { package: decision.package, serial, cpu, width: decision.width });
-            seen(now, decision.package, Some(&decision));
-        }
-        let next = truth.iter().map(Load::next).fold(f64::INFINITY, f64::min);
+        while build.start(&mut seen) {}
+        let next = build.sites.iter().map(|site| site.truth.next()).fold(f64::INFINITY, f64::min);
         if next.is_infinite() {
             break;
         }
-        now = next.max(now);
-        for (drone, load) in truth.iter_mut().enumerate() {
+        build.now = next.max(build.now);
+        for drone in 0..build.sites.len() {
             // What falls on one moment but for rounding is one event.
-            while load.next() <= now + 1e-9 {
-                load.run_to(now);
-                let Some(package) = load.step() else { continue };
-                scheduler.ended(package, drone, now);
-                for dependent in graph.dependents(package) {
-                    missing[*dependent as usize] -= 1;
-                    if missing[*dependent as usize] == 0 {
-                        scheduler.can_start(*dependent);
-                    }
-                }
-                seen(now, package, None);
+            while build.sites[drone].truth.next() <= build.now + 1e-9 {
+                build.step(drone, &mut seen);
             }
         }
     }
     let power: f64 = fleet.iter().map(Drone::power).sum();
+    let (now, work) = (build.now, build.work);
     Outcome { makespan: now, utilisation: if now > 0.0 { work / (power * now) } else { 1.0 } }
 }
 
-fn all_decisions(scheduler: &mut Scheduler<'_>, now: f64) -> Vec<Decision> {
-    let mut all = Vec::new();
-    loop {
-        let more = scheduler.decide(now, &|_, _| true);
-        if more.is_empty() {
-            return all;
+/// A drone in truth, and what the scheduler knows of it: package, width and start of what runs.
+struct Site {
+    truth: Load,
+    running: Vec<(u32, u32, f64)>,
+}
+
+/// A build that is being played.
+struct Played<'a> {
+    graph: &'a Graph,
+    fleet: &'a [Drone],
+    noise: &'a [f64],
+    paths: &'a Paths,
+    queue: Queue,
+    missing: Vec<usize>,
+    sites: Vec<Site>,
+    now: f64,
+    work: f64,
+}
+
+impl Played<'_> {
+    /// Starts what is decided; whether there was anything.
+    fn start(&mut self, seen: &mut impl FnMut(f64, u32, Option<&Decision>)) -> bool {
+        let mut scheduler = Scheduler::new(self.graph, self.paths, &self.queue, self.fleet);
+        for (drone, site) in self.sites.iter().enumerate() {
+            for (package, width, since) in &site.running {
+                scheduler.running(*package, drone, *width, *since);
+            }
         }
-        all.extend(more);
+        let decisions = scheduler.decide(self.now, &|_, _| true);
+        for decision in &decisions {
+            let (package, width) = (decision.package, decision.width);
+            let (cost, drone) = (self.graph.cost(package), &self.fleet[decision.drone]);
+            let factor = self.noise.get(package as usize).copied().unwrap_or(1.0);
+            self.work += cost.work() * factor;
+            self.queue.remove(self.paths.rank(package));
+            self.queue.leave(cost);
+            let site = &mut self.sites[decision.drone];
+            site.truth.run_to(self.now);
+            let (serial, cpu) = (cost.serial * factor / drone.speed, cost.cpu * factor / drone.speed);
+            site.truth.start(&Job { package, serial, cpu, width });
+            site.running.push((package, width, self.now));
+            seen(self.now, package, Some(decision));
+        }
+        !decisions.is_empty()
+    }
+
+    /// The next change on a drone comes about.
+    fn step(&mut self, drone: usize, seen: &mut impl FnMut(f64, u32, Option<&Decision>)) {
+        let site = &mut self.sites[drone];
+        site.truth.run_to(self.now);
+        let Some(package) = site.truth.step() else { return };
+        site.running.retain(|(running, ..)| *running != package);
+        for dependent in self.graph.dependents(package) {
+            let missing = &mut self.missing[*dependent as usize];
+            *missing -= 1;
+            if *missing == 0 {
+                self.queue.insert(self.paths.rank(*dependent));
+            }
+        }
+        seen(self.now, package, None);
     }
 }

@@ -118,12 +118,13 @@ fn a_generated_graph_is_the_same_for_the_same_seed() {
 fn it_is_never_worse_than_one_build_a_drone() {
     for seed in 0..3 {
         let graph = made(150, seed);
-        for cores in [&[8][..], &[16, 16], &[64, 2, 1], &[8, 8, 4, 4, 4, 2], &[4; 100]] {
-            let fleet = fleet(cores);
+        let fleets = [&[8][..], &[16, 16], &[64, 2, 1], &[8, 8, 4, 4, 4, 2], &[4; 100]];
+        for (cores, jobs) in fleets.into_iter().flat_map(|cores| [None, Some(1), Some(2)].map(|jobs| (cores, jobs))) {
+            let fleet: Vec<Drone> = fleet(cores).into_iter().map(|drone| Drone { jobs, ..drone }).collect();
             let ours = checked(&graph, &fleet, &[]).makespan;
             for order in [Order::Merge, Order::CriticalPath] {
                 let simple = baseline::one_a_drone(&graph, cores, order, &[]);
-                assert!(ours <= simple * 1.0001, "{seed} {cores:?} {order:?}: {ours} after {simple}");
+                assert!(ours <= simple * 1.01, "{seed} {cores:?} {jobs:?} {order:?}: {ours} after {simple}");
             }
         }
     }
@@ -176,6 +177,57 @@ fn two_giants_never_share_the_memory_of_one() {
     assert!((outcome.makespan - 2.0 * giant.alone(16.0)).abs() < 1e-6, "{outcome:?}");
     let outcome = checked(&graph, &[drone.clone(), drone], &[]);
     assert!((outcome.makespan - giant.alone(16.0)).abs() < 1e-6, "{outcome:?}");
+}
+
+#[test]
+fn a_giant_is_not_starved_by_what_is_small() {
+    let small = Cost { serial: 10.0, cpu: 0.0, memory: 1_000 };
+    let giant = Cost { serial: 100.0, cpu: 400.0, memory: 7_000 };
+    let last = Cost { serial: 300.0, cpu: 0.0, memory: 1_000 };
+    // The giant waits for one small package and is then the longest path; 400 others are ready from the beginning.
+    let mut costs = vec![small; 401];
+    costs.extend([giant, last]);
+    let mut needs = vec![Vec::new(); 403];
+    (needs[401], needs[402]) = (vec![0], vec![401]);
+    let graph = Graph::new(costs, needs).unwrap();
+    let drone = Drone { memory: Some(8_000), ..Drone::of_cores(4) };
+    let mut started = f64::INFINITY;
+    model::play(&graph, &[drone], &[], |now, package, decision| {
+        if package == 401 && decision.is_some() {
+            started = now;
+        }
+    });
+    assert!(started <= 30.0, "{started}");
+}
+
+#[test]
+fn where_few_jobs_may_run_they_use_all_cores() {
+    let cost = Cost { serial: 1.0, cpu: 160.0, memory: 4_000 };
+    let graph = Graph::new(vec![cost; 8], Vec::new()).unwrap();
+    let by_jobs = Drone { jobs: Some(1), ..Drone::of_cores(16) };
+    let by_memory = Drone { memory: Some(5_000), ..Drone::of_cores(16) };
+    for drone in [by_jobs, by_memory] {
+        let outcome = checked(&graph, std::slice::from_ref(&drone), &[]);
+        assert!((outcome.makespan - 8.0 * cost.alone(16.0)).abs() < 1e-6, "{drone:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_slow_drone_is_used_where_the_fast_one_never_takes_the_package() {
+    let cost = Cost { serial: 100.0, cpu: 1_000.0, memory: 8_000 };
+    let busy = Cost { serial: 50.0, cpu: 0.0, memory: 100 };
+    let mut costs = vec![cost];
+    costs.extend(vec![busy; 100]);
+    let graph = Graph::new(costs, Vec::new()).unwrap();
+    let fast = Drone { memory: Some(4_000), ..Drone::of_cores(64) };
+    let slow = Drone { memory: Some(16_000), ..Drone::of_cores(2) };
+    let mut started = f64::INFINITY;
+    model::play(&graph, &[fast, slow], &[], |now, package, decision| {
+        if package == 0 && decision.is_some() {
+            started = now;
+        }
+    });
+    assert_eq!(started, 0.0);
 }
 
 #[test]

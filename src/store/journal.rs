@@ -309,7 +309,12 @@ mod tests {
         journal
             .append(
                 &State::default(),
-                &Event::DroneReady { drone, address: None, rooms: crate::core::event::Rooms::default() },
+                &Event::DroneReady {
+                    drone,
+                    address: None,
+                    rooms: crate::core::event::Rooms::default(),
+                    memory_mib: None,
+                },
                 Timestamp(1),
             )
             .unwrap();

@@ -31,7 +31,7 @@ pub fn observer(json: bool) -> Box<dyn Observer> {
 fn words(event: &Event, state: &State) -> Option<String> {
     let label = |package| state.open_build().map_or_else(String::new, |build| build.label(package).to_owned());
     Some(match event {
-        Event::DroneReady { drone, address, rooms } => {
+        Event::DroneReady { drone, address, rooms, .. } => {
             let at = address.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
             let without = match rooms {
                 Rooms::Impossible(why) => format!(", without clean rooms: {}", line(why)),

@@ -17,7 +17,7 @@ use crate::portage::blockers::Blocker;
 use crate::portage::probe::{Offer, Resolution};
 
 /// So often a drone is asked what it still lacks: what is fed may need more in its turn.
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 12;
 
 /// What a job builds beside its own package, since nobody has it, and the right to.
 #[derive(Debug, Default)]
@@ -58,6 +58,11 @@ impl Work {
                 break true;
             }
         };
+        if !complete {
+            let (drone, cpv) = (self.host.name(), &self.task.manifest.identity.cpv);
+            let note = format!("{drone} still lacks something for {cpv} after {ROUNDS} rounds: it is built there");
+            let _gone = self.reports.send(Report::Note(note)).await;
+        }
         if !complete || !preparation.besides.0.is_empty() {
             self.persist(|| job::build_beside(host, directory)).await?;
         }
@@ -176,7 +181,8 @@ impl Work {
         lacking.retain(|identity| {
             !merged.contains(&identity.cpv) && !preparation.besides.0.iter().any(|(known, _)| known == identity)
         });
-        let sources = self.persist(|| self.support.find(&lacking, &merged)).await?;
+        let held: Vec<&Identity> = preparation.besides.0.iter().map(|(identity, _)| identity).collect();
+        let sources = self.persist(|| self.support.find(&lacking, &merged, &held)).await?;
         let mut here = Vec::new();
         let mut beside = Vec::new();
         for (identity, source) in lacking.into_iter().zip(sources) {

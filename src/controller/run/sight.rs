@@ -33,15 +33,16 @@ impl Run<'_> {
             _ => {}
         }
         match sighting {
-            Sighting::Ready { address, rooms, jobs, lacking, .. } => {
+            Sighting::Ready { address, rooms, memory_mib, jobs, lacking, .. } => {
                 self.looked.get_or_insert_with(Instant::now);
                 self.fetch_support(&drone, lacking);
                 self.find(&drone, jobs)?;
-                let known = self.session.state().drones.get(&drone).map(|drone| &drone.rooms);
-                if before == (Condition::Ready { address: address.clone() }) && known == Some(&rooms) {
+                let known = self.session.state().drones.get(&drone).map(|drone| (&drone.rooms, drone.memory_mib));
+                let seen = (&rooms, memory_mib);
+                if before == (Condition::Ready { address: address.clone() }) && known == Some(seen) {
                     return Ok(());
                 }
-                self.session.record(&Event::DroneReady { drone, address, rooms })
+                self.session.record(&Event::DroneReady { drone, address, rooms, memory_mib })
             }
             Sighting::Away { trouble, reason } => {
                 if let Condition::Away { trouble: known, reason: said, .. } = &before

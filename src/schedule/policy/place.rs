@@ -9,52 +9,62 @@
 use std::collections::BTreeSet;
 
 use super::outlook::Outlook;
-use super::site::Site;
+use super::site::{Opening, Site};
 use super::{Admits, Decision, Reason, Scheduler};
 
 /// How far from its estimate a job may end, as a share of the time that it takes.
 const DOUBT: f64 = 0.2;
 /// How far the end of all may be from what was reckoned, as a share of the time until then.
 const BLUR: f64 = 0.4;
-/// A drone takes no job beyond this many times its cores.
+/// A drone whose jobs demand this many times its cores takes no other.
 const CROWD: f64 = 3.0;
 /// A full drone, or waiting, has to be better than a free core by this share of the time until the end of all.
 const WORTH: f64 = 0.0005;
-/// The share of the fastest drone's cores that a package may hope for if it waits: few, since others wait as well.
-const HOPED_FOR: f64 = 0.1;
 /// So many drones of each kind are tried, those with the least demand.
 const TRIED: usize = 4;
 
-/// A place and what it costs.
-struct Place {
+/// What is to become of a package.
+pub(super) enum Place {
+    /// It starts there.
+    Here(Decision),
+    /// It had better wait.
+    Later,
+    /// No drone can take it now.
+    Nowhere,
+}
+
+/// A place that was tried, and what it costs.
+struct Tried {
     late: f64,
     decision: Decision,
 }
 
 impl Scheduler<'_> {
-    /// Where to start a package now; none where it had better wait.
-    pub(super) fn place(&self, package: u32, outlook: &Outlook, admits: Admits<'_>) -> Option<Decision> {
+    /// Where to start a package now.
+    pub(super) fn place(&self, package: u32, outlook: &Outlook, admits: Admits<'_>) -> Place {
         let passes = |drone| self.has_room(package, drone) && admits(package, drone);
         let (mut free, mut full) = (None, None);
-        for (drone, site) in self.fleet.candidates(CROWD, TRIED, passes) {
-            let least: &mut Option<Place> = if site.has_free_core() { &mut free } else { &mut full };
+        for (drone, site) in self.fleet.candidates(CROWD, TRIED, outlook.fastest, passes) {
+            let least: &mut Option<Tried> = if site.has_free_core() { &mut free } else { &mut full };
             for width in self.widths(site, package) {
-                let place = self.try_place(package, drone, site, width, outlook);
-                if least.as_ref().is_none_or(|known| place.late < known.late) {
-                    *least = Some(place);
+                let tried = self.try_place(package, drone, site, width, outlook);
+                if let Some(tried) = tried.filter(|tried| least.as_ref().is_none_or(|known| tried.late < known.late)) {
+                    *least = Some(tried);
                 }
             }
         }
-        let worth = WORTH * (outlook.end - outlook.now);
-        let waits = self.lateness_of_waiting(package, outlook);
-        let elsewhere = full.as_ref().map_or(f64::INFINITY, |place| place.late).min(waits);
-        if let Some(place) = free.filter(|place| place.late <= elsewhere + worth) {
-            return Some(place.decision);
+        if free.is_none() && full.is_none() {
+            return Place::Nowhere;
         }
-        full.filter(|place| place.late + worth < waits).map(|place| place.decision)
+        let worth = WORTH * (outlook.end - outlook.now);
+        let waits = self.lateness_of_waiting(package, outlook, admits);
+        let elsewhere = full.as_ref().map_or(f64::INFINITY, |place| place.late).min(waits);
+        let free = free.filter(|place| place.late <= elsewhere + worth);
+        let best = free.or(full.filter(|place| place.late + worth < waits));
+        best.map_or(Place::Later, |place| Place::Here(place.decision))
     }
 
-    fn try_place(&self, package: u32, drone: usize, site: &Site, width: u32, outlook: &Outlook) -> Place {
+    fn try_place(&self, package: u32, drone: usize, site: &Site, width: u32, outlook: &Outlook) -> Option<Tried> {
         let mut harm = 0.0;
         let job = site.job(package, self.graph.cost(package), width);
         let end = outlook.expected(drone, site).try_job(&job, |other, before, after| {
@@ -64,28 +74,46 @@ impl Scheduler<'_> {
                 harm += lateness(spare - (after - before), span) - lateness(spare, span);
             }
         });
+        let memory = self.graph.cost(package).memory;
+        if outlook.memory.is_some_and(|kept| kept.forbids(drone, site, memory, end)) {
+            return None;
+        }
+        if let Some((other, before, by)) = outlook.blocks(drone, site, end) {
+            let (spare, span) = (outlook.latest(self, other) - before, span(before, outlook));
+            harm += lateness(spare - by, span) - lateness(spare, span);
+        }
         let slack = outlook.latest(self, package) - end;
         let late = lateness(slack, span(end, outlook)) + harm;
         let reason = if slack >= 0.0 { Reason::InTime { slack } } else { Reason::Late { by: -slack } };
-        Place { late, decision: Decision { package, drone, width, reason } }
+        Some(Tried { late, decision: Decision { package, drone, width, reason } })
     }
 
-    /// The lateness that is expected if the package waits for the next change.
-    fn lateness_of_waiting(&self, package: u32, outlook: &Outlook) -> f64 {
-        let Some(fastest) = outlook.fastest(self) else { return f64::INFINITY };
-        let cores = f64::from(fastest.drone.cores) * HOPED_FOR;
-        let end = outlook.next() + self.graph.cost(package).alone(cores) / fastest.drone.speed;
-        lateness(outlook.latest(self, package) - end, span(end, outlook))
+    /// The lateness that is expected if the package waits for the best of the drones that could ever take it.
+    fn lateness_of_waiting(&self, package: u32, outlook: &Outlook, admits: Admits<'_>) -> f64 {
+        let cost = self.graph.cost(package);
+        let latest = outlook.latest(self, package);
+        let takes = |drone: usize, site: &Site| {
+            let large = site.drone.memory.is_none_or(|own| own >= cost.memory);
+            site.opening == Opening::Open && large && admits(package, drone)
+        };
+        let able = self.fleet.sites().filter(|(drone, site)| takes(*drone, site));
+        let ends = able.map(|(drone, site)| {
+            let (begins, share) = outlook.hope(drone, site);
+            begins + cost.alone(f64::from(site.drone.cores) * share) / site.drone.speed
+        });
+        let end = ends.fold(f64::INFINITY, f64::min);
+        if end.is_finite() { lateness(latest - end, span(end, outlook)) } else { f64::INFINITY }
     }
 
-    /// Powers of two up to the cores, and the free cores, in their order.
+    /// Powers of two up to the cores, and the free cores, from the narrowest that leaves no core without use.
     fn widths(&self, site: &Site, package: u32) -> BTreeSet<u32> {
         let cores = site.load.cores();
         if self.graph.cost(package).cpu <= 0.0 {
             return BTreeSet::from([1]);
         }
         let powers = std::iter::successors(Some(1u32), |width| width.checked_mul(2)).take_while(|width| *width < cores);
-        powers.chain([cores, site.free_cores().max(1)]).collect()
+        let least = site.least_width(self.graph.cost(package).memory);
+        powers.chain([cores, site.free_cores().max(1), least]).filter(|width| *width >= least).collect()
     }
 }
 

@@ -6,6 +6,17 @@ use crate::schedule::drone::Drone;
 use crate::schedule::graph::Cost;
 use crate::schedule::load::{Job, Load};
 
+/// Whether a drone takes work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// It does.
+    Open,
+    /// It rests after failures of its own, and soon will.
+    Rests,
+    /// It is drained.
+    Closed,
+}
+
 /// A drone and what is expected of it.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
@@ -13,7 +24,7 @@ pub(super) struct Site {
     pub(super) load: Load,
     /// What its jobs take of its memory, in MiB.
     pub(super) memory: u64,
-    pub(super) open: bool,
+    pub(super) opening: Opening,
 }
 
 impl Site {
@@ -25,16 +36,30 @@ impl Site {
 
     pub(super) fn start(&mut self, package: u32, cost: Cost, width: u32) {
         self.load.start(&self.job(package, cost, width));
-        self.memory += cost.memory;
-    }
-
-    pub(super) fn end(&mut self, package: u32, cost: Cost) {
-        self.load.remove(package);
-        self.memory = self.memory.saturating_sub(cost.memory);
+        self.memory = self.memory.saturating_add(cost.memory);
     }
 
     pub(super) fn has_free_core(&self) -> bool {
-        self.open && self.free_cores() > 0
+        self.opening == Opening::Open && self.free_cores() > 0
+    }
+
+    /// Whether so much memory (MiB) is free.
+    pub(super) fn has_memory(&self, wanted: u64) -> bool {
+        self.drone.memory.is_none_or(|memory| self.memory.saturating_add(wanted) <= memory)
+    }
+
+    /// How many more jobs it may have, where that is limited.
+    pub(super) fn slots(&self) -> Option<u32> {
+        self.drone.jobs.map(|most| most.saturating_sub(self.load.jobs()))
+    }
+
+    /// The narrowest that a job of this memory may be, if all free cores are to be of use although the number of jobs
+    /// or the memory allows only few more.
+    pub(super) fn least_width(&self, memory: u64) -> u32 {
+        let slots = self.slots().unwrap_or(u32::MAX);
+        let fit = self.drone.memory.and_then(|own| own.saturating_sub(self.memory).checked_div(memory));
+        let fit = fit.map_or(u32::MAX, |fit| u32::try_from(fit).unwrap_or(u32::MAX));
+        (self.free_cores() / slots.min(fit).max(1)).max(1)
     }
 
     pub(super) fn free_cores(&self) -> u32 {
@@ -46,10 +71,11 @@ impl Site {
     }
 }
 
-/// Drones that differ in nothing but their jobs, the one with the least demand first.
+/// Drones of the same cores that are about as fast, the one with the least demand first.
 #[derive(Debug, Clone)]
 struct Kind {
-    drone: Drone,
+    cores: u32,
+    speed: i32,
     by_demand: BTreeSet<(u32, usize)>,
 }
 
@@ -65,13 +91,20 @@ pub(super) struct Fleet {
 
 impl Fleet {
     pub(super) fn new(drones: &[Drone]) -> Self {
-        let site = |drone: &Drone| Site { drone: drone.clone(), load: Load::new(drone.cores), memory: 0, open: true };
+        let site = |drone: &Drone| Site {
+            drone: drone.clone(),
+            load: Load::new(drone.cores),
+            memory: 0,
+            opening: Opening::Open,
+        };
         let sites: Vec<Site> = drones.iter().map(site).collect();
         let mut kinds: Vec<Kind> = Vec::new();
         let mut kind_of = Vec::with_capacity(drones.len());
         for (place, drone) in drones.iter().enumerate() {
-            let known = kinds.iter().position(|kind| kind.drone == *drone).unwrap_or_else(|| {
-                kinds.push(Kind { drone: drone.clone(), by_demand: BTreeSet::new() });
+            // Within a factor of 1.4 of each other: learned speeds are never just the same.
+            let (cores, speed) = (drone.cores, (2.0 * drone.speed.log2()).round() as i32);
+            let known = kinds.iter().position(|kind| (kind.cores, kind.speed) == (cores, speed)).unwrap_or_else(|| {
+                kinds.push(Kind { cores, speed, by_demand: BTreeSet::new() });
                 kinds.len() - 1
             });
             kinds[known].by_demand.insert((0, place));
@@ -121,23 +154,24 @@ impl Fleet {
     }
 
     /// Of each kind of drone the ones with the least demand that pass: `most` of them, and of those without a job only
-    /// one. Demand is at the most `crowd` times the cores.
+    /// one, besides `other`, of which more is expected. A drone whose demand is `crowd` times its cores is no candidate.
     pub(super) fn candidates(
         &self,
         crowd: f64,
         most: usize,
+        other: Option<usize>,
         passes: impl Fn(usize) -> bool,
     ) -> impl Iterator<Item = (usize, &Site)> {
         self.kinds.iter().flat_map(move |kind| {
-            let bearable = crowd * f64::from(kind.drone.cores);
+            let bearable = crowd * f64::from(kind.cores);
             let mut empty = false;
             let in_order = kind.by_demand.iter().take_while(move |(demand, _)| f64::from(*demand) < bearable);
             let passing: Vec<_> = in_order
                 .filter(|(demand, drone)| {
                     // What runs nothing is like any other that runs nothing.
-                    let again = *demand == 0 && empty;
-                    let passes = !again && passes(*drone);
-                    empty |= passes && *demand == 0;
+                    let alike = *demand == 0 && other != Some(*drone);
+                    let passes = !(alike && empty) && passes(*drone);
+                    empty |= passes && alike;
                     passes
                 })
                 .filter_map(|(_, drone)| Some((*drone, self.sites.get(*drone)?)))
