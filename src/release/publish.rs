@@ -78,6 +78,8 @@ pub struct Shipment {
     kept: Vec<Release>,
     /// The sum of each one's index.
     indexes: BTreeMap<ReleaseName, String>,
+    /// The packages that each one lists.
+    listed: BTreeMap<ReleaseName, BTreeSet<String>>,
     /// The sums of the packages that any of them lists, by path: a path names one content for ever.
     sums: BTreeMap<String, String>,
     items: BTreeMap<String, Item>,
@@ -89,16 +91,17 @@ impl Shipment {
     /// # Errors
     /// An index or a file cannot be read, or has a name that cannot be published.
     pub fn read(release: &Release, kept: &[Release]) -> std::io::Result<Self> {
-        let (mut indexes, mut sums) = (BTreeMap::new(), BTreeMap::new());
+        let (mut indexes, mut listed, mut sums) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for release in kept.iter().chain([release]) {
             let text = std::fs::read(release.root.join("Packages"))?;
             let index = Index::parse(&text, Limits::default()).map_err(std::io::Error::other)?;
             let sum = |stanza: &Stanza| Some((stanza.path().to_string(), stanza.sha1()?.to_ascii_lowercase()));
             sums.extend(index.stanzas.iter().filter_map(sum));
+            listed.insert(release.name.clone(), paths(&index));
             indexes.insert(release.name.clone(), data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text)));
         }
         let items = items(&release.root, &sums)?;
-        Ok(Self { release: release.clone(), kept: kept.to_vec(), indexes, sums, items })
+        Ok(Self { release: release.clone(), kept: kept.to_vec(), indexes, listed, sums, items })
     }
 
     /// Whether a host has this release just as it is here.
@@ -122,8 +125,9 @@ pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> 
         let text = format!("{production} is {what} there, no release: move it out of the way");
         return Err(HostError::new(host.name(), HostErrorKind::Failed, text));
     }
-    let there = there(host, production, &sight, shipment).await?;
-    let list = List::new(items, &sight, &there);
+    let foreign = foreign_index(host, production, &sight, shipment).await?;
+    let there = there(host, production, &sight, shipment, &foreign)?;
+    let list = List::new(items, &sight, &there, &listed_there(&sight, shipment, &foreign));
     let mut sent = send(host, production, shipment, &list).await?;
     swap(host, production, shipment, &sight, &list).await?;
     if let Live::Release(before) = sight.live {
@@ -192,7 +196,30 @@ fn read_sight(lines: &[Vec<String>]) -> Option<Sight> {
 /// The files that are known to be on the host, by path and sum: where each lies below its releases.
 type There = BTreeMap<(String, String), String>;
 
-async fn there(host: &dyn Host, production: &str, sight: &Sight, shipment: &Shipment) -> Result<There, HostError> {
+/// The index of what is live on the host, where that is not a release that is kept here just so; else an empty one.
+async fn foreign_index(
+    host: &dyn Host,
+    production: &str,
+    sight: &Sight,
+    shipment: &Shipment,
+) -> Result<Index, HostError> {
+    match &sight.live {
+        Live::Release(name) if shipment.is_the_same(sight, name) => return Ok(Index::default()),
+        Live::Nothing | Live::Other(_) => return Ok(Index::default()),
+        Live::Release(_) | Live::Directory => {}
+    }
+    let text = host.read(&format!("{production}/Packages"), INDEX_LIMIT).await?.unwrap_or_default();
+    // An index that cannot be read tells nothing: all is sent.
+    Ok(Index::parse(&text, Limits::default()).unwrap_or_default())
+}
+
+fn there(
+    host: &dyn Host,
+    production: &str,
+    sight: &Sight,
+    shipment: &Shipment,
+    foreign: &Index,
+) -> Result<There, HostError> {
     let mut there = There::new();
     for release in shipment.kept.iter().filter(|release| shipment.is_the_same(sight, &release.name)) {
         for (path, item) in items(&release.root, &shipment.sums).map_err(|error| unread(host, release, &error))? {
@@ -200,25 +227,32 @@ async fn there(host: &dyn Host, production: &str, sight: &Sight, shipment: &Ship
             there.insert((path, item.sha1), place);
         }
     }
-    // What is live and not ours is known by its own index.
-    let known = |name: &ReleaseName| shipment.kept.iter().any(|release| release.name == *name);
     let root = match &sight.live {
-        Live::Release(name) if !known(name) => Some(name.to_string()),
-        Live::Directory => Some(format!("../{}", production.rsplit('/').next().unwrap_or_default())),
-        Live::Nothing | Live::Release(_) | Live::Other(_) => None,
+        Live::Release(name) => name.to_string(),
+        Live::Directory => format!("../{}", production.rsplit('/').next().unwrap_or_default()),
+        Live::Nothing | Live::Other(_) => return Ok(there),
     };
-    if let Some(root) = root {
-        let text = host.read(&format!("{production}/Packages"), INDEX_LIMIT).await?.unwrap_or_default();
-        // An index that cannot be read tells nothing: all is sent.
-        let index = Index::parse(&text, Limits::default()).unwrap_or_default();
-        for stanza in &index.stanzas {
-            let path = stanza.path().to_string();
-            if let Some(sha1) = stanza.sha1().filter(|_| sight.files.get(&path).copied() == stanza.size()) {
-                there.insert((path.clone(), sha1.to_ascii_lowercase()), format!("{root}/{path}"));
-            }
+    for stanza in &foreign.stanzas {
+        let path = stanza.path().to_string();
+        if let Some(sha1) = stanza.sha1().filter(|_| sight.files.get(&path).copied() == stanza.size()) {
+            there.insert((path.clone(), sha1.to_ascii_lowercase()), format!("{root}/{path}"));
         }
     }
     Ok(there)
+}
+
+/// What the clients of the host may be on their way to: the packages that the index there lists.
+fn listed_there(sight: &Sight, shipment: &Shipment, foreign: &Index) -> BTreeSet<String> {
+    match &sight.live {
+        Live::Release(name) if shipment.is_the_same(sight, name) => {
+            shipment.listed.get(name).cloned().unwrap_or_default()
+        }
+        _ => paths(foreign),
+    }
+}
+
+fn paths(index: &Index) -> BTreeSet<String> {
+    index.stanzas.iter().map(|stanza| stanza.path().to_string()).collect()
 }
 
 /// How the release differs from what is live on the host.
@@ -233,11 +267,13 @@ struct List {
 }
 
 impl List {
-    fn new(items: &BTreeMap<String, Item>, sight: &Sight, there: &There) -> Self {
+    fn new(items: &BTreeMap<String, Item>, sight: &Sight, there: &There, listed: &BTreeSet<String>) -> Self {
         let mut list = Self::default();
-        // What a directory holds besides is its owner's, and clients may have its index: it stays.
+        // What a directory holds besides is its owner's, and clients may have its index: it stays. So does what the index
+        // of a release lists: a host that was away goes on by several releases at once, its clients by one.
         if let Live::Release(_) = sight.live {
-            list.goes.extend(sight.files.keys().filter(|path| !items.contains_key(*path)).cloned());
+            let is_wanted = |path: &String| items.contains_key(path) || listed.contains(path);
+            list.goes.extend(sight.files.keys().filter(|path| !is_wanted(path)).cloned());
         }
         let live = match &sight.live {
             Live::Release(name) => format!("{name}/"),

@@ -7,11 +7,12 @@ use crate::ssh::LocalHost;
 struct Sites {
     root: tempfile::TempDir,
     kept: Vec<Release>,
+    made: u64,
 }
 
 impl Sites {
     fn new() -> Self {
-        Self { root: directory(), kept: Vec::new() }
+        Self { root: directory(), kept: Vec::new(), made: 0 }
     }
 
     fn production(&self) -> PathBuf {
@@ -22,11 +23,18 @@ impl Sites {
         self.root.path().join("there/production.releases/.incoming").join(sum(content))
     }
 
-    /// A release here of these packages and their contents.
+    /// A release here of these packages and their contents, with what the one before listed besides.
     fn release(&mut self, packages: &[(&str, u32, &str)]) -> Release {
-        let name = ReleaseName::new(Epoch(1), self.kept.len() as u64 + 1);
+        self.made += 1;
+        let name = ReleaseName::new(Epoch(1), self.made);
         let root = self.root.path().join("here").join(name.as_str());
         write_release(&root, packages);
+        if let Some(before) = self.kept.last() {
+            let index = Index::parse(&std::fs::read(before.root.join("Packages")).unwrap(), Limits::default()).unwrap();
+            for path in paths(&index).iter().filter(|path| !root.join(path).exists()) {
+                write(&root.join(path), std::fs::read(before.root.join(path)).unwrap());
+            }
+        }
         let release = Release { name, root };
         self.kept.push(release.clone());
         release
@@ -98,6 +106,30 @@ async fn what_an_older_release_there_has_is_not_sent_again_and_releases_that_are
     let releases: Vec<&str> =
         kept.iter().filter_map(|path| path.strip_suffix('/')).filter(|path| !path.contains('/')).collect();
     assert_eq!(releases, [second.name.as_str(), back.name.as_str(), next.name.as_str()]);
+}
+
+#[tokio::test]
+async fn a_host_that_missed_a_release_keeps_what_its_clients_are_on_their_way_to_for_one_more() {
+    let mut sites = Sites::new();
+    let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    sites.publish(&first).await.unwrap();
+    let missed = sites.release(&[("app-misc/foo-1.1", 1, "foo two")]);
+    let third = sites.release(&[("app-misc/foo-1.2", 1, "foo three")]);
+    // Of what its clients have never seen, only what is kept for those of other hosts.
+    assert!(!third.root.join("app-misc/foo/foo-1.0-1.gpkg.tar").exists());
+    sites.publish(&third).await.unwrap();
+    let file = |path: &str| std::fs::read_to_string(sites.production().join(path)).ok();
+    assert_eq!(file("app-misc/foo/foo-1.0-1.gpkg.tar").as_deref(), Some("foo one"));
+    assert_eq!(file("Packages"), std::fs::read_to_string(third.root.join("Packages")).ok());
+    // The same where the release that is live there is kept here no longer.
+    sites.kept.retain(|kept| kept.name != missed.name && kept.name != third.name);
+    let fourth = sites.release(&[("app-misc/foo-1.3", 1, "foo four")]);
+    sites.publish(&fourth).await.unwrap();
+    let file = |path: &str| sites.production().join(path).exists();
+    assert!(file("app-misc/foo/foo-1.2-1.gpkg.tar") && !file("app-misc/foo/foo-1.1-1.gpkg.tar"));
+    let fifth = sites.release(&[("app-misc/foo-1.3", 1, "foo four")]);
+    sites.publish(&fifth).await.unwrap();
+    sites.shows(&fifth);
 }
 
 #[tokio::test]
