@@ -28,6 +28,9 @@ const SENT: u32 = 3;
 /// More (bytes) of a foreign index than this is not read.
 const INDEX_LIMIT: u64 = 256 << 20;
 
+/// What a directory is called there that cannot be exchanged, as something is mounted on it.
+const MOUNT: &str = "a mount point";
+
 /// What a host was given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sent {
@@ -78,8 +81,6 @@ pub struct Shipment {
     kept: Vec<Release>,
     /// The sum of each one's index.
     indexes: BTreeMap<ReleaseName, String>,
-    /// The packages that each one lists.
-    listed: BTreeMap<ReleaseName, BTreeSet<String>>,
     /// The sums of the packages that any of them lists, by path: a path names one content for ever.
     sums: BTreeMap<String, String>,
     items: BTreeMap<String, Item>,
@@ -91,17 +92,16 @@ impl Shipment {
     /// # Errors
     /// An index or a file cannot be read, or has a name that cannot be published.
     pub fn read(release: &Release, kept: &[Release]) -> std::io::Result<Self> {
-        let (mut indexes, mut listed, mut sums) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut indexes, mut sums) = (BTreeMap::new(), BTreeMap::new());
         for release in kept.iter().chain([release]) {
             let text = std::fs::read(release.root.join("Packages"))?;
             let index = Index::parse(&text, Limits::default()).map_err(std::io::Error::other)?;
             let sum = |stanza: &Stanza| Some((stanza.path().to_string(), stanza.sha1()?.to_ascii_lowercase()));
             sums.extend(index.stanzas.iter().filter_map(sum));
-            listed.insert(release.name.clone(), paths(&index));
             indexes.insert(release.name.clone(), data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text)));
         }
         let items = items(&release.root, &sums)?;
-        Ok(Self { release: release.clone(), kept: kept.to_vec(), indexes, listed, sums, items })
+        Ok(Self { release: release.clone(), kept: kept.to_vec(), indexes, sums, items })
     }
 
     /// Whether a host has this release just as it is here.
@@ -122,12 +122,16 @@ pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> 
         return Ok(Sent { was_live: true, ..Sent::default() });
     }
     if let Live::Other(what) = &sight.live {
-        let text = format!("{production} is {what} there, no release: move it out of the way");
+        let cure = match what.as_str() {
+            MOUNT => format!("name a directory in it ({production}/packages, say) as `production`"),
+            _ => "move it out of the way".to_owned(),
+        };
+        let text = format!("{production} is {what} there, which no release can take the place of: {cure}");
         return Err(HostError::new(host.name(), HostErrorKind::Failed, text));
     }
-    let foreign = foreign_index(host, production, &sight, shipment).await?;
-    let there = there(host, production, &sight, shipment, &foreign)?;
-    let list = List::new(items, &sight, &there, &listed_there(&sight, shipment, &foreign));
+    let index = live_index(host, production, &sight, shipment).await?;
+    let there = there(host, production, &sight, shipment, &index)?;
+    let list = List::new(items, &sight, &there, &index);
     let mut sent = send(host, production, shipment, &list).await?;
     swap(host, production, shipment, &sight, &list).await?;
     if let Live::Release(before) = sight.live {
@@ -196,63 +200,51 @@ fn read_sight(lines: &[Vec<String>]) -> Option<Sight> {
 /// The files that are known to be on the host, by path and sum: where each lies below its releases.
 type There = BTreeMap<(String, String), String>;
 
-/// The index of what is live on the host, where that is not a release that is kept here just so; else an empty one.
-async fn foreign_index(
-    host: &dyn Host,
-    production: &str,
-    sight: &Sight,
-    shipment: &Shipment,
-) -> Result<Index, HostError> {
-    match &sight.live {
-        Live::Release(name) if shipment.is_the_same(sight, name) => return Ok(Index::default()),
-        Live::Nothing | Live::Other(_) => return Ok(Index::default()),
-        Live::Release(_) | Live::Directory => {}
-    }
-    let text = host.read(&format!("{production}/Packages"), INDEX_LIMIT).await?.unwrap_or_default();
-    // An index that cannot be read tells nothing: all is sent.
+/// The index of what is live on the host, read here where it is the same. One that cannot be read tells nothing: then
+/// all is sent.
+async fn live_index(host: &dyn Host, production: &str, sight: &Sight, shipment: &Shipment) -> Result<Index, HostError> {
+    let same = |release: &&Release| {
+        sight.live == Live::Release(release.name.clone()) && shipment.is_the_same(sight, &release.name)
+    };
+    let text = match (&sight.live, shipment.kept.iter().find(same)) {
+        (Live::Nothing | Live::Other(_), _) => Vec::new(),
+        (_, Some(release)) => {
+            std::fs::read(release.root.join("Packages")).map_err(|error| unread(host, release, &error))?
+        }
+        (Live::Release(_) | Live::Directory, None) => {
+            host.read(&format!("{production}/Packages"), INDEX_LIMIT).await?.unwrap_or_default()
+        }
+    };
     Ok(Index::parse(&text, Limits::default()).unwrap_or_default())
 }
 
+/// `index` is that of what is live on the host.
 fn there(
     host: &dyn Host,
     production: &str,
     sight: &Sight,
     shipment: &Shipment,
-    foreign: &Index,
+    index: &Index,
 ) -> Result<There, HostError> {
     let mut there = There::new();
+    let root = match &sight.live {
+        Live::Nothing | Live::Other(_) => None,
+        Live::Release(name) => Some(name.to_string()),
+        Live::Directory => Some(format!("../{}", production.rsplit('/').next().unwrap_or_default())),
+    };
+    for (root, stanza) in root.iter().flat_map(|root| index.stanzas.iter().map(move |stanza| (root, stanza))) {
+        let path = stanza.path().to_string();
+        if let Some(sha1) = stanza.sha1().filter(|_| sight.files.get(&path).copied() == stanza.size()) {
+            there.insert((path.clone(), sha1.to_ascii_lowercase()), format!("{root}/{path}"));
+        }
+    }
     for release in shipment.kept.iter().filter(|release| shipment.is_the_same(sight, &release.name)) {
         for (path, item) in items(&release.root, &shipment.sums).map_err(|error| unread(host, release, &error))? {
             let place = format!("{}/{path}", release.name);
             there.insert((path, item.sha1), place);
         }
     }
-    let root = match &sight.live {
-        Live::Release(name) => name.to_string(),
-        Live::Directory => format!("../{}", production.rsplit('/').next().unwrap_or_default()),
-        Live::Nothing | Live::Other(_) => return Ok(there),
-    };
-    for stanza in &foreign.stanzas {
-        let path = stanza.path().to_string();
-        if let Some(sha1) = stanza.sha1().filter(|_| sight.files.get(&path).copied() == stanza.size()) {
-            there.insert((path.clone(), sha1.to_ascii_lowercase()), format!("{root}/{path}"));
-        }
-    }
     Ok(there)
-}
-
-/// What the clients of the host may be on their way to: the packages that the index there lists.
-fn listed_there(sight: &Sight, shipment: &Shipment, foreign: &Index) -> BTreeSet<String> {
-    match &sight.live {
-        Live::Release(name) if shipment.is_the_same(sight, name) => {
-            shipment.listed.get(name).cloned().unwrap_or_default()
-        }
-        _ => paths(foreign),
-    }
-}
-
-fn paths(index: &Index) -> BTreeSet<String> {
-    index.stanzas.iter().map(|stanza| stanza.path().to_string()).collect()
 }
 
 /// How the release differs from what is live on the host.
@@ -267,8 +259,10 @@ struct List {
 }
 
 impl List {
-    fn new(items: &BTreeMap<String, Item>, sight: &Sight, there: &There, listed: &BTreeSet<String>) -> Self {
+    /// `index` is that of what is live there.
+    fn new(items: &BTreeMap<String, Item>, sight: &Sight, there: &There, index: &Index) -> Self {
         let mut list = Self::default();
+        let listed: BTreeSet<String> = index.stanzas.iter().map(|stanza| stanza.path().to_string()).collect();
         // What a directory holds besides is its owner's, and clients may have its index: it stays. So does what the index
         // of a release lists: a host that was away goes on by several releases at once, its clients by one.
         if let Live::Release(_) = sight.live {

@@ -1,4 +1,4 @@
-use super::super::testing::{directory, stanza, tree, write};
+use super::super::testing::{directory, in_private_mounts, stanza, tree, write};
 use super::*;
 use crate::core::names::{Epoch, Timestamp};
 use crate::ssh::LocalHost;
@@ -31,8 +31,9 @@ impl Sites {
         write_release(&root, packages);
         if let Some(before) = self.kept.last() {
             let index = Index::parse(&std::fs::read(before.root.join("Packages")).unwrap(), Limits::default()).unwrap();
-            for path in paths(&index).iter().filter(|path| !root.join(path).exists()) {
-                write(&root.join(path), std::fs::read(before.root.join(path)).unwrap());
+            let listed = index.stanzas.iter().map(|stanza| stanza.path().to_string());
+            for path in listed.filter(|path| !root.join(path).exists()) {
+                write(&root.join(&path), std::fs::read(before.root.join(&path)).unwrap());
             }
         }
         let release = Release { name, root };
@@ -174,6 +175,25 @@ async fn what_is_no_release_is_left_alone_and_named() {
         let error = sites.publish(&release).await.unwrap_err().to_string();
         assert!(error.contains("move it out of the way"), "{what} ({words}): {error}");
     }
+}
+
+#[test]
+fn a_mount_point_is_refused_before_anything_is_sent() {
+    in_private_mounts(
+        "release::publish::tests::a_mount_point_is_refused_before_anything_is_sent",
+        "mkdir source production; touch source/Packages; mount --bind source production",
+        |root| {
+            let release = Release { name: ReleaseName::new(Epoch(1), 1), root: root.join("here") };
+            write_release(&release.root, &[("app-misc/foo-1.0", 1, "foo one")]);
+            let shipment = Shipment::read(&release, &[]).unwrap();
+            let production = root.join("production");
+            let (host, production) = (LocalHost::here(), production.to_str().unwrap());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let error = runtime.block_on(publish(&host, production, &shipment)).unwrap_err().to_string();
+            assert!(error.contains("is a mount point there") && error.contains("production/packages, say"), "{error}");
+            assert_eq!(tree(root).iter().filter(|path| path.contains("incoming/")).count(), 1, "{:?}", tree(root));
+        },
+    );
 }
 
 #[tokio::test]
