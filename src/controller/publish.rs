@@ -179,6 +179,19 @@ pub fn note_down(session: &mut Session, publication: &Publication) -> Result<(),
     Ok(())
 }
 
+/// Takes nothing for granted of what the orchestrators have, so that the next errand looks at each of them; whether there
+/// is one to look at. One may have lost what was brought there: a disk of before was put back, or a hand was at work.
+///
+/// # Errors
+/// When the releases here cannot be read, or the journal cannot be written.
+pub fn doubt(session: &mut Session) -> Result<bool, ControlError> {
+    let known: Vec<HostName> = session.state().orchestrators.keys().cloned().collect();
+    for orchestrator in known {
+        session.record(&Event::OrchestratorSeen { orchestrator, release: None })?;
+    }
+    Ok(Errand::new(session)?.is_some())
+}
+
 /// Brings the live release to the orchestrators that are not known to have it; none where nobody lacks it.
 ///
 /// # Errors
