@@ -231,7 +231,7 @@ fn a_service_that_cannot_start_says_what_to_do() {
         |(status, said): (Option<i32>, String), part: &str| assert!(status == Some(1) && said.contains(part), "{said}");
     is(said(&["gateway"]), "has no `[gateway]`");
     is(said(&["client-config"]), "neither `[gateway]` nor an orchestrator");
-    is(said(&["orchestrator", "izar"]), "has no orchestrator izar");
+    is(said(&["orchestrator", "izar"]), "has no orchestrator izar, and no other: add `[orchestrators.izar]`");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     is(said(&["orchestrator", "--listen", &address]), "another program, perhaps a web server in front of this one");
@@ -240,6 +240,7 @@ fn a_service_that_cannot_start_says_what_to_do() {
     let (a, b) = (Orchestrator::new("a", ""), Orchestrator::new("b", ""));
     place.write_inventory("", &format!("{}{}{}", GATEWAY.replace("127.0.0.1:0", &address), a.entry(1), b.entry(2)));
     is(said(&["gateway"]), "`listen` in `[gateway]` names another address");
+    is(said(&["orchestrator", "izar"]), "has no orchestrator izar; it has: a, b");
     is(said(&["orchestrator"]), "2 of the orchestrators of the inventory have an address of this machine");
     place.write_inventory("", &a.entry(1).replace("http:", "https:"));
     is(said(&["orchestrator", "a"]), "no `tls_cert` is set");
