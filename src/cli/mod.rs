@@ -90,7 +90,7 @@ enum Verb {
     Prune,
     /// Check every byte of a release
     Verify(verify::Arguments),
-    /// Serve the binhost and the API of this host, until SIGTERM
+    /// Serve the binhost and the API of this host, until SIGTERM; SIGHUP reads token and certificate again
     Orchestrator(orchestrator::Arguments),
     /// Point clients to the orchestrator that is healthy, until SIGTERM; SIGHUP reads the inventory again
     Gateway,
