@@ -8,9 +8,10 @@ use tokio::sync::mpsc;
 
 use super::exit::Exit;
 use super::{interrupt, select};
+use crate::controller::publish::{self, Whom};
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::verb::Verb;
-use crate::controller::{Session, publish, socket, verb};
+use crate::controller::{Session, socket, verb};
 use crate::core::names::HostName;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
@@ -76,7 +77,7 @@ pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
     let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
     print(&verb::carry_out(&mut session, &wish).await?);
     if wish.releases()
-        && let Some(publication) = publish::everywhere(&mut session).await?
+        && let Some(publication) = publish::everywhere(&mut session, Whom::All).await?
     {
         print(&publication.lines());
         return Ok(if publication.is_good() { Exit::Done } else { Exit::Impossible });

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ControlError;
 use super::finalize::{Extent, finalize};
+use super::publish::{Errand, Whom};
 use super::session::{Session, now};
-use super::{publish, reuse, rollback};
+use super::{reuse, rollback};
 use crate::core::build::Phase;
 use crate::core::decide::decide;
 use crate::core::event::Event;
@@ -102,7 +103,7 @@ pub async fn carry_out(session: &mut Session, verb: &Verb) -> Result<Vec<String>
         Verb::Finalize { partial } => {
             let extent = if *partial { Extent::Partial } else { Extent::Whole };
             // With nothing to release, what is live is still to be on every orchestrator.
-            if session.state().open_build().is_none() && publish::doubt(session)? {
+            if session.state().open_build().is_none() && Errand::new(session, Whom::All)?.is_some() {
                 return Ok(vec!["nothing waits for its release; each orchestrator is looked at".to_owned()]);
             }
             Ok(finalize(session, extent).await?.lines())
