@@ -129,6 +129,7 @@ pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> 
         let text = format!("{production} is {what} there, which no release can take the place of: {cure}");
         return Err(HostError::new(host.name(), HostErrorKind::Failed, text));
     }
+    refuse_to_go_back(host, production, &sight, shipment)?;
     let index = live_index(host, production, &sight, shipment).await?;
     let there = there(host, production, &sight, shipment, &index)?;
     let list = List::new(items, &sight, &there, &index);
@@ -138,6 +139,22 @@ pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> 
         sent.before = Some(before);
     }
     Ok(sent)
+}
+
+/// What another controller has released since is not replaced by something from before: only a roll-back goes back, and
+/// that is a later release.
+fn refuse_to_go_back(host: &dyn Host, production: &str, sight: &Sight, shipment: &Shipment) -> Result<(), HostError> {
+    let ours = &shipment.release.name;
+    match &sight.live {
+        Live::Release(there) if there.parts() > ours.parts() && !shipment.is_the_same(sight, there) => {
+            let text = format!(
+                "release {there} is live there, which another controller made: {ours} is from before it. Release from \
+                 that controller; where it is no more, remove {production} there, and the next command brings {ours}"
+            );
+            Err(HostError::new(host.name(), HostErrorKind::Failed, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes the release live again that was live on a host before this one.

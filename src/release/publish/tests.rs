@@ -197,6 +197,24 @@ fn a_mount_point_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
+async fn what_another_controller_has_released_since_stays_live() {
+    let mut sites = Sites::new();
+    let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    sites.publish(&first).await.unwrap();
+    let mut others = Sites { root: sites.root, kept: Vec::new(), made: 7 };
+    let later = others.release(&[("app-misc/foo-1.1", 1, "foo two")]);
+    others.publish(&later).await.unwrap();
+    sites = Sites { root: others.root, kept: sites.kept, made: sites.made };
+    let second = sites.release(&[("app-misc/foo-1.2", 1, "foo three")]);
+    let error = sites.publish(&second).await.unwrap_err().to_string();
+    assert!(error.contains("000001-000008 is live there, which another controller made: 000001-000002 is"), "{error}");
+    assert_eq!(std::fs::read_link(sites.production()).unwrap().file_name().unwrap(), later.name.as_str());
+    // One that is kept here was left for what is live now.
+    sites.kept.push(later);
+    sites.publish(&second).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_release_that_clients_cannot_read_is_taken_back_as_long_as_it_is_what_is_live() {
     let mut sites = Sites::new();
     let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
