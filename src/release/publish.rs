@@ -77,12 +77,10 @@ struct Sight {
 #[derive(Debug)]
 pub struct Shipment {
     release: Release,
-    /// The releases that are here.
-    kept: Vec<Release>,
+    /// The files of the releases that are here.
+    kept: Vec<(Release, BTreeMap<String, Item>)>,
     /// The sum of each one's index.
     indexes: BTreeMap<ReleaseName, String>,
-    /// The sums of the packages that any of them lists, by path: a path names one content for ever.
-    sums: BTreeMap<String, String>,
     items: BTreeMap<String, Item>,
 }
 
@@ -92,16 +90,23 @@ impl Shipment {
     /// # Errors
     /// An index or a file cannot be read, or has a name that cannot be published.
     pub fn read(release: &Release, kept: &[Release]) -> std::io::Result<Self> {
+        // The sums of what any of them lists, by path: a path names one content for ever.
         let (mut indexes, mut sums) = (BTreeMap::new(), BTreeMap::new());
         for release in kept.iter().chain([release]) {
-            let text = std::fs::read(release.root.join("Packages"))?;
+            let text = match std::fs::read(release.root.join("Packages")) {
+                // An empty directory was taken over as a release.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                text => text?,
+            };
             let index = Index::parse(&text, Limits::default()).map_err(std::io::Error::other)?;
             let sum = |stanza: &Stanza| Some((stanza.path().to_string(), stanza.sha1()?.to_ascii_lowercase()));
             sums.extend(index.stanzas.iter().filter_map(sum));
             indexes.insert(release.name.clone(), data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text)));
         }
+        let kept: std::io::Result<Vec<_>> =
+            kept.iter().map(|release| Ok((release.clone(), items(&release.root, &sums)?))).collect();
         let items = items(&release.root, &sums)?;
-        Ok(Self { release: release.clone(), kept: kept.to_vec(), indexes, sums, items })
+        Ok(Self { release: release.clone(), kept: kept?, indexes, items })
     }
 
     /// Whether a host has this release just as it is here.
@@ -131,7 +136,7 @@ pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> 
     }
     refuse_to_go_back(host, production, &sight, shipment)?;
     let index = live_index(host, production, &sight, shipment).await?;
-    let there = there(host, production, &sight, shipment, &index)?;
+    let there = there(production, &sight, shipment, &index);
     let list = List::new(items, &sight, &there, &index);
     let mut sent = send(host, production, shipment, &list).await?;
     swap(host, production, shipment, &sight, &list).await?;
@@ -223,7 +228,7 @@ async fn live_index(host: &dyn Host, production: &str, sight: &Sight, shipment: 
     let same = |release: &&Release| {
         sight.live == Live::Release(release.name.clone()) && shipment.is_the_same(sight, &release.name)
     };
-    let text = match (&sight.live, shipment.kept.iter().find(same)) {
+    let text = match (&sight.live, shipment.kept.iter().map(|(release, _)| release).find(same)) {
         (Live::Nothing | Live::Other(_), _) => Vec::new(),
         (_, Some(release)) => {
             std::fs::read(release.root.join("Packages")).map_err(|error| unread(host, release, &error))?
@@ -236,13 +241,7 @@ async fn live_index(host: &dyn Host, production: &str, sight: &Sight, shipment: 
 }
 
 /// `index` is that of what is live on the host.
-fn there(
-    host: &dyn Host,
-    production: &str,
-    sight: &Sight,
-    shipment: &Shipment,
-    index: &Index,
-) -> Result<There, HostError> {
+fn there(production: &str, sight: &Sight, shipment: &Shipment, index: &Index) -> There {
     let mut there = There::new();
     let root = match &sight.live {
         Live::Nothing | Live::Other(_) => None,
@@ -255,13 +254,12 @@ fn there(
             there.insert((path.clone(), sha1.to_ascii_lowercase()), format!("{root}/{path}"));
         }
     }
-    for release in shipment.kept.iter().filter(|release| shipment.is_the_same(sight, &release.name)) {
-        for (path, item) in items(&release.root, &shipment.sums).map_err(|error| unread(host, release, &error))? {
-            let place = format!("{}/{path}", release.name);
-            there.insert((path, item.sha1), place);
+    for (release, items) in shipment.kept.iter().filter(|(release, _)| shipment.is_the_same(sight, &release.name)) {
+        for (path, item) in items {
+            there.insert((path.clone(), item.sha1.clone()), format!("{}/{path}", release.name));
         }
     }
-    Ok(there)
+    there
 }
 
 /// How the release differs from what is live on the host.
@@ -376,7 +374,7 @@ async fn swap(
         Live::Other(what) => what,
     };
     let stays = |name: &ReleaseName| {
-        *name == release.name || name.as_str() == before || kept.iter().any(|kept| kept.name == *name)
+        *name == release.name || name.as_str() == before || kept.iter().any(|(kept, _)| kept.name == *name)
     };
     let gone: Vec<&str> = sight.releases.keys().filter(|name| !stays(name)).map(ReleaseName::as_str).collect();
     host.write(&format!("{production}.releases/.incoming/list"), list.to_text().as_bytes(), 0o644).await?;

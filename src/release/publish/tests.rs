@@ -197,6 +197,17 @@ fn a_mount_point_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
+async fn an_empty_directory_that_was_taken_over_here_keeps_nothing_from_going_out() {
+    let mut sites = Sites::new();
+    let empty = Release { name: ReleaseName::new(Epoch(0), 1), root: sites.root.path().join("empty") };
+    std::fs::create_dir(&empty.root).unwrap();
+    let release = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    sites.kept.insert(0, empty);
+    sites.publish(&release).await.unwrap();
+    sites.shows(&release);
+}
+
+#[tokio::test]
 async fn what_another_controller_has_released_since_stays_live() {
     let mut sites = Sites::new();
     let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
