@@ -151,10 +151,11 @@ pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> 
 fn refuse_to_go_back(host: &dyn Host, production: &str, sight: &Sight, shipment: &Shipment) -> Result<(), HostError> {
     let ours = &shipment.release.name;
     match &sight.live {
-        Live::Release(there) if there.parts() > ours.parts() && !shipment.is_the_same(sight, there) => {
+        Live::Release(there) if there.parts() >= ours.parts() && !shipment.is_the_same(sight, there) => {
             let text = format!(
-                "release {there} is live there, which another controller made: {ours} is from before it. Release from \
-                 that controller; where it is no more, remove {production} there, and the next command brings {ours}"
+                "release {there} is live there, which was not made here, and {ours} is no later one. Release from the \
+                 controller that made it; where that is no more, remove {production} there, and the next command brings \
+                 {ours}"
             );
             Err(HostError::new(host.name(), HostErrorKind::Failed, text))
         }
