@@ -41,9 +41,9 @@ pub async fn run(inventory: &Inventory) -> anyhow::Result<Exit> {
             Begun::Open(build) => {
                 let log = push.log().display();
                 write_out(&format!(
-                    "build {} goes on in the background, by process {process}\n`swarm status` says how it stands, `swarm \
-                     logs -f PKG` follows a package's build\nwhat it says goes to {log}; `kill {process}` interrupts it as \
-                     Ctrl-C does\n",
+                    "build {} goes on in the background, by process {process}\n\
+                     `swarm status` says how it stands, `swarm logs -f PKG` follows a package's build\n\
+                     what it says goes to {log}; `kill {process}` interrupts it as Ctrl-C does\n",
                     escaped(&build)
                 ))?;
                 Ok(Exit::Done)

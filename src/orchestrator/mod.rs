@@ -87,8 +87,8 @@ impl Secrets {
 }
 
 /// Serves until the word to stop. At each word that comes on `again` the token and the certificate are read again, from
-/// the files that the inventory names; where one is of no use those of before stay. What else the inventory says is read
-/// by a restart.
+/// the files that the inventory names; where one is of no use those of before stay. What else the inventory says is
+/// read by a restart.
 ///
 /// # Errors
 /// It cannot start.

@@ -38,8 +38,8 @@ pub enum PlaceError {
     },
     /// There is none at all.
     #[error(
-        "the inventory has no orchestrator {name}, and no other: add `[orchestrators.{name}]`, or leave the name out to \
-         serve `production` all the same"
+        "the inventory has no orchestrator {name}, and no other: add `[orchestrators.{name}]`, or leave the name out \
+         to serve `production` all the same"
     )]
     NoneListed {
         /// The name.

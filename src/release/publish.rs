@@ -154,8 +154,8 @@ fn refuse_to_go_back(host: &dyn Host, production: &str, sight: &Sight, shipment:
         Live::Release(there) if there.parts() >= ours.parts() && !shipment.is_the_same(sight, there) => {
             let text = format!(
                 "release {there} is live there, which was not made here, and {ours} is no later one. Release from the \
-                 controller that made it; where that is no more, remove {production} there, and the next command brings \
-                 {ours}"
+                 controller that made it; where that is no more, remove {production} there, and the next command \
+                 brings {ours}"
             );
             Err(HostError::new(host.name(), HostErrorKind::Failed, text))
         }
@@ -279,8 +279,8 @@ impl List {
     fn new(items: &BTreeMap<String, Item>, sight: &Sight, there: &There, index: &Index) -> Self {
         let mut list = Self::default();
         let listed: BTreeSet<String> = index.stanzas.iter().map(|stanza| stanza.path().to_string()).collect();
-        // What a directory holds besides is its owner's, and clients may have its index: it stays. So does what the index
-        // of a release lists: a host that was away goes on by several releases at once, its clients by one.
+        // What a directory holds besides is its owner's, and clients may have its index: it stays. So does what the
+        // index of a release lists: a host that was away goes on by several releases at once, its clients by one.
         if let Live::Release(_) = sight.live {
             let is_wanted = |path: &String| items.contains_key(path) || listed.contains(path);
             list.goes.extend(sight.files.keys().filter(|path| !is_wanted(path)).cloned());
