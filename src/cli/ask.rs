@@ -8,13 +8,15 @@ use tokio::sync::mpsc;
 
 use super::exit::Exit;
 use super::{interrupt, select};
+use crate::controller::publish::{self, Whom};
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::verb::Verb;
-use crate::controller::{Session, publish, socket, verb};
+use crate::controller::{Session, socket, verb};
 use crate::core::names::HostName;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::ui;
+use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
 pub struct Unblock {
@@ -69,16 +71,16 @@ fn confirmed() -> anyhow::Result<bool> {
 /// Tells the controller, or takes its place for a moment.
 pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
     if let Some(answer) = socket::tell(&inventory.swarm.state, &wish).await? {
-        print(&answer.lines);
+        print(&answer.lines)?;
         return Ok(if answer.trouble { Exit::Impossible } else { Exit::Done });
     }
     let drones = inventory.drones().map(|(host, _)| host.name.clone()).collect();
     let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
-    print(&verb::carry_out(&mut session, &wish).await?);
+    print(&verb::carry_out(&mut session, &wish).await?)?;
     if wish.releases()
-        && let Some(publication) = publish::everywhere(&mut session).await?
+        && let Some(publication) = publish::everywhere(&mut session, Whom::All).await?
     {
-        print(&publication.lines());
+        print(&publication.lines())?;
         return Ok(if publication.is_good() { Exit::Done } else { Exit::Impossible });
     }
     if wish == Verb::Reset && !session.state().jobs.is_empty() {
@@ -94,13 +96,14 @@ async fn end_jobs(session: &mut Session, drones: Vec<HostName>) -> anyhow::Resul
     let finish = run::run(session, &Orders { drones, take_over: false }, &mut outside).await?;
     let left = session.state().jobs.len();
     if left > 0 {
-        eprintln!("{left} jobs are on drones that do not answer; they are ended by the next push that reaches them");
+        tell(format_args!(
+            "{left} jobs are on drones that do not answer; they are ended by the next push that reaches them"
+        ));
     }
     Ok(if finish == Finish::Interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
-fn print(lines: &[String]) {
-    for line in lines {
-        println!("{}", escaped(line));
-    }
+/// Whoever has read enough of it stops nothing.
+fn print(lines: &[String]) -> std::io::Result<()> {
+    write_out(&lines.iter().map(|line| escaped(line) + "\n").collect::<String>())
 }

@@ -3,8 +3,9 @@
 use super::exit::Exit;
 use crate::gateway::binrepos::binrepos;
 use crate::inventory::Inventory;
+use crate::ui::table::write_out;
 
 pub fn run(inventory: &Inventory) -> anyhow::Result<Exit> {
-    print!("{}", binrepos(inventory)?);
+    write_out(&binrepos(inventory)?)?;
     Ok(Exit::Done)
 }

@@ -13,6 +13,7 @@ use super::exit::Exit;
 use crate::controller::background::{Background, Begun, Ended, FLAG};
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
+use crate::ui::table::{tell, write_out};
 
 /// The flag that the operator gives.
 const ASKED: &str = "--detach";
@@ -38,10 +39,13 @@ pub async fn run(inventory: &Inventory) -> anyhow::Result<Exit> {
         begun = push.begun() => match begun? {
             Begun::Ended(ended) => pass_on(&ended, &push),
             Begun::Open(build) => {
-                println!("build {} goes on in the background, by process {process}", escaped(&build));
-                println!("`swarm status` says how it stands, `swarm logs -f PKG` follows a package's build");
                 let log = push.log().display();
-                println!("what it says goes to {log}; `kill {process}` interrupts it as Ctrl-C does");
+                write_out(&format!(
+                    "build {} goes on in the background, by process {process}\n\
+                     `swarm status` says how it stands, `swarm logs -f PKG` follows a package's build\n\
+                     what it says goes to {log}; `kill {process}` interrupts it as Ctrl-C does\n",
+                    escaped(&build)
+                ))?;
                 Ok(Exit::Done)
             }
         },
@@ -77,7 +81,7 @@ async fn end(push: &mut Background) -> anyhow::Result<Exit> {
     // One that has just ended needs no signal.
     let _gone = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
     push.ended().await?;
-    eprintln!("interrupted: the controller in the background has ended, too; what it began, `swarm push` takes up");
+    tell("interrupted: the controller in the background has ended, too; what it began, `swarm push` takes up");
     Ok(Exit::Interrupted)
 }
 

@@ -9,7 +9,7 @@ use crate::inventory::Inventory;
 use crate::release::Shelf;
 use crate::release::diff::Diff;
 use crate::ui;
-use crate::ui::table::write_out;
+use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
         write_out(&(serde_json::to_string(&Told { from, to, diff: &diff })? + "\n"))?;
     } else {
         ui::release::differences(&diff).print()?;
-        eprintln!("{from} to {to}: {}", ui::release::sum(&diff));
+        tell(format_args!("{from} to {to}: {}", ui::release::sum(&diff)));
     }
     Ok(Exit::Done)
 }

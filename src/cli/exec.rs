@@ -23,7 +23,7 @@ use crate::core::names::HostName;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::ssh::{self, Chunk, Destination, HostError, HostErrorKind, Running, Script};
-use crate::ui::table::write_out;
+use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Arguments arrive as they are; for a pipe or a variable: -- sh -c 'COMMAND | COMMAND'. \
@@ -71,7 +71,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
         _ = halts.recv() => true,
     };
     if interrupted {
-        eprintln!("swarm: ending the commands on their hosts");
+        tell("swarm: ending the commands on their hosts");
         // Those who listen have the channel's other end as long as this function runs.
         let _ = stop.send(true);
         tokio::select! {

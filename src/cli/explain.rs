@@ -9,6 +9,7 @@ use crate::core::explain::explain;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::store::Journal;
+use crate::ui::table::write_out;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -22,7 +23,7 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
     let build = state.latest_build().context("nothing has been asked for yet: `swarm push ATOM` begins")?;
     let package = build.find(&arguments.package)?;
     for line in explain(&state, build, package, now()) {
-        println!("{}", escaped(&line));
+        write_out(&(escaped(&line) + "\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -19,7 +19,7 @@ use crate::schedule::estimate::{Estimate, History, Sample, USUAL_WIDTH};
 use crate::ssh::{self, Host};
 use crate::store::Journal;
 use crate::ui;
-use crate::ui::table::write_out;
+use crate::ui::table::{tell, write_out};
 use crate::ui::text::seconds;
 
 /// Where emerge writes what it has done.
@@ -153,11 +153,12 @@ async fn of_hosts(selection: Option<Selection>, inventory: &Inventory) -> anyhow
         let Some(destination) = inventory.destination(&name) else { continue };
         match log_of(ssh::host(&destination).as_ref()).await {
             Ok(merges) => {
-                println!("{name}: {} builds", merges.iter().filter(|merge| !merge.binary).count());
+                let builds = merges.iter().filter(|merge| !merge.binary).count();
+                write_out(&format!("{name}: {builds} builds\n"))?;
                 samples.extend(merges.into_iter().filter_map(|merge| sample(merge, Some(&name))));
             }
             Err(error) => {
-                eprintln!("swarm: {}", escaped(&format!("{error:#}")));
+                tell(format_args!("swarm: {}", escaped(&format!("{error:#}"))));
                 trouble = true;
             }
         }
@@ -202,7 +203,7 @@ async fn import(samples: Vec<Sample>, inventory: Inventory) -> anyhow::Result<()
             verb::carry_out(session, &wish).await?;
         }
     }
-    println!("{count} builds are known from there; the latest of each package count");
+    write_out(&format!("{count} builds are known from there; the latest of each package count\n"))?;
     Ok(())
 }
 
@@ -227,19 +228,17 @@ fn accuracy(inventory: &Inventory) -> anyhow::Result<Exit> {
     tally.judge();
     let mut ratios = tally.ratios;
     if ratios.is_empty() {
-        println!("no package has been built twice yet, so no estimate can be held against what a build took");
+        write_out("no package has been built twice yet, so no estimate can be held against what a build took\n")?;
         return Ok(Exit::Done);
     }
     ratios.sort_by(|left, right| left.0.total_cmp(&right.0));
     let at = |share: f64| ratios.get((ratios.len() as f64 * share) as usize).map_or(1.0, |(ratio, _)| *ratio);
     let (middle, bad) = (at(0.5), at(0.9));
-    println!(
-        "{} estimates, off by a factor of {middle:.2} at the median, {bad:.2} at the 90th percentile",
+    let worst: String = ratios.iter().rev().take(WORST).map(|(ratio, cpv)| format!("  {ratio:6.2}  {cpv}\n")).collect();
+    write_out(&format!(
+        "{} estimates, off by a factor of {middle:.2} at the median, {bad:.2} at the 90th percentile\n{worst}",
         ratios.len()
-    );
-    for (ratio, cpv) in ratios.iter().rev().take(WORST) {
-        println!("  {ratio:6.2}  {cpv}");
-    }
+    ))?;
     Ok(Exit::Done)
 }
 

@@ -34,6 +34,7 @@ use clap::{Parser, Subcommand};
 
 use crate::controller::verb::Verb as Wish;
 use crate::inventory::Inventory;
+use crate::ui::table::tell;
 use exit::Exit;
 
 /// A build farm for Gentoo: drones build over SSH, the packages come back as one release.
@@ -90,7 +91,7 @@ enum Verb {
     Prune,
     /// Check every byte of a release
     Verify(verify::Arguments),
-    /// Serve the binhost and the API of this host, until SIGTERM
+    /// Serve the binhost and the API of this host, until SIGTERM; SIGHUP reads token and certificate again
     Orchestrator(orchestrator::Arguments),
     /// Point clients to the orchestrator that is healthy, until SIGTERM; SIGHUP reads the inventory again
     Gateway,
@@ -118,12 +119,12 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("swarm: cannot start: {error}");
+            tell(format_args!("swarm: cannot start: {error}"));
             return Exit::Impossible.into();
         }
     };
     let exit = runtime.block_on(run(cli)).unwrap_or_else(|error| {
-        eprintln!("swarm: {}", chain(&error));
+        tell(format_args!("swarm: {}", chain(&error)));
         Exit::of_error(&error)
     });
     // A transfer that was interrupted must not hold the exit up.

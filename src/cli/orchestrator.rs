@@ -23,6 +23,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, inventory: Inventory, option: Option<&Path>) -> anyhow::Result<Exit> {
     let inventory_options = option.into_iter().flat_map(|path| ["--inventory".into(), path.into()]).collect();
     let options = Options { name: arguments.name, listen: arguments.listen, inventory: inventory_options };
-    orchestrator::run(&inventory, options, serve::until_terminated()?).await?;
+    let stop = serve::until_terminated()?;
+    orchestrator::run(&inventory, options, serve::hangups()?, stop).await?;
     Ok(Exit::Done)
 }

@@ -22,7 +22,7 @@ use crate::inventory::Inventory;
 use crate::schedule::drone::Drone;
 use crate::store::Journal;
 use crate::ui;
-use crate::ui::table::write_out;
+use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -119,13 +119,13 @@ impl Look {
             write_out(&ui::plan::table(plan, &forecast, &fleet))?;
         }
         for line in ui::plan::notes(planned).into_iter().chain(ui::plan::outlook(&forecast, fleet.len(), &with)) {
-            eprintln!("{line}");
+            tell(line);
         }
         let (all, live) = (plan.packages.len(), live.len());
-        eprintln!(
+        tell(format_args!(
             "{all} packages, {live} of them live just as wanted, for {} drones; nothing was started",
             fleet.len()
-        );
+        ));
         Ok(())
     }
 }

@@ -25,6 +25,7 @@ use crate::core::text::{escaped, some};
 use crate::inventory::Inventory;
 use crate::portage::index::Stanza;
 use crate::ui;
+use crate::ui::table::tell;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -89,7 +90,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     let opened = tokio::select! {
         opened = open(&mut session, selection, &arguments) => opened?,
         _ = outside.halts.recv() => {
-            eprintln!("interrupted: nothing was started");
+            tell("interrupted: nothing was started");
             return Ok(Exit::Interrupted);
         }
     };

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use crate::inventory::Inventory;
 use crate::release::Shelf;
 use crate::ui;
-use crate::ui::table::write_out;
+use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -20,7 +20,7 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
     if arguments.json {
         write_out(&(serde_json::to_string(&shown)? + "\n"))?;
     } else if shown.is_empty() {
-        eprintln!("there is no release yet: `swarm finalize` makes the first one");
+        tell("there is no release yet: `swarm finalize` makes the first one");
     } else {
         ui::release::table(&shown).print()?;
     }

@@ -1,4 +1,4 @@
-//! Signals to a service: SIGTERM and Ctrl-C end it, SIGHUP lets it read its inventory again.
+//! Signals to a service: SIGTERM and Ctrl-C end it, SIGHUP lets it read its files again.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;

@@ -16,6 +16,7 @@ use crate::release::Shelf;
 use crate::store::Journal;
 use crate::ui;
 use crate::ui::screen::Screen;
+use crate::ui::table::write_out;
 
 /// Between two looks.
 const REDRAWN: Duration = Duration::from_secs(1);
@@ -39,9 +40,9 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     }
     let status = status(arguments, inventory)?;
     if arguments.json {
-        println!("{}", serde_json::to_string(&status)?);
+        write_out(&(serde_json::to_string(&status)? + "\n"))?;
     } else {
-        print!("{}", ui::status::text(&status));
+        write_out(&ui::status::text(&status))?;
     }
     Ok(Exit::Done)
 }

@@ -11,7 +11,7 @@ use crate::inventory::Inventory;
 use crate::release::Shelf;
 use crate::release::verify::{Verified, verify};
 use crate::ui;
-use crate::ui::table::write_out;
+use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
         write_out(&(serde_json::to_string(&Told { release: name, verified: &verified })? + "\n"))?;
     } else {
         ui::release::bad(&verified).print()?;
-        eprintln!("release {name}: {}", escaped(&ui::release::verdict(name, &verified)));
+        tell(format_args!("release {name}: {}", escaped(&ui::release::verdict(name, &verified))));
     }
     Ok(if verified.bad.is_empty() { Exit::Done } else { Exit::Impossible })
 }

@@ -45,7 +45,7 @@ impl Outcome {
 pub struct Publication {
     /// What went there.
     pub release: ReleaseName,
-    /// Those that were not known to have it.
+    /// Those that were looked at.
     pub orchestrators: Vec<(HostName, Outcome)>,
 }
 
@@ -83,6 +83,15 @@ impl Publication {
     }
 }
 
+/// Who is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// Those that are not known to have the live release.
+    Behind,
+    /// All: one may have lost what was brought there, as where a disk of before was put back.
+    All,
+}
+
 /// What is to be brought to whom. It wants nothing more of the controller until it is done.
 pub struct Errand {
     production: String,
@@ -93,19 +102,18 @@ pub struct Errand {
 }
 
 impl Errand {
-    /// Brings the live release to the orchestrators that are not known to have it; none where there is no release, or
-    /// nobody lacks it.
+    /// Brings the live release to orchestrators; none where there is no release, or nobody to look at.
     ///
     /// # Errors
     /// When the releases here cannot be read.
-    pub fn new(session: &Session) -> Result<Option<Self>, ControlError> {
+    pub fn new(session: &Session, whom: Whom) -> Result<Option<Self>, ControlError> {
         let Some(live) = session.releases.current()? else { return Ok(None) };
         let inventory = &session.inventory;
         let behind = |name: &HostName| session.state().orchestrators.get(name) != Some(&Some(live.name.clone()));
         let hosts: Vec<_> = inventory
             .orchestrators()
             .into_iter()
-            .filter(|(host, _)| !inventory.is_here(host) && behind(&host.name))
+            .filter(|(host, _)| !inventory.is_here(host) && (whom == Whom::All || behind(&host.name)))
             .filter_map(|(host, settings)| {
                 let way = session.hosts.get(&host.name)?;
                 Some((host.name.clone(), settings.binhost.clone(), Arc::clone(way)))
@@ -179,12 +187,12 @@ pub fn note_down(session: &mut Session, publication: &Publication) -> Result<(),
     Ok(())
 }
 
-/// Brings the live release to the orchestrators that are not known to have it; none where nobody lacks it.
+/// Brings the live release to orchestrators that lack it; none where there is nobody to look at.
 ///
 /// # Errors
 /// When the releases here cannot be read, or the journal cannot be written. Trouble with an orchestrator is in the answer.
-pub async fn everywhere(session: &mut Session) -> Result<Option<Publication>, ControlError> {
-    let Some(errand) = Errand::new(session)? else { return Ok(None) };
+pub async fn everywhere(session: &mut Session, whom: Whom) -> Result<Option<Publication>, ControlError> {
+    let Some(errand) = Errand::new(session, whom)? else { return Ok(None) };
     let publication = errand.run().await;
     note_down(session, &publication)?;
     Ok(Some(publication))

@@ -15,8 +15,8 @@ use crate::core::event::ReceivedFile;
 use crate::core::package::{Cpv, Identity};
 use crate::core::plan::{PackageIndex, Plan};
 use crate::core::state::State;
-use crate::portage::index::{Index, Limits, PackagePath, Stanza};
-use crate::release::accept;
+use crate::portage::index::{PackagePath, Stanza};
+use crate::release::{Shelf, accept};
 
 /// The entries of the live release that are just what a plan wants, by package.
 ///
@@ -65,13 +65,7 @@ fn known(state: &State) -> BTreeMap<&str, &Identity> {
 /// # Errors
 /// The live release's index cannot be read.
 pub fn known_live(production: &Path, state: &State, plan: &Plan) -> Result<BTreeSet<PackageIndex>, ControlError> {
-    let path = production.join("Packages");
-    let text = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        read => read.map_err(|source| ControlError::Local { doing: format!("read {}", path.display()), source })?,
-    };
-    let index = Index::parse(&text, Limits::default())
-        .map_err(|error| ControlError::Refused(format!("{} is no index: {error}", path.display())))?;
+    let index = Shelf::look(production)?.base()?.index;
     let known = known(state);
     let live: HashSet<&Identity> =
         index.stanzas.iter().filter_map(|stanza| known.get(stanza.path().to_string().as_str()).copied()).collect();

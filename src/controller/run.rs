@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::error::ControlError;
 use super::job::{self, Work};
 use super::keeper::{Keeper, Reins};
-use super::publish::{Errand, note_down};
+use super::publish::{Errand, Whom, note_down};
 use super::report::Report;
 use super::session::{Session, now};
 use super::socket::Asked;
@@ -232,7 +232,7 @@ impl Run<'_> {
 
     /// Brings what is live now to the orchestrators, beside everything else, and then answers.
     fn bring(&mut self, lines: Vec<String>, answer: oneshot::Sender<Result<Answer, String>>) {
-        let _gone = match Errand::new(self.session) {
+        let _gone = match Errand::new(self.session, Whom::All) {
             Ok(None) => answer.send(Ok(Answer { lines, trouble: false })),
             Err(error) => answer.send(Err(error.to_string())),
             Ok(Some(errand)) => {

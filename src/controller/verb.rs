@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ControlError;
 use super::finalize::{Extent, finalize};
-use super::publish::Errand;
+use super::publish::{Errand, Whom};
 use super::session::{Session, now};
 use super::{reuse, rollback};
 use crate::core::build::Phase;
@@ -102,11 +102,11 @@ pub async fn carry_out(session: &mut Session, verb: &Verb) -> Result<Vec<String>
     match verb {
         Verb::Finalize { partial } => {
             let extent = if *partial { Extent::Partial } else { Extent::Whole };
-            // With nothing to release it is still to be brought to those that were away.
-            match session.state().open_build() {
-                None if Errand::new(session)?.is_some() => Ok(vec!["nothing waits for its release".to_owned()]),
-                _ => Ok(finalize(session, extent).await?.lines()),
+            // With nothing to release, what is live is still to be on every orchestrator.
+            if session.state().open_build().is_none() && Errand::new(session, Whom::All)?.is_some() {
+                return Ok(vec!["nothing waits for its release; each orchestrator is looked at".to_owned()]);
             }
+            Ok(finalize(session, extent).await?.lines())
         }
         Verb::Rollback { release } => rollback::roll_back(session, release.as_ref()).await,
         Verb::Prune => rollback::prune(session).await,

@@ -246,7 +246,8 @@ impl Fleet {
         let newest = self.members.iter().max_by_key(|other| other.timestamp)?;
         let timestamp = newest.timestamp.filter(|timestamp| *timestamp > own)?;
         Some(format!(
-            "is behind: its index is of {}, that of {} of {}; publish to it, or take {} out of the inventory",
+            "is behind: its index is of {}, that of {} of {}; `swarm finalize` publishes to it, or take {} out of the \
+             inventory",
             Moment(own),
             newest.name(),
             Moment(timestamp),

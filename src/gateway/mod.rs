@@ -20,14 +20,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::controller::now;
 use crate::http::access::{Door, Token, TokenError};
 use crate::http::client::Client;
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
 use crate::http::stop::Stop;
-use crate::http::tls::{self, TlsError};
+use crate::http::tls::{self, Shown, TlsError};
 use crate::inventory::{self, Inventory, InventoryError};
 use board::Board;
 use check::Checker;
@@ -67,6 +67,8 @@ struct Plan {
     fleet: Fleet,
     settings: Arc<Settings>,
     tls: Option<TlsConnector>,
+    /// Its own end of TLS, where it speaks that.
+    acceptor: Option<TlsAcceptor>,
 }
 
 impl Plan {
@@ -89,7 +91,9 @@ impl Plan {
             slow: Client::new(tls.clone(), PLANNING),
             retry_after: place.check_interval.as_secs().max(1),
         });
-        Ok(Self { place, fleet, settings, tls })
+        let swarm = &inventory.swarm;
+        let acceptor = tls::acceptor(swarm.tls_cert.as_deref(), swarm.tls_key.as_deref())?;
+        Ok(Self { place, fleet, settings, tls, acceptor })
     }
 
     /// One task for each orchestrator, which looks at it again and again.
@@ -150,8 +154,8 @@ impl Gateway {
     }
 }
 
-/// Points until the word to stop. At each word that comes on `again` the inventory is read again with `read`; one that
-/// is of no use is refused, and the old one kept.
+/// Points until the word to stop. At each word that comes on `again` the inventory is read again with `read`, with its
+/// token and certificate; one that is of no use is refused, and the old one kept.
 ///
 /// # Errors
 /// It cannot start.
@@ -162,8 +166,8 @@ pub async fn run(
     stop: Stop,
 ) -> Result<(), GatewayError> {
     let plan = Plan::of(inventory)?;
-    let acceptor = tls::acceptor(inventory.swarm.tls_cert.as_deref(), inventory.swarm.tls_key.as_deref())?;
-    let listener = Listener::bind(plan.place.listen, acceptor).await?;
+    let shown = plan.acceptor.clone().map(Shown::new);
+    let listener = Listener::bind(plan.place.listen, shown.clone()).await?;
     tracing::info!("listening at {}", listener.url());
     let gateway = Arc::new(Gateway::new(&plan, stop.clone()));
     let (router, tally) = (routes::router(gateway.clone()), gateway.tally.clone());
@@ -184,6 +188,12 @@ pub async fn run(
                     tracing::info!("the inventory was read again; it has {} orchestrators", plan.fleet.members().len());
                     if plan.place.listen != listen {
                         tracing::warn!("`listen` is another address now: that takes a restart");
+                    }
+                    if plan.acceptor.is_some() != shown.is_some() {
+                        tracing::warn!("to begin or to end TLS takes a restart");
+                    }
+                    if let Some(shown) = &shown {
+                        shown.renew(plan.acceptor);
                     }
                 }
                 Err(error) => tracing::error!("the inventory was not taken, the one before stays: {error}"),

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -101,7 +101,7 @@ const BEARER: &[u8] = b"Bearer ";
 /// The door to what changes something.
 #[derive(Debug)]
 pub struct Door {
-    token: Option<Token>,
+    token: RwLock<Option<Token>>,
     tries: Mutex<HashMap<IpAddr, Tries>>,
 }
 
@@ -125,7 +125,12 @@ pub enum Refusal {
 impl Door {
     /// A door that this token opens; none keeps it shut.
     pub fn new(token: Option<Token>) -> Self {
-        Self { token, tries: Mutex::default() }
+        Self { token: RwLock::new(token), tries: Mutex::default() }
+    }
+
+    /// Another token opens it from now on, or none does. Tries are counted on.
+    pub fn renew(&self, token: Option<Token>) {
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
     }
 
     /// Lets a request in.
@@ -137,7 +142,8 @@ impl Door {
     }
 
     fn admit_at(&self, from: IpAddr, headers: &HeaderMap, now: Instant) -> Result<(), Refusal> {
-        let token = self.token.as_ref().ok_or(Refusal::NoToken)?;
+        let token = self.token.read().unwrap_or_else(PoisonError::into_inner);
+        let token = token.as_ref().ok_or(Refusal::NoToken)?;
         if !self.take_try(from, now) {
             return Err(Refusal::TooOften);
         }

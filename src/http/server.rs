@@ -33,6 +33,7 @@ use tower_service::Service;
 use super::metrics::{Kind, Page};
 use super::patience::Patient;
 use super::stop::Stop;
+use super::tls::Shown;
 
 /// The longest head of a request (bytes).
 const HEAD_LIMIT: usize = 32 << 10;
@@ -130,16 +131,16 @@ fn cure(source: &io::Error) -> &'static str {
 /// A port on which connections are taken.
 pub struct Listener {
     tcp: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Shown>,
     address: SocketAddr,
 }
 
 impl Listener {
-    /// Listens; with an acceptor, for TLS alone.
+    /// Listens; with a certificate to show, for TLS alone.
     ///
     /// # Errors
     /// The address is not this machine's, is taken, or not for us.
-    pub async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, ListenError> {
+    pub async fn bind(address: SocketAddr, tls: Option<Shown>) -> Result<Self, ListenError> {
         let failed = |source| ListenError { address, source };
         let tcp = TcpListener::bind(address).await.map_err(failed)?;
         let address = tcp.local_addr().map_err(failed)?;
@@ -198,7 +199,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>, alive: mpsc::Sender<Inf
             }
         };
         let Some(guest) = Guest::admit(&shared, from.ip(), room) else { continue };
-        let (tls, alive) = (listener.tls.clone(), alive.clone());
+        let (tls, alive) = (listener.tls.as_ref().map(Shown::now), alive.clone());
         tokio::spawn(async move {
             let ended = greet(stream, tls, &guest).await;
             if let Err(error) = ended {

@@ -1,10 +1,13 @@
 //! Both ends of TLS: a server with a certificate of the operator's, and a client that knows that certificate.
 //!
+//! Certificates are short-lived: a server shows the one that it was given last ([`Shown`]), without a connection that
+//! goes on being any the worse for it.
+//!
 //! The client trusts what the system trusts, and besides the very certificate that the swarm's own services show,
 //! compared byte for byte: so one that the operator signed himself needs no authority.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -76,6 +79,29 @@ pub fn acceptor(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option
         .map_err(|source| TlsError::Unfit { path: certificate.to_owned(), source })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(TlsAcceptor::from(Arc::new(config))))
+}
+
+/// What a server shows to whoever connects from now on.
+#[derive(Clone)]
+pub struct Shown(Arc<RwLock<TlsAcceptor>>);
+
+impl Shown {
+    /// This one, until there is another.
+    pub fn new(acceptor: TlsAcceptor) -> Self {
+        Self(Arc::new(RwLock::new(acceptor)))
+    }
+
+    /// Another one. Where there is none any more, the one before stays.
+    pub fn renew(&self, acceptor: Option<TlsAcceptor>) {
+        if let Some(acceptor) = acceptor {
+            *self.0.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+        }
+    }
+
+    /// The one of this moment.
+    pub fn now(&self) -> TlsAcceptor {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The client's end, which takes servers with the first certificate of this file, too.

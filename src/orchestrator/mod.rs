@@ -18,15 +18,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
+use tokio_rustls::TlsAcceptor;
 
 use crate::controller::socket;
 use crate::core::names::HostName;
 use crate::http::access::{Door, Token, TokenError};
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
 use crate::http::stop::Stop;
-use crate::http::tls::{self, TlsError};
-use crate::inventory::Inventory;
+use crate::http::tls::{self, Shown, TlsError};
+use crate::inventory::{Inventory, SwarmSettings};
 use crate::release::{ReleaseError, keep_staging_apart};
 use binhost::Binhost;
 use books::Books;
@@ -70,19 +71,41 @@ pub enum OrchestratorError {
     Release(#[from] ReleaseError),
 }
 
-/// Serves until the word to stop.
+/// What may be renewed while the service runs.
+struct Secrets {
+    token: Option<Token>,
+    acceptor: Option<TlsAcceptor>,
+}
+
+impl Secrets {
+    fn read(settings: &SwarmSettings) -> Result<Self, OrchestratorError> {
+        Ok(Self {
+            token: settings.token_file.as_deref().map(Token::read).transpose()?,
+            acceptor: tls::acceptor(settings.tls_cert.as_deref(), settings.tls_key.as_deref())?,
+        })
+    }
+}
+
+/// Serves until the word to stop. At each word that comes on `again` the token and the certificate are read again, from
+/// the files that the inventory names; where one is of no use those of before stay. What else the inventory says is
+/// read by a restart.
 ///
 /// # Errors
 /// It cannot start.
-pub async fn run(inventory: &Inventory, options: Options, stop: Stop) -> Result<(), OrchestratorError> {
+pub async fn run(
+    inventory: &Inventory,
+    options: Options,
+    again: mpsc::Receiver<()>,
+    stop: Stop,
+) -> Result<(), OrchestratorError> {
     let settings = &inventory.swarm;
     keep_staging_apart(&settings.production, &settings.staging)?;
-    let token = settings.token_file.as_deref().map(Token::read).transpose()?;
+    let Secrets { token, acceptor } = Secrets::read(settings)?;
     let own = place::own(inventory, options.name.as_ref())?;
-    let acceptor = tls::acceptor(settings.tls_cert.as_deref(), settings.tls_key.as_deref())?;
+    let shown = acceptor.map(Shown::new);
     let mut listeners = Vec::new();
     for place in place::places(inventory, own, &options.listen)? {
-        let listener = Listener::bind(place.address, acceptor.clone().filter(|_| place.tls)).await?;
+        let listener = Listener::bind(place.address, shown.clone().filter(|_| place.tls)).await?;
         tracing::info!("listening at {}", listener.url());
         listeners.push(listener);
     }
@@ -101,9 +124,29 @@ pub async fn run(inventory: &Inventory, options: Options, stop: Stop) -> Result<
     });
     let relaying = tokio::spawn(relay(settings.state.clone(), service.events.clone()));
     let tally = service.tally.clone();
-    server::serve(listeners, routes::router(service), Bounds::of_this_process(), tally, stop).await;
+    tokio::select! {
+        () = server::serve(listeners, routes::router(service.clone()), Bounds::of_this_process(), tally, stop) => {}
+        () = renew(settings, &service.door, shown.as_ref(), again) => {}
+    }
     relaying.abort();
     Ok(())
+}
+
+/// Renews the secrets at each word; never comes back.
+async fn renew(settings: &SwarmSettings, door: &Door, shown: Option<&Shown>, mut again: mpsc::Receiver<()>) {
+    while again.recv().await.is_some() {
+        match Secrets::read(settings) {
+            Ok(Secrets { token, acceptor }) => {
+                door.renew(token);
+                if let Some(shown) = shown {
+                    shown.renew(acceptor);
+                }
+                tracing::info!("the token and the certificate were read again");
+            }
+            Err(error) => tracing::error!("the token and the certificate stay what they were: {error}"),
+        }
+    }
+    std::future::pending().await
 }
 
 /// Passes on what a controller on this host tells, whenever there is one.

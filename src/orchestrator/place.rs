@@ -36,6 +36,15 @@ pub enum PlaceError {
         /// Those that there are.
         known: String,
     },
+    /// There is none at all.
+    #[error(
+        "the inventory has no orchestrator {name}, and no other: add `[orchestrators.{name}]`, or leave the name out \
+         to serve `production` all the same"
+    )]
+    NoneListed {
+        /// The name.
+        name: HostName,
+    },
     /// None of them, or several, have an address of this machine.
     #[error(
         "{count} of the orchestrators of the inventory have an address of this machine: say which one this is, as in `swarm orchestrator {example}`"
@@ -71,6 +80,9 @@ pub enum PlaceError {
 pub fn own<'a>(inventory: &'a Inventory, name: Option<&HostName>) -> Result<Option<Own<'a>>, PlaceError> {
     let all = inventory.orchestrators();
     if let Some(name) = name {
+        if all.is_empty() {
+            return Err(PlaceError::NoneListed { name: name.clone() });
+        }
         let found = all.iter().find(|(host, _)| host.name == *name).copied();
         let known = || all.iter().map(|(host, _)| host.name.as_str()).collect::<Vec<_>>().join(", ");
         return found.map(Some).ok_or_else(|| PlaceError::Unknown { name: name.clone(), known: known() });

@@ -28,6 +28,9 @@ const SENT: u32 = 3;
 /// More (bytes) of a foreign index than this is not read.
 const INDEX_LIMIT: u64 = 256 << 20;
 
+/// What a directory is called there that cannot be exchanged, as something is mounted on it.
+const MOUNT: &str = "a mount point";
+
 /// What a host was given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sent {
@@ -74,12 +77,10 @@ struct Sight {
 #[derive(Debug)]
 pub struct Shipment {
     release: Release,
-    /// The releases that are here.
-    kept: Vec<Release>,
+    /// The files of the releases that are here.
+    kept: Vec<(Release, BTreeMap<String, Item>)>,
     /// The sum of each one's index.
     indexes: BTreeMap<ReleaseName, String>,
-    /// The sums of the packages that any of them lists, by path: a path names one content for ever.
-    sums: BTreeMap<String, String>,
     items: BTreeMap<String, Item>,
 }
 
@@ -89,16 +90,23 @@ impl Shipment {
     /// # Errors
     /// An index or a file cannot be read, or has a name that cannot be published.
     pub fn read(release: &Release, kept: &[Release]) -> std::io::Result<Self> {
+        // The sums of what any of them lists, by path: a path names one content for ever.
         let (mut indexes, mut sums) = (BTreeMap::new(), BTreeMap::new());
         for release in kept.iter().chain([release]) {
-            let text = std::fs::read(release.root.join("Packages"))?;
+            let text = match std::fs::read(release.root.join("Packages")) {
+                // An empty directory was taken over as a release.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                text => text?,
+            };
             let index = Index::parse(&text, Limits::default()).map_err(std::io::Error::other)?;
             let sum = |stanza: &Stanza| Some((stanza.path().to_string(), stanza.sha1()?.to_ascii_lowercase()));
             sums.extend(index.stanzas.iter().filter_map(sum));
             indexes.insert(release.name.clone(), data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text)));
         }
+        let kept: std::io::Result<Vec<_>> =
+            kept.iter().map(|release| Ok((release.clone(), items(&release.root, &sums)?))).collect();
         let items = items(&release.root, &sums)?;
-        Ok(Self { release: release.clone(), kept: kept.to_vec(), indexes, sums, items })
+        Ok(Self { release: release.clone(), kept: kept?, indexes, items })
     }
 
     /// Whether a host has this release just as it is here.
@@ -119,17 +127,40 @@ pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> 
         return Ok(Sent { was_live: true, ..Sent::default() });
     }
     if let Live::Other(what) = &sight.live {
-        let text = format!("{production} is {what} there, no release: move it out of the way");
+        let cure = match what.as_str() {
+            MOUNT => format!("name a directory in it ({production}/packages, say) as `production`"),
+            _ => "move it out of the way".to_owned(),
+        };
+        let text = format!("{production} is {what} there, which no release can take the place of: {cure}");
         return Err(HostError::new(host.name(), HostErrorKind::Failed, text));
     }
-    let there = there(host, production, &sight, shipment).await?;
-    let list = List::new(items, &sight, &there);
+    refuse_to_go_back(host, production, &sight, shipment)?;
+    let index = live_index(host, production, &sight, shipment).await?;
+    let there = there(production, &sight, shipment, &index);
+    let list = List::new(items, &sight, &there, &index);
     let mut sent = send(host, production, shipment, &list).await?;
     swap(host, production, shipment, &sight, &list).await?;
     if let Live::Release(before) = sight.live {
         sent.before = Some(before);
     }
     Ok(sent)
+}
+
+/// What another controller has released since is not replaced by something from before: only a roll-back goes back, and
+/// that is a later release.
+fn refuse_to_go_back(host: &dyn Host, production: &str, sight: &Sight, shipment: &Shipment) -> Result<(), HostError> {
+    let ours = &shipment.release.name;
+    match &sight.live {
+        Live::Release(there) if there.parts() >= ours.parts() && !shipment.is_the_same(sight, there) => {
+            let text = format!(
+                "release {there} is live there, which was not made here, and {ours} is no later one. Release from the \
+                 controller that made it; where that is no more, remove {production} there, and the next command \
+                 brings {ours}"
+            );
+            Err(HostError::new(host.name(), HostErrorKind::Failed, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes the release live again that was live on a host before this one.
@@ -192,33 +223,44 @@ fn read_sight(lines: &[Vec<String>]) -> Option<Sight> {
 /// The files that are known to be on the host, by path and sum: where each lies below its releases.
 type There = BTreeMap<(String, String), String>;
 
-async fn there(host: &dyn Host, production: &str, sight: &Sight, shipment: &Shipment) -> Result<There, HostError> {
-    let mut there = There::new();
-    for release in shipment.kept.iter().filter(|release| shipment.is_the_same(sight, &release.name)) {
-        for (path, item) in items(&release.root, &shipment.sums).map_err(|error| unread(host, release, &error))? {
-            let place = format!("{}/{path}", release.name);
-            there.insert((path, item.sha1), place);
-        }
-    }
-    // What is live and not ours is known by its own index.
-    let known = |name: &ReleaseName| shipment.kept.iter().any(|release| release.name == *name);
-    let root = match &sight.live {
-        Live::Release(name) if !known(name) => Some(name.to_string()),
-        Live::Directory => Some(format!("../{}", production.rsplit('/').next().unwrap_or_default())),
-        Live::Nothing | Live::Release(_) | Live::Other(_) => None,
+/// The index of what is live on the host, read here where it is the same. One that cannot be read tells nothing: then
+/// all is sent.
+async fn live_index(host: &dyn Host, production: &str, sight: &Sight, shipment: &Shipment) -> Result<Index, HostError> {
+    let same = |release: &&Release| {
+        sight.live == Live::Release(release.name.clone()) && shipment.is_the_same(sight, &release.name)
     };
-    if let Some(root) = root {
-        let text = host.read(&format!("{production}/Packages"), INDEX_LIMIT).await?.unwrap_or_default();
-        // An index that cannot be read tells nothing: all is sent.
-        let index = Index::parse(&text, Limits::default()).unwrap_or_default();
-        for stanza in &index.stanzas {
-            let path = stanza.path().to_string();
-            if let Some(sha1) = stanza.sha1().filter(|_| sight.files.get(&path).copied() == stanza.size()) {
-                there.insert((path.clone(), sha1.to_ascii_lowercase()), format!("{root}/{path}"));
-            }
+    let text = match (&sight.live, shipment.kept.iter().map(|(release, _)| release).find(same)) {
+        (Live::Nothing | Live::Other(_), _) => Vec::new(),
+        (_, Some(release)) => {
+            std::fs::read(release.root.join("Packages")).map_err(|error| unread(host, release, &error))?
+        }
+        (Live::Release(_) | Live::Directory, None) => {
+            host.read(&format!("{production}/Packages"), INDEX_LIMIT).await?.unwrap_or_default()
+        }
+    };
+    Ok(Index::parse(&text, Limits::default()).unwrap_or_default())
+}
+
+/// `index` is that of what is live on the host.
+fn there(production: &str, sight: &Sight, shipment: &Shipment, index: &Index) -> There {
+    let mut there = There::new();
+    let root = match &sight.live {
+        Live::Nothing | Live::Other(_) => None,
+        Live::Release(name) => Some(name.to_string()),
+        Live::Directory => Some(format!("../{}", production.rsplit('/').next().unwrap_or_default())),
+    };
+    for (root, stanza) in root.iter().flat_map(|root| index.stanzas.iter().map(move |stanza| (root, stanza))) {
+        let path = stanza.path().to_string();
+        if let Some(sha1) = stanza.sha1().filter(|_| sight.files.get(&path).copied() == stanza.size()) {
+            there.insert((path.clone(), sha1.to_ascii_lowercase()), format!("{root}/{path}"));
         }
     }
-    Ok(there)
+    for (release, items) in shipment.kept.iter().filter(|(release, _)| shipment.is_the_same(sight, &release.name)) {
+        for (path, item) in items {
+            there.insert((path.clone(), item.sha1.clone()), format!("{}/{path}", release.name));
+        }
+    }
+    there
 }
 
 /// How the release differs from what is live on the host.
@@ -233,11 +275,15 @@ struct List {
 }
 
 impl List {
-    fn new(items: &BTreeMap<String, Item>, sight: &Sight, there: &There) -> Self {
+    /// `index` is that of what is live there.
+    fn new(items: &BTreeMap<String, Item>, sight: &Sight, there: &There, index: &Index) -> Self {
         let mut list = Self::default();
-        // What a directory holds besides is its owner's, and clients may have its index: it stays.
+        let listed: BTreeSet<String> = index.stanzas.iter().map(|stanza| stanza.path().to_string()).collect();
+        // What a directory holds besides is its owner's, and clients may have its index: it stays. So does what the
+        // index of a release lists: a host that was away goes on by several releases at once, its clients by one.
         if let Live::Release(_) = sight.live {
-            list.goes.extend(sight.files.keys().filter(|path| !items.contains_key(*path)).cloned());
+            let is_wanted = |path: &String| items.contains_key(path) || listed.contains(path);
+            list.goes.extend(sight.files.keys().filter(|path| !is_wanted(path)).cloned());
         }
         let live = match &sight.live {
             Live::Release(name) => format!("{name}/"),
@@ -329,7 +375,7 @@ async fn swap(
         Live::Other(what) => what,
     };
     let stays = |name: &ReleaseName| {
-        *name == release.name || name.as_str() == before || kept.iter().any(|kept| kept.name == *name)
+        *name == release.name || name.as_str() == before || kept.iter().any(|(kept, _)| kept.name == *name)
     };
     let gone: Vec<&str> = sight.releases.keys().filter(|name| !stays(name)).map(ReleaseName::as_str).collect();
     host.write(&format!("{production}.releases/.incoming/list"), list.to_text().as_bytes(), 0o644).await?;

@@ -1,7 +1,6 @@
 //! Checks a whole release: every byte of every package is hashed, on all processors.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use serde::Serialize;
 
@@ -10,7 +9,7 @@ use super::imprint;
 use super::kept::Release;
 use super::side_by_side::{processors, side_by_side};
 use super::tree::INDEX;
-use crate::portage::index::{Limits, Stanza};
+use crate::portage::index::{self, Stanza};
 
 /// What a check of a release found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,13 +57,10 @@ pub fn verify(release: &Release, all: impl FnOnce(u64), done: impl Fn(u64) + Syn
 
 /// Clients ask for the packed form first; both have to be the same text.
 fn unlike_its_packed_form(release: &Release) -> Option<String> {
-    let limit = u64::try_from(Limits::default().bytes).unwrap_or(u64::MAX);
-    let read = |name: &str| std::fs::File::open(release.root.join(name));
+    let read = |name: &str| std::fs::read(release.root.join(name));
     let compare = || -> std::io::Result<bool> {
-        let (mut text, mut unpacked) = (Vec::new(), Vec::new());
-        read(INDEX[0])?.take(limit).read_to_end(&mut text)?;
-        flate2::read::MultiGzDecoder::new(read(INDEX[1])?).take(limit).read_to_end(&mut unpacked)?;
-        Ok(text == unpacked)
+        let text = read(INDEX[0])?;
+        Ok(index::unpacked(&read(INDEX[1])?, text.len())? == text)
     };
     match compare() {
         Ok(true) => None,

@@ -143,6 +143,11 @@ pub fn write_out(text: &str) -> io::Result<()> {
     }
 }
 
+/// Tells whoever looks on, on standard error. Nobody has to listen.
+pub fn tell(text: impl std::fmt::Display) {
+    let _unheard = writeln!(io::stderr().lock(), "{text}");
+}
+
 fn colour(tone: Tone) -> Option<Color> {
     match tone {
         Tone::Plain => None,

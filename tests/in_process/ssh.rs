@@ -1,9 +1,11 @@
 //! The SSH layer against a fake host: faults that a real one cannot be made to have.
 
 use std::fs;
+use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
-use swarm::ssh::{Chunk, Host, HostErrorKind, Script};
+use swarm::ssh::{Chunk, Host, HostErrorKind, Pace, Script};
 
 use crate::support::{FakeHost, Fault, Step};
 
@@ -312,6 +314,22 @@ async fn a_transfer_does_not_delay_commands() {
         output = host.run(&script) => assert_eq!(output.unwrap().status, 0),
     }
     assert_eq!(fake.connections(), 2);
+}
+
+#[tokio::test]
+async fn what_goes_out_keeps_to_the_limit_that_it_shares() {
+    let fake = FakeHost::new("tarn");
+    let pace = Arc::new(Pace::new(NonZeroU64::new(4_000_000).unwrap()));
+    let (one, other) = (fake.host().at_pace(Some(Arc::clone(&pace))), fake.host().at_pace(Some(pace)));
+    let directory = tempfile::tempdir().unwrap();
+    let local = directory.path().join("package");
+    fs::write(&local, content(2_000_000)).unwrap();
+    let begin = std::time::Instant::now();
+    let (first, second) = tokio::join!(one.upload_on(&local, "/one", 0o644), other.upload_on(&local, "/other", 0o644));
+    first.and(second).unwrap();
+    // Half a second each, one behind the other; the last piece goes as soon as it is its turn.
+    assert!(begin.elapsed() >= Duration::from_millis(900), "{:?}", begin.elapsed());
+    assert!(["one", "other"].iter().all(|name| fs::read(fake.root().join(name)).unwrap() == content(2_000_000)));
 }
 
 #[tokio::test(start_paused = true)]

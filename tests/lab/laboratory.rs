@@ -65,6 +65,7 @@ impl Laboratory {
     }
 
     /// `swarm` with a variable in its environment.
+    #[cfg(feature = "failpoints")]
     pub fn swarm_with(&self, variable: &str, value: &str, arguments: &[&str]) -> Ran {
         let mut command = self.command();
         command.env(variable, value).args(["run", env!("CARGO_BIN_EXE_swarm")]).args(arguments);
@@ -72,6 +73,7 @@ impl Laboratory {
     }
 
     /// Nothing has ever been built or released here, and these drones know of nobody.
+    #[cfg(feature = "failpoints")]
     pub fn start_afresh(&self, drones: &[&str]) {
         let controller = self.directory.join("controller");
         std::fs::remove_dir_all(&controller).unwrap();

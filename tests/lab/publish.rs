@@ -43,6 +43,19 @@ fn a_release_goes_to_every_orchestrator_and_to_one_that_was_away_with_the_next_c
         .gives(0, &["orch-izar: release 000001-000001 is live there; 3 files", "orch-tarn: release 000001-000001"]);
     assert!(shows(&lab, "orch-izar") && shows(&lab, "orch-tarn"));
 
+    // What was lost there behind our back comes again for who asks.
+    let production = std::fs::canonicalize(lab.controller("production").parent().unwrap()).unwrap().join("production");
+    lab.on("orch-tarn", &format!("rm {}", production.display())).gives(0, &[]);
+    lab.swarm(&["finalize"]).gives(
+        0,
+        &[
+            "nothing waits for its release; each orchestrator is looked at",
+            "orch-izar: release 000001-000001 is live there already",
+            "orch-tarn: release 000001-000001 is live there; 0 files were sent",
+        ],
+    );
+    assert!(shows(&lab, "orch-tarn"));
+
     lab.lab(&["power-off", "orch-tarn"]).gives(0, &[]);
     lab.swarm(&["push", "app-lab/viewer"]).gives(0, &["all is received"]);
     lab.swarm(&["finalize"])

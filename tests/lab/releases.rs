@@ -1,5 +1,6 @@
 //! Releases as a real Portage client meets them, over HTTP.
 
+use std::path::Path;
 use std::process::Child;
 
 use swarm::failpoint::Failpoint;
@@ -9,9 +10,9 @@ use super::laboratory::Laboratory;
 /// Where the controller's production is served, and the client's half of the command line.
 const SERVED: &str = "10.42.0.1:8080";
 const CLIENT: &str =
-    "PORTAGE_BINHOST=http://10.42.0.1:8080/production emerge --quiet --oneshot --getbinpkgonly --usepkgonly";
+    "PORTAGE_BINHOST=http://10.42.0.1:8080/packages emerge --quiet --oneshot --getbinpkgonly --usepkgonly";
 
-/// A web server with the controller's directory.
+/// Debian's nginx with the configuration that is shipped, and no service behind it.
 struct WebServer(Child);
 
 impl Drop for WebServer {
@@ -23,9 +24,22 @@ impl Drop for WebServer {
 
 fn serve(lab: &Laboratory) -> WebServer {
     let (address, port) = SERVED.split_once(':').unwrap();
-    let directory = lab.controller("");
-    let arguments = ["/usr/bin/python3", "-m", "http.server", "--bind", address, "--directory"];
-    let mut server = WebServer(lab.run_beside(&[&arguments[..], &[directory.to_str().unwrap(), port]].concat()));
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/nginx/swarm.conf");
+    let server = std::fs::read_to_string(shipped)
+        .unwrap()
+        .replace("listen 80;", &format!("listen {SERVED};"))
+        .replace("/var/cache/swarm/production", lab.controller("production").to_str().unwrap());
+    let below = lab.file("nginx");
+    std::fs::create_dir(&below).unwrap();
+    let text = format!(
+        "user root;\ndaemon off;\npid {0}/pid;\nerror_log {0}/log;\nevents {{}}\nhttp {{\naccess_log off;\n\
+         client_body_temp_path {0}/body;\nproxy_temp_path {0}/proxy;\nfastcgi_temp_path {0}/fastcgi;\n\
+         uwsgi_temp_path {0}/uwsgi;\nscgi_temp_path {0}/scgi;\n{server}\n}}\n",
+        below.display()
+    );
+    let file = below.join("nginx.conf");
+    std::fs::write(&file, text).unwrap();
+    let mut server = WebServer(lab.run_beside(&["/usr/sbin/nginx", "-c", file.to_str().unwrap()]));
     let probe = format!("exec 3<>/dev/tcp/{address}/{port}");
     lab.wait("the web server answers", || {
         assert!(server.0.try_wait().unwrap().is_none(), "the web server has ended");
@@ -49,7 +63,7 @@ done
 fn a_client_installs_without_fail_while_releases_are_swapped_rolled_back_pruned_and_the_controller_is_killed() {
     let lab = Laboratory::up("fire");
     let _server = serve(&lab);
-    let here = format!("\n[orchestrators.here]\naddress = 'local'\nbinhost = 'http://{SERVED}/production'\n");
+    let here = format!("\n[orchestrators.here]\naddress = 'local'\nbinhost = 'http://{SERVED}/packages'\n");
     lab.edit_inventory(|text| text.replacen("state = ", "keep = 2\nstate = ", 1) + &here);
     lab.swarm(&["push", "=app-lab/hello-1.0", "--finalize"]).gives(0, &["the index was read back", "is live"]);
     lab.swarm(&["push", "=app-lab/hello-1.1-r1", "--finalize"]).gives(0, &["1 changed"]);

@@ -142,6 +142,42 @@ fn releases_are_listed_compared_rolled_back_pruned_and_verified() {
     farm.swarm(&["verify"]).gives(0, &["1 packages"]);
 }
 
+#[test]
+fn what_is_superseded_outlives_a_prune_for_one_release_and_is_then_gone() {
+    let farm = Farm::new("keep = 1");
+    let old = "app-lab/foo/foo-1.0-1.gpkg.tar";
+    farm.release(&[wanted("app-lab/foo-1.0", 1)]);
+    farm.release(&[wanted("app-lab/foo-1.1", 1).flags(&["amd64", "nls"])]);
+    farm.swarm(&["prune"]).gives(0, &["2 releases are kept; `keep` is 1"]);
+    assert_eq!(farm.listed(), ["app-lab/foo/foo-1.1-1.gpkg.tar"]);
+    assert!(farm.live(old).exists(), "a client may have read the index before");
+    farm.release(&[wanted("app-lab/bar-1.0", 1)]);
+    farm.swarm(&["prune"]).gives(0, &["release 000001-000001 is removed"]);
+    assert!(!farm.live(old).exists(), "who is two indices behind reads it anew");
+    farm.swarm(&["verify"]).gives(0, &["2 packages"]);
+}
+
+#[test]
+fn who_does_not_read_what_is_said_stops_nothing() {
+    let farm = Farm::new("");
+    let unread = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut command = farm.command(arguments);
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        drop(reader);
+        command.status().unwrap().code()
+    };
+    farm.build(&[wanted("app-lab/foo-1.0", 1)]);
+    assert_eq!(unread(&["finalize", "--dry-run"]), Some(0));
+    assert_eq!(unread(&["finalize"]), Some(0));
+    assert_eq!(farm.listed().len(), 1);
+    for arguments in
+        [&["releases"][..], &["diff", "000001-000001", "000001-000001"], &["verify"], &["prune"], &["status"]]
+    {
+        assert_eq!(unread(arguments), Some(0), "{arguments:?}");
+    }
+}
+
 #[tokio::test]
 async fn with_a_controller_at_work_it_is_told_and_does_it() {
     let farm = Farm::new("");

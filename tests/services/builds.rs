@@ -48,6 +48,37 @@ fn a_build_is_begun_for_who_has_the_token_and_for_nobody_where_there_is_none() {
 }
 
 #[test]
+fn another_token_counts_from_the_word_on_and_one_that_is_open_to_others_never() {
+    let place = Place::new("", "");
+    place.write_inventory(&place.token("opensesame\n", 0o600), "");
+    let service = place.orchestrator();
+    let with = |token: &str| post(&service.url, &[&format!("authorization: Bearer {token}")], b"{}").status;
+    place.token("abracadabra\n", 0o644);
+    service.signal("HUP");
+    service.says("stay what they were: the token file");
+    assert_eq!((with("opensesame"), with("abracadabra")), (422, 401));
+    place.token("abracadabra\n", 0o600);
+    service.signal("HUP");
+    service.says("were read again");
+    assert_eq!((with("opensesame"), with("abracadabra")), (401, 422));
+    let log = service.log();
+    assert!(!log.contains("opensesame") && !log.contains("abracadabra"), "{log}");
+}
+
+#[test]
+fn who_tries_too_often_is_told_when_to_try_again() {
+    let place = Place::new("", "");
+    place.write_inventory(&place.token("opensesame\n", 0o600), "");
+    let service = place.orchestrator();
+    let refused = std::iter::repeat_with(|| post(&service.url, &["authorization: Bearer guess"], b"{}"))
+        .take(1000)
+        .find(|answer| answer.status != 401)
+        .unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")));
+    assert_eq!(get(&service.url, "/health").status, 200, "nothing else is refused");
+}
+
+#[test]
 fn a_token_that_others_can_read_keeps_the_service_from_starting() {
     let place = Place::new("", "");
     place.write_inventory(&place.token("opensesame\n", 0o644), "");

@@ -1,8 +1,10 @@
 //! `swarm gateway` between orchestrators that come and go.
 
+use std::io::Read;
+
 use serde_json::Value;
 
-use super::http::{Answer, ask, get, try_ask};
+use super::http::{Answer, ask, connect, get, head, send, try_ask};
 use super::place::{Place, Service, free_port, wait};
 use super::production::{HELLO, release};
 
@@ -189,6 +191,30 @@ fn the_inventory_is_read_again_at_the_word_and_a_broken_one_is_refused() {
 }
 
 #[test]
+fn with_failback_by_hand_clients_go_back_when_the_inventory_says_so() {
+    let (a, b) = (Orchestrator::new("a", ""), Orchestrator::new("b", ""));
+    let (first, _second) = (a.start(), b.start());
+    let entries = format!("{GATEWAY}{}{}", a.entry(100), b.entry(200));
+    let place = Place::new("failback = 'manual'\nfall = 1\nrise = 1\n", &entries);
+    let gateway = place.serve(&["gateway"]);
+    wait_for(&gateway, "the first is active", |status| status["active"] == "a");
+    first.kill();
+    wait_for(&gateway, "the other one is active", |status| status["active"] == "b");
+    let _first = a.start();
+    wait_for(&gateway, "the first is back", |status| one_of(status, "a")["healthy"] == true);
+    let say = |failback: &str| {
+        place.write_inventory(&format!("failback = '{failback}'\nfall = 1\nrise = 1\n"), &entries);
+        gateway.signal("HUP");
+    };
+    // Read again as it is, it moves nobody.
+    say("manual");
+    gateway.says("was read again");
+    assert_eq!(status(&gateway)["active"], "b");
+    say("auto");
+    wait_for(&gateway, "clients are back", |status| status["active"] == "a");
+}
+
+#[test]
 fn what_concerns_builds_is_passed_on_to_the_controller_with_the_token_that_it_came_with() {
     let a = Orchestrator::new("a", "opensesame");
     let running = a.start();
@@ -199,6 +225,10 @@ fn what_concerns_builds_is_passed_on_to_the_controller_with_the_token_that_it_ca
     wait_for(&gateway, "it has a controller", |status| status["controller"] == "a");
     assert_eq!(get(&gateway.url, "/swarm").json(), get(&running.url, "/status").json());
     get(&gateway.url, "/").gives(200, "a\n");
+    let mut events = connect(&gateway.url).unwrap();
+    send(&mut events, "GET /events", &[], b"");
+    let (begun, headers) = head(&mut events);
+    assert!(begun == 200 && headers.contains(&"content-type: text/event-stream".to_owned()), "{begun} {headers:?}");
     let post = |headers: &[&str], body: &str| {
         let length = format!("content-length: {}", body.len());
         ask(&gateway.url, "POST /build", &[headers, &[&length]].concat(), body.as_bytes())
@@ -209,6 +239,7 @@ fn what_concerns_builds_is_passed_on_to_the_controller_with_the_token_that_it_ca
     post(&[right], r#"{"packages":["app-misc/foo"]}"#).gives(422, "capella");
     post(&[right], &" ".repeat((1 << 20) + 1)).gives(413, "has at most");
     running.kill();
+    let _broken_off = events.read_to_end(&mut Vec::new());
     wait_for(&gateway, "it has none", |status| status["controller"].is_null());
     post(&[right], "{}").gives(503, "no orchestrator with an API answers");
     // A gateway without a token lets nobody ask.
@@ -231,7 +262,7 @@ fn a_service_that_cannot_start_says_what_to_do() {
         |(status, said): (Option<i32>, String), part: &str| assert!(status == Some(1) && said.contains(part), "{said}");
     is(said(&["gateway"]), "has no `[gateway]`");
     is(said(&["client-config"]), "neither `[gateway]` nor an orchestrator");
-    is(said(&["orchestrator", "izar"]), "has no orchestrator izar");
+    is(said(&["orchestrator", "izar"]), "has no orchestrator izar, and no other: add `[orchestrators.izar]`");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     is(said(&["orchestrator", "--listen", &address]), "another program, perhaps a web server in front of this one");
@@ -240,6 +271,7 @@ fn a_service_that_cannot_start_says_what_to_do() {
     let (a, b) = (Orchestrator::new("a", ""), Orchestrator::new("b", ""));
     place.write_inventory("", &format!("{}{}{}", GATEWAY.replace("127.0.0.1:0", &address), a.entry(1), b.entry(2)));
     is(said(&["gateway"]), "`listen` in `[gateway]` names another address");
+    is(said(&["orchestrator", "izar"]), "has no orchestrator izar; it has: a, b");
     is(said(&["orchestrator"]), "2 of the orchestrators of the inventory have an address of this machine");
     place.write_inventory("", &a.entry(1).replace("http:", "https:"));
     is(said(&["orchestrator", "a"]), "no `tls_cert` is set");

@@ -84,6 +84,21 @@ fn files_behind_nginx_are_a_binhost_without_the_service() {
         assert_eq!(answer.header("content-encoding"), None);
         answer.status
     };
+    // Whoever asks gets the form that he asks for.
+    for name in ["Packages", "Packages.gz"] {
+        for agent in ["Gentoo Portage", "Wget", "swarm"] {
+            let agent = format!("user-agent: {agent}");
+            let index = ask(&nginx.url, &format!("GET /packages/{name}"), &[&agent], b"");
+            assert!(index.status == 200 && index.body == std::fs::read(root.join(name)).unwrap(), "{name} for {agent}");
+            assert_eq!(index.header("cache-control"), Some("no-cache"), "{name} for {agent}");
+        }
+    }
+    let entries = format!(
+        "[hosts.altair]\naddress = '127.0.0.1'\n[gateway]\nhost = 'altair'\nlisten = '127.0.0.1:0'\n\
+         [orchestrators.izar]\naddress = '127.0.0.1'\nbinhost = '{}/packages'\n",
+        nginx.url
+    );
+    Place::new("", &entries).serve(&["gateway"]).says("izar is healthy");
     let own = FIRST + 60;
     assert_eq!([since(own, "Wget"), since(own + 60, "Wget"), since(own, "Gentoo Portage")], [304, 200, 200]);
     release(&place.production(), 2, b"another");

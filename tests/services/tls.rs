@@ -80,6 +80,33 @@ fn with_a_certificate_both_services_speak_tls_alone_and_know_each_other_by_it() 
     gateway.says("izar is not healthy: it cannot be reached: invalid peer certificate");
     drop(gateway);
 
+    // A certificate ends: the next one is shown from the word on, and one that is of no use never is.
+    let gateway = place.serve(&["gateway"]);
+    let services = [(&service, "token and the certificate"), (&gateway, "inventory was not taken, the one before")];
+    let old = std::fs::read(&own).unwrap();
+    std::fs::write(&own, "no certificate").unwrap();
+    for (service, kept) in services {
+        service.signal("HUP");
+        service.says("there is no certificate in");
+        assert!(service.log().contains(kept), "{}", service.log());
+    }
+    std::fs::write(place.path("old.crt"), old).unwrap();
+    let shows = |url: &str, trusted: &str| ask(&format!("{url}/health"), Some(&place.path(trusted))).is_ok();
+    assert!(shows(&url, "old.crt") && shows(&gateway.url, "old.crt"));
+    certificate(&place, "own");
+    for service in [&service, &gateway] {
+        service.signal("HUP");
+        service.says("read again");
+        wait("the new one is shown", || shows(&service.url, "own.crt"));
+        assert!(!shows(&service.url, "old.crt"));
+    }
+    place.write_inventory("", &orchestrator.replace("https", "http"));
+    gateway.signal("HUP");
+    gateway.says("to begin or to end TLS takes a restart");
+    assert!(shows(&gateway.url, "own.crt"));
+    drop(gateway);
+    drop(service);
+
     place.write_inventory(&keys.replace("own.key", "fleet.toml"), &orchestrator);
     let refused = place.swarm(&["orchestrator"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();

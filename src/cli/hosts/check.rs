@@ -14,6 +14,7 @@ use crate::drone::room;
 use crate::drone::strays::{self, Stray};
 use crate::inventory::{CleanRoom, Host, Inventory, Role};
 use crate::ssh::{HostError, HostErrorKind};
+use crate::ui::table::tell;
 use crate::ui::table::{Cell, Table, Tone, write_out};
 
 #[derive(Debug, Args)]
@@ -84,7 +85,7 @@ fn show_jobs(lists: &[Jobs<'_>]) -> anyhow::Result<()> {
     for (drone, list) in lists {
         match list {
             Ok(list) => list.iter().for_each(|stray| table.row(job_row(drone.host, stray))),
-            Err(error) => eprintln!("{}", escaped(&error.to_string())),
+            Err(error) => tell(escaped(&error.to_string())),
         }
     }
     if !table.is_empty() {

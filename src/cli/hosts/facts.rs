@@ -11,6 +11,7 @@ use crate::cli::exit::Exit;
 use crate::core::text::escaped;
 use crate::drone::facts::Facts;
 use crate::inventory::Inventory;
+use crate::ui::table::tell;
 use crate::ui::table::{Cell, Table, write_out};
 
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     } else {
         table(&answers).print()?;
         for error in answers.iter().filter_map(|asked| asked.facts.as_ref().err()) {
-            eprintln!("{}", escaped(&error.to_string()));
+            tell(escaped(&error.to_string()));
         }
     }
     let all = answers.iter().all(|asked| asked.facts.is_ok());

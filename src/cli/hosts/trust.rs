@@ -15,6 +15,7 @@ use crate::core::text::escaped;
 use crate::inventory::{Host, Inventory, Selection};
 use crate::ssh::known_hosts::{KnownHosts, Pin, Verdict, fingerprint, host_name, record};
 use crate::ssh::{self, Destination, OfferedKey};
+use crate::ui::table::tell;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -34,10 +35,10 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
         let offers = join_all(round.iter().map(offered)).await;
         for (destination, offer) in round.iter().zip(offers) {
             match offer.and_then(|keys| settle(destination, &keys, arguments.yes)) {
-                Ok(outcome) => eprintln!("{}: {outcome}", destination.name),
+                Ok(outcome) => tell(format_args!("{}: {outcome}", destination.name)),
                 Err(error) => {
                     all = false;
-                    eprintln!("{}: {}", destination.name, escaped(&format!("{error:#}")));
+                    tell(format_args!("{}: {}", destination.name, escaped(&format!("{error:#}"))));
                 }
             }
         }
@@ -77,7 +78,13 @@ fn settle(destination: &Destination, keys: &[OfferedKey], yes: bool) -> anyhow::
         return Ok("trusted already".to_owned());
     }
     for offer in keys {
-        eprintln!("{}: {} {} at {}", destination.name, offer.key.algorithm(), fingerprint(&offer.key), offer.address);
+        tell(format_args!(
+            "{}: {} {} at {}",
+            destination.name,
+            offer.key.algorithm(),
+            fingerprint(&offer.key),
+            offer.address
+        ));
     }
     if !yes && !agreed(destination)? {
         anyhow::bail!("not recorded");

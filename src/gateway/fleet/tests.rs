@@ -105,8 +105,8 @@ fn what_is_wrong_is_said_of_each_and_what_changes_is_told_once() {
     assert_eq!(look(&mut fleet, "c-"), []);
     look(&mut fleet, "a5/-");
     let errors: Vec<_> = fleet.members().iter().map(|member| member.error.clone().unwrap_or_default()).collect();
-    let behind = "is behind: its index is of 1970-01-01T00:00:05Z, that of b of 1970-01-01T00:00:06Z; publish to it, \
-                  or take b out of the inventory; its API cannot be reached";
+    let behind = "is behind: its index is of 1970-01-01T00:00:05Z, that of b of 1970-01-01T00:00:06Z; \
+                  `swarm finalize` publishes to it, or take b out of the inventory; its API cannot be reached";
     assert_eq!(errors, [behind, "", "cannot be reached"]);
     assert_eq!(fleet.members().iter().map(|each| fleet.is_healthy(each)).collect::<Vec<_>>(), [false, true, false]);
 }

@@ -12,6 +12,8 @@ if [ -L "$production" ]; then
 	"$name.releases"/[0-9]*) echo "$mark live release ${target##*/}" ;;
 	*) echo "$mark live other $target" ;;
 	esac
+elif mountpoint -q "$production" 2>/dev/null; then
+	echo "$mark live other a mount point"
 elif [ -d "$production" ]; then
 	echo "$mark live directory"
 elif [ -e "$production" ]; then

@@ -1,4 +1,4 @@
-use super::super::testing::{directory, stanza, tree, write};
+use super::super::testing::{directory, in_private_mounts, stanza, tree, write};
 use super::*;
 use crate::core::names::{Epoch, Timestamp};
 use crate::ssh::LocalHost;
@@ -7,11 +7,12 @@ use crate::ssh::LocalHost;
 struct Sites {
     root: tempfile::TempDir,
     kept: Vec<Release>,
+    made: u64,
 }
 
 impl Sites {
     fn new() -> Self {
-        Self { root: directory(), kept: Vec::new() }
+        Self { root: directory(), kept: Vec::new(), made: 0 }
     }
 
     fn production(&self) -> PathBuf {
@@ -22,11 +23,19 @@ impl Sites {
         self.root.path().join("there/production.releases/.incoming").join(sum(content))
     }
 
-    /// A release here of these packages and their contents.
+    /// A release here of these packages and their contents, with what the one before listed besides.
     fn release(&mut self, packages: &[(&str, u32, &str)]) -> Release {
-        let name = ReleaseName::new(Epoch(1), self.kept.len() as u64 + 1);
+        self.made += 1;
+        let name = ReleaseName::new(Epoch(1), self.made);
         let root = self.root.path().join("here").join(name.as_str());
         write_release(&root, packages);
+        if let Some(before) = self.kept.last() {
+            let index = Index::parse(&std::fs::read(before.root.join("Packages")).unwrap(), Limits::default()).unwrap();
+            let listed = index.stanzas.iter().map(|stanza| stanza.path().to_string());
+            for path in listed.filter(|path| !root.join(path).exists()) {
+                write(&root.join(&path), std::fs::read(before.root.join(&path)).unwrap());
+            }
+        }
         let release = Release { name, root };
         self.kept.push(release.clone());
         release
@@ -101,6 +110,30 @@ async fn what_an_older_release_there_has_is_not_sent_again_and_releases_that_are
 }
 
 #[tokio::test]
+async fn a_host_that_missed_a_release_keeps_what_its_clients_are_on_their_way_to_for_one_more() {
+    let mut sites = Sites::new();
+    let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    sites.publish(&first).await.unwrap();
+    let missed = sites.release(&[("app-misc/foo-1.1", 1, "foo two")]);
+    let third = sites.release(&[("app-misc/foo-1.2", 1, "foo three")]);
+    // Of what its clients have never seen, only what is kept for those of other hosts.
+    assert!(!third.root.join("app-misc/foo/foo-1.0-1.gpkg.tar").exists());
+    sites.publish(&third).await.unwrap();
+    let file = |path: &str| std::fs::read_to_string(sites.production().join(path)).ok();
+    assert_eq!(file("app-misc/foo/foo-1.0-1.gpkg.tar").as_deref(), Some("foo one"));
+    assert_eq!(file("Packages"), std::fs::read_to_string(third.root.join("Packages")).ok());
+    // The same where the release that is live there is kept here no longer.
+    sites.kept.retain(|kept| kept.name != missed.name && kept.name != third.name);
+    let fourth = sites.release(&[("app-misc/foo-1.3", 1, "foo four")]);
+    sites.publish(&fourth).await.unwrap();
+    let file = |path: &str| sites.production().join(path).exists();
+    assert!(file("app-misc/foo/foo-1.2-1.gpkg.tar") && !file("app-misc/foo/foo-1.1-1.gpkg.tar"));
+    let fifth = sites.release(&[("app-misc/foo-1.3", 1, "foo four")]);
+    sites.publish(&fifth).await.unwrap();
+    sites.shows(&fifth);
+}
+
+#[tokio::test]
 async fn a_directory_that_is_there_is_exchanged_and_keeps_what_its_clients_may_still_want() {
     let mut sites = Sites::new();
     write_release(&sites.production(), &[("app-misc/foo-1.0", 1, "foo one"), ("app-misc/own-1.0", 1, "its own")]);
@@ -141,6 +174,61 @@ async fn what_is_no_release_is_left_alone_and_named() {
         }
         let error = sites.publish(&release).await.unwrap_err().to_string();
         assert!(error.contains("move it out of the way"), "{what} ({words}): {error}");
+    }
+}
+
+#[test]
+fn a_mount_point_is_refused_before_anything_is_sent() {
+    in_private_mounts(
+        "release::publish::tests::a_mount_point_is_refused_before_anything_is_sent",
+        "mkdir source production; touch source/Packages; mount --bind source production",
+        |root| {
+            let release = Release { name: ReleaseName::new(Epoch(1), 1), root: root.join("here") };
+            write_release(&release.root, &[("app-misc/foo-1.0", 1, "foo one")]);
+            let shipment = Shipment::read(&release, &[]).unwrap();
+            let production = root.join("production");
+            let (host, production) = (LocalHost::here(), production.to_str().unwrap());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let error = runtime.block_on(publish(&host, production, &shipment)).unwrap_err().to_string();
+            assert!(error.contains("is a mount point there") && error.contains("production/packages, say"), "{error}");
+            assert_eq!(tree(root).iter().filter(|path| path.contains("incoming/")).count(), 1, "{:?}", tree(root));
+        },
+    );
+}
+
+#[tokio::test]
+async fn an_empty_directory_that_was_taken_over_here_keeps_nothing_from_going_out() {
+    let mut sites = Sites::new();
+    let empty = Release { name: ReleaseName::new(Epoch(0), 1), root: sites.root.path().join("empty") };
+    std::fs::create_dir(&empty.root).unwrap();
+    let release = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    sites.kept.insert(0, empty);
+    sites.publish(&release).await.unwrap();
+    sites.shows(&release);
+}
+
+#[tokio::test]
+async fn what_another_controller_has_released_since_stays_live() {
+    // It has come to the same number, or further.
+    for made in [1, 7] {
+        let mut sites = Sites::new();
+        let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+        sites.publish(&first).await.unwrap();
+        let second = sites.release(&[("app-misc/foo-1.2", 1, "foo three")]);
+        let there = sites.root.path().join("there");
+        let mut others = Sites { made, ..Sites::new() };
+        let later = others.release(&[("app-misc/foo-1.1", 1, "foo two")]);
+        let shipment = Shipment::read(&later, &[]).unwrap();
+        publish(&LocalHost::here(), there.join("production").to_str().unwrap(), &shipment).await.unwrap();
+        let error = sites.publish(&second).await.unwrap_err().to_string();
+        assert!(error.contains("was not made here, and 000001-000002 is no later one"), "{error}");
+        let live = std::fs::read_link(sites.production()).unwrap();
+        assert_eq!(live.file_name().unwrap(), later.name.as_str());
+        if later.name != second.name {
+            // One that is kept here was left for what is live now.
+            sites.kept.push(later);
+            sites.publish(&second).await.unwrap();
+        }
     }
 }
 

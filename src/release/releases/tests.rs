@@ -11,7 +11,9 @@ use super::*;
 use crate::portage::gpkg;
 
 mod adoption;
+mod back;
 mod interruption;
+mod refusals;
 
 const NOW: Timestamp = Timestamp(1_700_000_000);
 
@@ -183,70 +185,6 @@ fn a_release_keeps_what_was_there_and_drops_what_is_superseded() {
 }
 
 #[test]
-fn a_roll_back_is_a_new_release_of_old_content_with_a_later_timestamp() {
-    let root = directory();
-    let site = Site::open(root.path());
-    let live = production(root.path());
-    site.publish(&[("app-misc/foo-1.0", 1, "foo one"), ("app-misc/bar-1.0", 2, "bar")]).unwrap();
-    write(&live.join("binhost.asc"), "key");
-    let second = site.publish(&[("app-misc/foo-1.1", 3, "foo two"), ("app-misc/new-1.0", 4, "new")]).unwrap();
-    let rolled = site.roll_back(1).unwrap();
-    assert_eq!(rolled.release.name, ReleaseName::new(Epoch(1), 3));
-    assert!(rolled.timestamp > second.timestamp);
-    let paths: Vec<_> =
-        entries(&std::fs::read_to_string(live.join("Packages")).unwrap()).into_iter().map(|entry| entry.path).collect();
-    assert_eq!(paths, ["app-misc/bar/bar-1.0-2.gpkg.tar", "app-misc/foo/foo-1.0-1.gpkg.tar"]);
-    assert_eq!(read_as_client(&live), 2);
-    assert_eq!(std::fs::read_to_string(live.join("binhost.asc")).unwrap(), "key");
-    // What was live before lingers.
-    assert!(live.join("app-misc/new/new-1.0-4.gpkg.tar").exists());
-    let about = rolled.release.record().unwrap().unwrap().about;
-    assert_eq!((about.content, about.before), (ReleaseName::new(Epoch(1), 1), Some(second.release.name.clone())));
-    assert_eq!(about.origin, Origin::Rollback(ReleaseName::new(Epoch(1), 1)));
-    assert!(site.releases.chronicle().unwrap().is_left(&second.release.name));
-    // The next release builds on that, and what was left does not come back.
-    site.publish(&[("app-misc/bar-1.1", 5, "bar two")]).unwrap();
-    assert_eq!(read_as_client(&live), 2);
-    assert!(!live.join("app-misc/new/new-1.0-4.gpkg.tar").exists());
-    let error = site.roll_back(9).unwrap_err();
-    assert!(matches!(error, ReleaseError::Unknown { .. }) && error.to_string().contains("swarm releases"), "{error}");
-}
-
-#[test]
-fn pruning_removes_the_earliest_releases_with_their_records_and_spares_the_one_before_what_is_live() {
-    let root = directory();
-    let site = Site::open(root.path());
-    for id in 1..=5 {
-        site.publish(&[("app-misc/foo-1.0", id, &format!("foo {id}"))]).unwrap();
-    }
-    let name = |number| ReleaseName::new(Epoch(1), number);
-    assert_eq!(site.releases.prune(3).unwrap(), [name(1), name(2)]);
-    assert_eq!(site.releases.prune(3).unwrap(), []);
-    assert_eq!(site.releases.prune(1).unwrap(), [name(3)]);
-    let left: Vec<_> = std::fs::read_dir(root.path().join("production.releases"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert_eq!(left.len(), 4, "{left:?}");
-    assert_eq!(read_as_client(&production(root.path())), 1);
-    assert!(site.roll_back(4).is_ok());
-
-    // One that was being removed when the process was killed is no release any more.
-    std::fs::rename(
-        site.releases.layout.release(&name(4)),
-        root.path().join("production.releases/.gone-000001-000004"),
-    )
-    .unwrap();
-    let site = Site::open(root.path());
-    assert_eq!(site.releases.list().unwrap().len(), 2);
-    let left: Vec<_> = std::fs::read_dir(root.path().join("production.releases"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert_eq!(left.len(), 4, "{left:?}");
-}
-
-#[test]
 fn a_file_that_is_not_the_accepted_one_is_hashed_and_counts_by_what_it_holds() {
     let root = directory();
     let site = Site::open(root.path());
@@ -298,23 +236,6 @@ fn what_was_signed_for_a_release_is_found_by_what_it_was_before() {
 }
 
 #[test]
-fn a_swap_is_taken_back_to_what_was_there_before() {
-    let root = directory();
-    let site = Site::open(root.path());
-    let first = site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap();
-    site.releases.take_back(&first).unwrap();
-    assert_eq!(site.releases.live().unwrap(), None);
-    assert!(production(root.path()).symlink_metadata().is_err());
-    let second = site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap();
-    let third = site.publish(&[("app-misc/bar-1.0", 2, "bar")]).unwrap();
-    site.releases.take_back(&third).unwrap();
-    assert_eq!(site.releases.live().unwrap(), Some(second.release.name));
-    let fourth = site.publish(&[("app-misc/bar-1.0", 2, "bar")]).unwrap();
-    assert!(fourth.timestamp > third.timestamp);
-    assert!(!site.releases.chronicle().unwrap().was_live(&third.release.name));
-}
-
-#[test]
 fn a_look_changes_nothing_and_sees_a_directory_that_is_not_adopted_yet() {
     let root = directory();
     write(&production(root.path()).join("Packages"), "VERSION: 0\n\nCPV: a/b-1\nPATH: a/b-1.gpkg.tar\nSIZE: 7\n");
@@ -348,68 +269,6 @@ fn what_is_no_package_is_carried_from_release_to_release() {
 }
 
 #[test]
-fn timestamps_rise_though_the_clock_goes_back_or_an_adopted_index_is_from_the_future() {
-    let root = directory();
-    let site = Site::open(root.path());
-    let mut last = site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap().timestamp;
-    for id in 2..5 {
-        let next = site.publish(&[("app-misc/foo-1.0", id, "foo next")]).unwrap().timestamp;
-        assert_eq!(next.0, last.0 + 1);
-        last = next;
-    }
-    let first = site.releases.list().unwrap().remove(0);
-    write(&first.root.join("Packages"), "PACKAGES: 0\nTIMESTAMP: 4000000000\n\nTIMESTAMP: 5000000000\n");
-    assert_eq!(site.releases.next_timestamp(NOW).unwrap(), Timestamp(4_000_000_001));
-    assert_eq!(site.releases.next_timestamp(Timestamp(6_000_000_000)).unwrap(), Timestamp(6_000_000_000));
-}
-
-#[test]
-fn a_release_that_is_not_later_is_refused() {
-    let root = directory();
-    let site = Site::open(root.path());
-    site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap();
-    let contents = compose(&site.releases.base().unwrap(), &[], &header(), |_| false).unwrap();
-    for name in [ReleaseName::new(Epoch(1), 1), ReleaseName::new(Epoch(0), 99)] {
-        let error = site.releases.publish(&contents, &name, origin(), NOW).unwrap_err();
-        assert!(matches!(error, ReleaseError::NotLater { .. }), "{error}");
-    }
-    std::fs::remove_file(production(root.path())).unwrap();
-    let error = site.releases.publish(&contents, &ReleaseName::new(Epoch(0), 1), origin(), NOW).unwrap_err();
-    assert!(matches!(error, ReleaseError::NotLater { .. }), "{error}");
-    assert_eq!(site.releases.next_name(Epoch(2)).unwrap(), ReleaseName::new(Epoch(2), 2));
-}
-
-#[test]
-fn an_entry_without_its_file_stops_the_release_and_the_one_before_stays() {
-    let root = directory();
-    let site = Site::open(root.path());
-    site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap();
-    let before = tree(&root.path().join("production.releases"));
-    type Damage = fn(&Path);
-    let damages: [(&str, Damage); 4] = [
-        ("absent", |file| std::fs::remove_file(file).unwrap()),
-        ("cut", |file| std::fs::write(file, "ba").unwrap()),
-        ("a symlink", |file| {
-            std::fs::remove_file(file).unwrap();
-            symlink("/etc/passwd", file).unwrap();
-        }),
-        ("a directory", |file| {
-            std::fs::remove_file(file).unwrap();
-            std::fs::create_dir(file).unwrap();
-        }),
-    ];
-    for (damage, make) in damages {
-        let incoming = staged(root.path(), "app-misc/bar-1.0", 2, "bar");
-        make(&incoming.file);
-        let message = site.publish_incoming(&[incoming]).expect_err(damage).to_string();
-        assert!(message.contains("bar-1.0-2.gpkg.tar"), "{damage}: {message}");
-        assert_eq!(tree(&root.path().join("production.releases")), before, "{damage}");
-        assert_eq!(read_as_client(&production(root.path())), 1, "{damage}");
-        let _ = std::fs::remove_dir_all(root.path().join("staging"));
-    }
-}
-
-#[test]
 fn entries_of_the_base_that_clients_cannot_have_are_left_out_and_named() {
     let root = directory();
     let site = Site::open(root.path());
@@ -435,70 +294,6 @@ fn the_largest_build_id_of_all_kept_releases_counts() {
 }
 
 #[test]
-fn production_and_the_pkgdir_of_this_host_must_not_overlap() {
-    let root = directory();
-    let at = |path: &str| root.path().join(path);
-    std::fs::create_dir_all(at("cache/binpkgs")).unwrap();
-    symlink("cache", at("link")).unwrap();
-    symlink("cache/binpkgs", at("production-link")).unwrap();
-    for (production, pkgdir) in [
-        ("cache/binpkgs", "cache/binpkgs"),
-        ("link/binpkgs", "cache/binpkgs"),
-        ("cache/binpkgs", "link/binpkgs"),
-        ("cache/binpkgs/production", "cache/binpkgs"),
-        ("cache", "cache/binpkgs"),
-        ("production-link", "cache/binpkgs"),
-        ("new", "new/binpkgs"),
-        ("new/below", "new"),
-        ("new", "new.releases/000001-000001"),
-    ] {
-        let error = Releases::open(&at(production), Some(&at(pkgdir))).unwrap_err();
-        assert!(matches!(error, ReleaseError::Pkgdir { .. }), "{production} {pkgdir}: {error}");
-        assert!(error.to_string().contains("name another directory as `production`"));
-    }
-    let error = Releases::open(Path::new("/var/cache/binpkgs"), None).unwrap_err();
-    assert!(matches!(error, ReleaseError::Pkgdir { .. }), "{error}");
-    assert!(Releases::open(&at("cache/binpkgs.production"), Some(&at("cache/binpkgs"))).is_ok());
-    assert!(!at("new").exists() && !at("new.releases").exists());
-}
-
-#[test]
-fn staging_must_not_be_where_clients_see_it() {
-    let root = directory();
-    let site = Site::open(root.path());
-    let staging = |path: &str| Staging::open(&root.path().join(path)).unwrap();
-    for path in ["production.releases", "production.releases/x", "."] {
-        let error = site.releases.refuse_staging(&staging(path)).unwrap_err();
-        assert!(matches!(error, ReleaseError::Staging { .. }), "{path}: {error}");
-    }
-    site.releases.refuse_staging(&staging("staging")).unwrap();
-}
-
-#[test]
-fn a_production_that_is_something_else_is_refused() {
-    let root = directory();
-    let at = |path: &str| root.path().join(path);
-    write(&at("file"), "x");
-    std::fs::create_dir(at("elsewhere")).unwrap();
-    symlink("elsewhere", at("foreign")).unwrap();
-    symlink("dangling.releases/000001-000001", at("dangling")).unwrap();
-    symlink("odd.releases/../elsewhere", at("odd")).unwrap();
-    for (production, message) in [
-        ("file", "is a file"),
-        ("foreign", "a symlink to elsewhere"),
-        ("dangling", "which is not there"),
-        ("odd", "a symlink to"),
-    ] {
-        let error = Releases::open(&at(production), Some(&at("binpkgs"))).unwrap_err().to_string();
-        assert!(error.contains(message), "{production}: {error}");
-    }
-    for production in ["/", "..", "/tmp/.."] {
-        let error = Releases::open(Path::new(production), Some(&at("binpkgs"))).unwrap_err();
-        assert!(matches!(error, ReleaseError::NoPlace { .. }), "{production}: {error}");
-    }
-}
-
-#[test]
 fn packages_on_another_file_system_are_copied_with_their_time_and_counted() {
     in_private_mounts(
         "release::releases::tests::packages_on_another_file_system_are_copied_with_their_time_and_counted",
@@ -519,29 +314,6 @@ fn packages_on_another_file_system_are_copied_with_their_time_and_counted() {
                 site.publish_incoming(&[link]).unwrap_err()
             };
             assert!(matches!(error, ReleaseError::Missing { .. }), "{error}");
-        },
-    );
-}
-
-#[test]
-fn a_full_disk_stops_the_release_and_leaves_the_one_before() {
-    in_private_mounts(
-        "release::releases::tests::a_full_disk_stops_the_release_and_leaves_the_one_before",
-        "mkdir served; mount -t tmpfs -o size=64k served served",
-        |root| {
-            let releases = Releases::open(&root.join("served/production"), Some(&root.join("binpkgs"))).unwrap();
-            let publish = |cpv: &str, id: u32, content: &str| {
-                let incoming = [staged(root, cpv, id, content)];
-                let contents = compose(&releases.base()?, &incoming, &header(), |_| false)?;
-                releases.publish(&contents, &releases.next_name(Epoch(1))?, origin(), NOW)
-            };
-            publish("app-misc/foo-1.0", 1, "foo one").unwrap();
-            let before = tree(&root.join("served"));
-            let error = publish("app-misc/big-1.0", 2, &"x".repeat(100_000)).unwrap_err();
-            assert!(matches!(error, ReleaseError::Full { .. }), "{error}");
-            assert!(error.to_string().contains("swarm finalize"));
-            assert_eq!(tree(&root.join("served")), before);
-            publish("app-misc/small-1.0", 2, "small").unwrap();
         },
     );
 }
