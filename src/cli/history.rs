@@ -1,5 +1,6 @@
 //! `swarm history`: what builds took; `import` learns from emerge's own logs, `accuracy` tells how good estimates were.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -9,8 +10,8 @@ use super::exit::Exit;
 use crate::controller::verb::Verb as Wish;
 use crate::controller::{Session, socket, verb};
 use crate::core::event::Event;
-use crate::core::names::HostName;
-use crate::core::package::PackageName;
+use crate::core::names::{HostName, Timestamp};
+use crate::core::package::{Cpv, PackageName};
 use crate::core::state::State;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
@@ -217,12 +218,16 @@ fn accuracy(inventory: &Inventory) -> anyhow::Result<Exit> {
                 let build = state.builds.get(&job.build)?;
                 (job.package == *package).then(|| build.identity(*package).cpv.package_name())
             }),
+            Event::HistoryImported { samples } => {
+                samples.iter().for_each(|sample| tally.take(sample.clone()));
+                None
+            }
             _ => None,
         };
         // An event that does not fit is told of by whoever replays the journal to go on from it.
         let _told = state.apply(event);
         if let Some(sample) = package.and_then(|package| state.history.of(&package).last()) {
-            tally.take(sample.clone(), &state.history);
+            tally.take(sample.clone());
         }
     })?;
     tally.judge();
@@ -247,23 +252,26 @@ fn accuracy(inventory: &Inventory) -> anyhow::Result<Exit> {
 struct Tally {
     known: History,
     later: Vec<Sample>,
+    /// Each build is judged once, however often its log is imported.
+    seen: HashSet<(Cpv, Option<HostName>, Timestamp)>,
     judged: usize,
     ratios: Vec<(f64, String)>,
 }
 
 impl Tally {
-    fn take(&mut self, sample: Sample, history: &History) {
-        self.later.push(sample);
+    fn take(&mut self, sample: Sample) {
+        if self.seen.insert((sample.cpv.clone(), sample.drone.clone(), sample.at)) {
+            self.later.push(sample);
+        }
         if self.later.len() > self.judged / ANEW {
             self.judge();
-            self.known = history.clone();
         }
     }
 
     fn judge(&mut self) {
         let model = self.known.model();
         self.judged += self.later.len();
-        for sample in self.later.drain(..) {
+        for sample in &self.later {
             let package = sample.cpv.package_name();
             // A package's first build says how well others stand for it, which is another question.
             if self.known.of(&package).next().is_none() {
@@ -274,5 +282,6 @@ impl Tally {
             let took = sample.wall_s.max(0.1);
             self.ratios.push(((expected / took).max(took / expected), sample.cpv.to_string()));
         }
+        self.later.drain(..).for_each(|sample| self.known.add(sample));
     }
 }

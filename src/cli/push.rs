@@ -217,7 +217,16 @@ pub fn begin(
     let live = reuse::stage(session, live)?;
     let mut staged = received_paths(session);
     staged.extend(live.values().map(|file| file.path.clone()));
+    let reused: BTreeSet<String> = live.values().map(|file| file.path.clone()).collect();
     session.record(&Event::BuildOpened { build, selection, plan: planned.plan, live, rebuild, at: now() })?;
+    let carried: Vec<String> = received_paths(session).difference(&reused).cloned().collect();
+    if !carried.is_empty() {
+        session.note(&format!(
+            "{} were received for the build before and count for this one: {}",
+            carried.len(),
+            some(&carried)
+        ));
+    }
     // What the build before had received and this one does not want belongs to nobody any more.
     reuse::unstage(session, staged.difference(&received_paths(session)))?;
     Ok(true)

@@ -43,10 +43,10 @@ use crate::ssh::Host;
 
 /// Once the first drone is ready the others have so long to say that another controller holds them.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
-/// Where another controller was at work before, its jobs are looked for on all drones that answer within this time
-/// before anything starts: what one of them builds must not be begun on another.
 /// A driver that packs what drones lack is waited for so long at the end.
 const LONGEST_FETCH: Duration = Duration::from_secs(30);
+/// Where another controller was at work before, its jobs are looked for on all drones that answer within this time
+/// before anything starts: what one of them builds must not be begun on another.
 const LOOK_FOR_JOBS: Duration = Duration::from_secs(60);
 
 /// How the operator, or the system, asks for the end.

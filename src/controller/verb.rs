@@ -126,7 +126,7 @@ fn no_build() -> ControlError {
     ControlError::Nothing("no build is open: `swarm push ATOM` begins one".to_owned())
 }
 
-/// Work waits in no drone's queue: each package is given away when a drone has room for it, by cores. So nothing has
+/// Work waits in no drone's queue: each package is given away when the scheduler has a place for it. So nothing has
 /// to be taken from anybody; what would be given away now is told.
 fn balance(session: &Session) -> Vec<String> {
     let state = session.state();

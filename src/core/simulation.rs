@@ -277,6 +277,17 @@ fn a_package_goes_back_to_a_drone_that_failed_at_it_where_no_other_can_take_it()
 }
 
 #[test]
+fn a_job_that_only_cleans_up_after_its_package_was_received_takes_no_place() {
+    let mut state = opened(plan(2, &[(1, 0)]), &[(8, 1), (2, 1)]);
+    start_all(&mut state, Timestamp(0));
+    let first = state.jobs.keys().next().unwrap().clone();
+    assert_eq!(state.jobs[&first].drone, host("drone0"));
+    state.apply(&received(&state, &first)).unwrap();
+    let starts = decide(&state, Timestamp(1)).starts;
+    assert_eq!(starts.first().map(|start| &start.drone), Some(&host("drone0")));
+}
+
+#[test]
 fn what_ran_out_of_memory_goes_to_a_drone_that_has_more() {
     let mut state = opened(plan(1, &[]), &[(8, 1), (4, 1), (4, 1)]);
     for (drone, memory) in [("drone0", 4_000), ("drone1", 2_000), ("drone2", 8_000)] {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::build::Build;
+use super::build::{Build, Phase};
 use super::event::{DroneSpec, Rooms, Why};
 use super::failure::FailureClass;
 use super::held::Holding;
@@ -83,8 +83,10 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
     let begun = state.jobs.values().map(|job| job.since.0).min().unwrap_or(now.0).min(now.0);
     let since = |at: Timestamp| at.0.saturating_sub(begun) as f64;
     for (at, (name, drone)) in ready.iter().enumerate() {
-        let mut running: Vec<&Job> =
-            jobs_on(name).iter().copied().filter(|job| job.standing == Standing::Active).collect();
+        // What is received is over for the scheduler: its job only cleans up.
+        let builds = |job: &&Job| matches!(build.packages[job.package.index()].phase, Phase::Delegated(_));
+        let active = jobs_on(name).iter().copied().filter(|job| job.standing == Standing::Active);
+        let mut running: Vec<&Job> = active.filter(builds).collect();
         running.sort_by_key(|job| (job.since, job.package));
         for job in running {
             scheduler.running(job.package.0, at, width(job, drone), since(job.since));

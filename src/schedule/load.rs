@@ -244,3 +244,104 @@ impl Load {
 fn slowness(demand: u32, cores: u32) -> f64 {
     if demand > cores { f64::from(demand) / f64::from(cores) } else { 1.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn job(package: u32, serial: f64, cpu: f64, width: u32) -> Job {
+        Job { package, serial, cpu, width }
+    }
+
+    /// Lets a drone work to its end; when each job ended.
+    fn ends(mut load: Load) -> Vec<(u32, f64)> {
+        let mut ended = Vec::new();
+        while load.next().is_finite() {
+            let now = load.next();
+            load.run_to(now);
+            ended.extend(load.step().map(|package| (package, now)));
+        }
+        ended
+    }
+
+    prop_compose! {
+        fn jobs()(
+            all in prop::collection::vec((0.0..50.0f64, 0.0..500.0f64, 1..9u32, 0.0..20.0f64), 1..12),
+        ) -> Vec<(Job, f64)> {
+            let job = |(package, (serial, cpu, width, after))| (job(package as u32, serial, cpu, width), after);
+            all.into_iter().enumerate().map(job).collect()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_job_that_is_thought_of_ends_when_it_would_and_moves_the_others_as_it_would(
+            cores in 1..9u32,
+            jobs in jobs(),
+        ) {
+            let mut load = Load::new(cores);
+            let (last, before) = jobs.split_last().unwrap();
+            let mut now = 0.0;
+            for (job, after) in before {
+                load.start(job);
+                now += after;
+                while load.next() <= now {
+                    load.run_to(load.next());
+                    load.step();
+                }
+                load.run_to(now);
+            }
+            let mut thought = Vec::new();
+            let end = load.try_job(&last.0, |package, _, to| thought.push((package, to)));
+            thought.push((last.0.package, end));
+            let mut with = load.clone();
+            with.start(&last.0);
+            let mut told = Vec::new();
+            with.ends(|package, end| told.push((package, end)));
+            for (package, end) in ends(with) {
+                for other in [&thought, &told] {
+                    let found = other.iter().find(|(other, _)| *other == package).unwrap().1;
+                    prop_assert!((found - end).abs() < 1e-6 * end.max(1.0), "{package}: {found} and {end}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn two_wide_jobs_share_the_cores_and_a_serial_phase_leaves_them_to_the_other() {
+        let mut load = Load::new(4);
+        load.start(&job(0, 0.0, 40.0, 4));
+        load.start(&job(1, 0.0, 40.0, 4));
+        assert_eq!(ends(load), [(0, 20.0), (1, 20.0)]);
+        let mut load = Load::new(4);
+        load.start(&job(0, 10.0, 0.0, 1));
+        load.start(&job(1, 0.0, 30.0, 3));
+        assert_eq!(ends(load), [(0, 10.0), (1, 10.0)]);
+    }
+
+    #[test]
+    fn a_job_that_is_overdue_is_put_off_by_a_share_of_what_it_has_taken_however_late_it_is() {
+        let mut load = Load::new(1);
+        load.start(&job(0, 100.0, 0.0, 1));
+        for (now, expected) in [(100.0, 125.0), (124.0, 125.0), (126.0, 156.25)] {
+            load.expect(now);
+            assert_eq!((load.next(), load.jobs()), (expected, 1), "{now}");
+        }
+        load.expect(1e9);
+        assert!(load.next() > 1e9 && load.next() < 1.25e9 && load.jobs() == 1);
+    }
+
+    #[test]
+    fn a_chain_that_is_to_follow_slows_what_is_thought_of_and_is_heard_of_as_its_last_job() {
+        let load = Load::new(2);
+        let chain = [job(7, 10.0, 20.0, 2), job(8, 10.0, 20.0, 2)];
+        let reserved = load.with_chain(5.0, chain.into_iter());
+        assert_eq!(reserved.jobs(), 0);
+        let mut heard = Vec::new();
+        let end = reserved.try_job(&job(1, 0.0, 100.0, 2), |package, from, to| heard.push((package, from, to)));
+        let [(8, 45.0, to)] = heard[..] else { panic!("{heard:?}") };
+        assert!(to > 45.0 && end > 50.0, "{to} {end}");
+    }
+}

@@ -44,6 +44,23 @@ fn an_older_library_on_a_drone_is_replaced_before_what_needs_the_newer_one_is_bu
 }
 
 #[test]
+fn a_drones_own_binhost_and_options_are_not_used_and_a_job_is_as_wide_as_it_was_decided() {
+    let lab = Laboratory::up("foreign");
+    let poison = "emerge --quiet --oneshot --buildpkg app-lab/hello && emerge --quiet --unmerge app-lab/hello && \
+        printf '[foreign]\\npriority = 9\\nsync-uri = file:///var/cache/binpkgs\\n' >/etc/portage/binrepos.conf && \
+        printf '%s\\n' 'FEATURES=\"${FEATURES} getbinpkg\"' 'EMERGE_DEFAULT_OPTS=\"--usepkg --getbinpkg\"' \
+        'MAKEOPTS=\"-j77\"' >>/etc/portage/make.conf";
+    lab.on("drone-izar", poison).gives(0, &[]);
+    lab.lab(&["forget"]);
+    // The drone itself would take it.
+    lab.on("drone-izar", "emerge --pretend app-lab/hello").gives(0, &["[binary"]);
+    lab.swarm(&["push", "app-lab/hello", "--on", "drone-izar"]).gives(0, &["1 received, 0 failed"]);
+    lab.compiled_once(&["app-lab/hello-1.0"]);
+    let log = lab.swarm(&["logs", "app-lab/hello"]).said;
+    assert!(log.contains("MAKEOPTS is -j") && !log.contains("-j77") && log.contains("--load-average="), "{log}");
+}
+
+#[test]
 fn an_interrupted_push_leaves_its_builds_and_the_next_one_takes_them_up() {
     let lab = Laboratory::up("interrupt");
     std::fs::create_dir_all(lab.shared("hold")).unwrap();

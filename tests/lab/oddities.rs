@@ -82,6 +82,8 @@ fn whatever_is_odd_about_a_package_is_said_and_the_world_is_built_all_the_same()
     ];
     let said = [&notes[..], &oddities].concat();
     lab.swarm(&["plan", "--world"]).gives(0, &said);
+    let with = &["plan", "--world", "--with-drone", "cores=64", "--with-drone", "cores=2,jobs=1"];
+    lab.swarm(with).gives(0, &["with another drone (cores=64): about", "with another drone (cores=2,jobs=1): about"]);
     lab.swarm(&["push", "--world"]).gives(
         0,
         &[

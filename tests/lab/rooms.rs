@@ -17,7 +17,7 @@ const LISTING: &str = "find /etc /usr /opt /var -xdev \\( -path /var/log -o -pat
 const LEFT: &str = "ls -A /var/lib/swarm/jobs; ls -d /var/lib/swarm/room.?????? 2>/dev/null; \
                     grep -c swarm-room /proc/self/mountinfo | grep -v '^0$'; \
                     for process in /proc/[0-9]*; do \
-                    tr '\\0' '\\n' <$process/environ 2>/dev/null | grep -q '^SWARM_JOB=' && echo $process; \
+                    { tr '\\0' '\\n' <$process/environ; } 2>/dev/null | grep -q '^SWARM_JOB=' && echo $process; \
                     grep -l swarm-room $process/mountinfo 2>/dev/null; done; :";
 
 fn hold(lab: &Laboratory, package: &str) {

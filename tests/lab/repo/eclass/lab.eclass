@@ -92,6 +92,7 @@ lab_build() {
 	seen=$(lab_sees) || die
 	libraries=$(lab_libraries) || die
 	echo "building ${CATEGORY}/${PF} with ${seen:-nothing else}"
+	echo "MAKEOPTS is ${MAKEOPTS}"
 	{
 		echo "cpv=${CATEGORY}/${PF}"
 		echo "use=$(printf '%s\n' ${USE} | sort | paste -sd ' ')"
