@@ -8,6 +8,7 @@
 
 pub mod build;
 pub mod decide;
+pub mod election;
 pub mod event;
 pub mod explain;
 pub mod failure;

@@ -7,6 +7,7 @@ epoch_lock() {
 	found=0 holder='' lease=0
 	[ ! -e "$workdir/epoch" ] || read -r found holder lease <"$workdir/epoch"
 	case $found in '' | *[!0-9]*) found=0 holder='' ;; esac
+	[ "$holder" != - ] || holder=
 	case $lease in '' | *[!0-9]*) lease=0 ;; esac
 }
 epoch_unlock() { exec 8>&-; }

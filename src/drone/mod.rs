@@ -15,6 +15,7 @@ pub mod room;
 pub mod strays;
 pub mod tend;
 pub mod verdict;
+pub mod vote;
 pub mod watch;
 
 use crate::portage::probe::ProbeError;

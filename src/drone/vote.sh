@@ -1,0 +1,52 @@
+# A voter's answer: $workdir, $step (ask, claim or confirm), $epoch, $controller, $lease_seconds, $take_over, and what it
+# is taught where it has lost its promise: $lesson (the mark of the loss; empty: nothing), $lesson_epoch,
+# $lesson_holder, $lesson_left. One marked line: `granted`, `has EPOCH LEFT [HOLDER]`, or `lost MARK`.
+# $workdir/epoch holds `EPOCH CONTROLLER LEASE`, or `lost MARK` from when it is first seen to be gone.
+LC_ALL=C
+export LC_ALL
+epoch_lock
+now=$(date +%s)
+lost=
+word='' second=''
+[ ! -e "$workdir/epoch" ] || read -r word second _ <"$workdir/epoch"
+case $word in
+lost) lost=$second ;;
+'' | *[!0-9]*)
+	lost=$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')
+	echo "lost $lost" >"$workdir/epoch.new" && mv -f "$workdir/epoch.new" "$workdir/epoch" ||
+		{ echo "cannot write $workdir/epoch" >&2; exit 73; }
+	;;
+esac
+vote_put() { # EPOCH HOLDER LEASE
+	printf '%s %s %s\n' "$1" "${2:--}" "$3" >"$workdir/epoch.new" && mv -f "$workdir/epoch.new" "$workdir/epoch" ||
+		{ echo "cannot write $workdir/epoch" >&2; exit 73; }
+}
+vote_grant() {
+	until=$((now + lease_seconds))
+	[ "$holder" != "$controller" ] || [ "$lease" -le "$until" ] || until=$lease
+	vote_put "$epoch" "$controller" "$until"
+	echo "$mark granted"
+	exit 0
+}
+if [ -n "$lost" ] && [ "$lost" = "$lesson" ]; then
+	found=$lesson_epoch holder=$lesson_holder lease=$((now + lesson_left)) lost=
+	vote_put "$found" "$holder" "$lease"
+fi
+if [ -n "$lost" ]; then
+	echo "$mark lost $lost"
+	exit 0
+fi
+ours=
+[ "$found" -ne "$epoch" ] || [ "$holder" != "$controller" ] || ours=yes
+bound=
+[ -z "$holder" ] || [ "$holder" = "$controller" ] || [ "$lease" -le "$now" ] || bound=yes
+case $step in
+claim)
+	[ -z "$ours" ] || vote_grant
+	[ "$epoch" -le "$found" ] || { [ -n "$bound" ] && [ "$take_over" != yes ]; } || vote_grant
+	;;
+confirm) [ -z "$ours" ] || vote_grant ;;
+esac
+left=$((lease - now))
+[ "$left" -gt 0 ] || left=0
+echo "$mark has $found $left $holder"
