@@ -13,7 +13,7 @@ use super::exit::Exit;
 use crate::controller::background::{Background, Begun, Ended, FLAG};
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
-use crate::ui::table::{tell, write_out};
+use crate::ui::table::{tell, tell_lines, write_out};
 
 /// The flag that the operator gives.
 const ASKED: &str = "--detach";
@@ -65,7 +65,7 @@ fn arguments(own: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 /// A controller that has ended early ends this command as it has ended, with its own words.
 fn pass_on(ended: &Ended, push: &Background) -> anyhow::Result<Exit> {
-    eprint!("{}", escaped(&ended.said));
+    tell_lines(&escaped(&ended.said));
     match (ended.status.code().and_then(Exit::of_status), ended.status.signal()) {
         (Some(exit), _) => Ok(exit),
         (None, Some(signal)) => bail!("the controller in the background was ended by signal {signal}"),

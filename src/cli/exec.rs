@@ -23,7 +23,7 @@ use crate::core::names::HostName;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::ssh::{self, Chunk, Destination, HostError, HostErrorKind, Running, Script};
-use crate::ui::table::{tell, write_out};
+use crate::ui::table::{tell, tell_lines, write_out};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Arguments arrive as they are; for a pipe or a variable: -- sh -c 'COMMAND | COMMAND'. \
@@ -80,7 +80,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
         }
     }
     if !arguments.json {
-        eprint!("{}", summary(&ends));
+        tell_lines(&summary(&ends));
     }
     Ok(if interrupted {
         Exit::Interrupted

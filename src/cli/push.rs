@@ -25,7 +25,7 @@ use crate::core::text::{escaped, some};
 use crate::inventory::Inventory;
 use crate::portage::index::Stanza;
 use crate::ui;
-use crate::ui::table::tell;
+use crate::ui::table::{tell, tell_lines};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -139,7 +139,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
 }
 
 async fn install(session: &Session, packages: Vec<Stanza>) -> anyhow::Result<()> {
-    eprint!("{}", escaped(&install::install(session, packages).await?));
+    tell_lines(&escaped(&install::install(session, packages).await?));
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::schedule::generate::generate;
 use crate::schedule::graph::Graph;
 use crate::schedule::model::{self, Outcome};
 use crate::ui;
-use crate::ui::table::write_out;
+use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("source").required(true))]
@@ -95,7 +95,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let ours = model::play(&graph, &fleet, &noise, |_, _, _| {});
     let bound = model::lower_bound(&graph, &fleet);
     if arguments.json {
-        println!("{}", ui::simulation::json(ours, bound, graph.len()));
+        write_out(&format!("{}\n", ui::simulation::json(ours, bound, graph.len())))?;
         return Ok(Exit::Done);
     }
     let mut rows = vec![("ours", ours)];
@@ -114,7 +114,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         }
     }
     write_out(&ui::simulation::table(&rows, bound))?;
-    eprintln!("{} packages; no schedule is shorter than {:.0} s without noise", graph.len(), bound);
+    tell(format_args!("{} packages; no schedule is shorter than {bound:.0} s without noise", graph.len()));
     Ok(Exit::Done)
 }
 

@@ -148,6 +148,13 @@ pub fn tell(text: impl std::fmt::Display) {
     let _unheard = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// The same with whole lines, where there are any.
+pub fn tell_lines(lines: &str) {
+    if !lines.is_empty() {
+        tell(lines.trim_end_matches('\n'));
+    }
+}
+
 fn colour(tone: Tone) -> Option<Color> {
     match tone {
         Tone::Plain => None,

@@ -55,7 +55,7 @@ fn a_drones_own_binhost_and_options_are_not_used_and_a_job_is_as_wide_as_it_was_
     // The drone itself would take it.
     lab.on("drone-izar", "emerge --pretend app-lab/hello").gives(0, &["[binary"]);
     lab.swarm(&["push", "app-lab/hello", "--on", "drone-izar"]).gives(0, &["1 received, 0 failed"]);
-    lab.compiled_once(&["app-lab/hello-1.0"]);
+    lab.compiled_once(&["app-lab/hello-1.1-r1"]);
     let log = lab.swarm(&["logs", "app-lab/hello"]).said;
     assert!(log.contains("MAKEOPTS is -j") && !log.contains("-j77") && log.contains("--load-average="), "{log}");
 }
