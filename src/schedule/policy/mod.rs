@@ -1,9 +1,9 @@
 //! What to start next, where, and how wide.
 //!
 //! **Idea.** The end of the whole is reckoned anew at each decision, as the later of what the longest path and what the
-//! work left allow ([`outlook`]); from it each package has a latest finish. Estimates are wrong, so a job may end
+//! work left allow (`outlook`); from it each package has a latest finish. Estimates are wrong, so a job may end
 //! anywhere in a span around the moment that they give, and a place costs the seconds by which its job, and those that
-//! it slows there, are then expected to be late ([`place`]). Packages are taken by the length of the path that waits for
+//! it slows there, are then expected to be late (`place`). Packages are taken by the length of the path that waits for
 //! them. One goes to the drone with a free core where that cost is least, unless it is less on one that is full: there
 //! it shares the cores. Several jobs thus share a drone, so that its cores are busy in serial phases, and what the
 //! longest path will need of the fastest drone is kept for it.
@@ -16,7 +16,7 @@
 //! real graph, with whole seconds as the journal has them).
 //!
 //! **Cost** of a decision: the jobs of the fleet, and for each package that is looked at (as many as are started and
-//! [`WAIT`]) the jobs of a few drones of each kind, for each width (the powers of two). `benches/decide.rs` measures it.
+//! `WAIT`) the jobs of a few drones of each kind, for each width (the powers of two). `benches/decide.rs` measures it.
 
 mod memory;
 mod outlook;
