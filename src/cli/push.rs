@@ -216,8 +216,8 @@ pub fn begin(
     let build = build_name(session)?;
     let live = reuse::stage(session, live)?;
     let mut staged = received_paths(session);
-    staged.extend(live.values().map(|file| file.path.clone()));
     let reused: BTreeSet<String> = live.values().map(|file| file.path.clone()).collect();
+    staged.extend(reused.iter().cloned());
     session.record(&Event::BuildOpened { build, selection, plan: planned.plan, live, rebuild, at: now() })?;
     let carried: Vec<String> = received_paths(session).difference(&reused).cloned().collect();
     if !carried.is_empty() {

@@ -40,6 +40,12 @@ impl Cost {
         self.serial + self.cpu
     }
 
+    /// The same of a package that takes this many times as long.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self { serial: self.serial * factor, cpu: self.cpu * factor, ..self }
+    }
+
     /// Seconds that it takes with this many cores for itself.
     pub fn alone(self, cores: f64) -> f64 {
         self.serial + self.cpu / cores.max(1.0)

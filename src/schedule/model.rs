@@ -6,7 +6,7 @@
 
 use super::drone::Drone;
 use super::graph::{Cost, Graph};
-use super::load::{Job, Load};
+use super::load::Load;
 use super::paths::Paths;
 use super::policy::{Decision, Scheduler};
 use super::queue::Queue;
@@ -26,7 +26,7 @@ pub struct Outcome {
 /// drone that is fastest for it, or all work divided by what all drones do.
 pub fn lower_bound(graph: &Graph, fleet: &[Drone]) -> f64 {
     let alone = |cost: Cost| {
-        let each = fleet.iter().map(|drone| cost.alone(f64::from(drone.cores)) / drone.speed);
+        let each = fleet.iter().map(|drone| drone.takes(cost, f64::from(drone.cores)));
         each.fold(f64::INFINITY, f64::min)
     };
     let power: f64 = fleet.iter().map(Drone::power).sum();
@@ -116,8 +116,7 @@ impl Played<'_> {
             self.queue.leave(cost);
             let site = &mut self.sites[decision.drone];
             site.truth.run_to(self.now);
-            let (serial, cpu) = (cost.serial * factor / drone.speed, cost.cpu * factor / drone.speed);
-            site.truth.start(&Job { package, serial, cpu, width });
+            site.truth.start(&drone.job(package, cost.times(factor), width));
             site.running.push((package, width, self.now));
             seen(self.now, package, Some(decision));
         }

@@ -21,7 +21,7 @@ impl Paths {
     /// The paths where this drone is the fastest.
     pub fn new(graph: &Graph, fastest: &Drone) -> Self {
         let cores = (f64::from(fastest.cores) * SHARE).max(1.0);
-        let tails = graph.tails(|cost| cost.alone(cores) / fastest.speed);
+        let tails = graph.tails(|cost| fastest.takes(cost, cores));
         let after = (0..graph.len() as u32).map(|package| graph.after(&tails, package)).collect();
         Self { tails, after }
     }

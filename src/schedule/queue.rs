@@ -70,11 +70,6 @@ impl Queue {
         self.ready.iter().map(|rank| rank.package)
     }
 
-    /// How many can start.
-    pub fn len(&self) -> usize {
-        self.ready.len()
-    }
-
     /// Whether none can.
     pub fn is_empty(&self) -> bool {
         self.ready.is_empty()

@@ -160,7 +160,7 @@ impl<'a> Scheduler<'a> {
         self.ready().find_map(|package| {
             let takes =
                 self.fleet.sites().filter(|(drone, _)| self.has_room(package, *drone) && admits(package, *drone));
-            let (drone, site) = takes.reduce(|first, other| if other.1.faster(first.1) { other } else { first })?;
+            let (drone, site) = Site::fastest(takes)?;
             Some(Decision { package, drone, width: site.drone.cores.max(1), reason: Reason::Alone })
         })
     }

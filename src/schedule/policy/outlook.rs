@@ -62,9 +62,7 @@ impl Outlook {
             now,
             end: now,
             shares: scheduler.fleet.sites().map(|(_, site)| share(scheduler, site)).collect(),
-            fastest: open()
-                .reduce(|first, other| if other.1.faster(first.1) { other } else { first })
-                .map(|most| most.0),
+            fastest: Site::fastest(open()).map(|(drone, _)| drone),
             power: open().map(|(_, site)| site.drone.power()).sum(),
             kept: None,
             memory: None,
@@ -121,7 +119,7 @@ impl Outlook {
         self.kept = longest.first.filter(|_| longest.path >= waiting).and_then(|(package, end)| {
             let site = scheduler.fleet.get(self.fastest?)?;
             let chain: Vec<u32> = scheduler.paths.chain(scheduler.graph, package).take(KEPT).collect();
-            let job = |package: &u32| site.job(*package, scheduler.graph.cost(*package), site.load.cores());
+            let job = |package: &u32| site.drone.job(*package, scheduler.graph.cost(*package), site.load.cores());
             let load = site.load.with_chain(end, chain.iter().map(job));
             let mut last = None;
             load.ends(|package, end| {

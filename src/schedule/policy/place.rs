@@ -66,12 +66,10 @@ impl Scheduler<'_> {
 
     fn try_place(&self, package: u32, drone: usize, site: &Site, width: u32, outlook: &Outlook) -> Option<Tried> {
         let mut harm = 0.0;
-        let job = site.job(package, self.graph.cost(package), width);
+        let job = site.drone.job(package, self.graph.cost(package), width);
         let end = outlook.expected(drone, site).try_job(&job, |other, before, after| {
             if after > before {
-                let span = span(before, outlook);
-                let spare = outlook.latest(self, other) - before;
-                harm += lateness(spare - (after - before), span) - lateness(spare, span);
+                harm += self.harm(other, before, after - before, outlook);
             }
         });
         let memory = self.graph.cost(package).memory;
@@ -79,13 +77,18 @@ impl Scheduler<'_> {
             return None;
         }
         if let Some((other, before, by)) = outlook.blocks(drone, site, end) {
-            let (spare, span) = (outlook.latest(self, other) - before, span(before, outlook));
-            harm += lateness(spare - by, span) - lateness(spare, span);
+            harm += self.harm(other, before, by, outlook);
         }
         let slack = outlook.latest(self, package) - end;
         let late = lateness(slack, span(end, outlook)) + harm;
         let reason = if slack >= 0.0 { Reason::InTime { slack } } else { Reason::Late { by: -slack } };
         Some(Tried { late, decision: Decision { package, drone, width, reason } })
+    }
+
+    /// The lateness that is expected of a job more, where it ends so many seconds later than at `before`.
+    fn harm(&self, package: u32, before: f64, by: f64, outlook: &Outlook) -> f64 {
+        let (spare, span) = (outlook.latest(self, package) - before, span(before, outlook));
+        lateness(spare - by, span) - lateness(spare, span)
     }
 
     /// The lateness that is expected if the package waits for the best of the drones that could ever take it.
@@ -99,7 +102,7 @@ impl Scheduler<'_> {
         let able = self.fleet.sites().filter(|(drone, site)| takes(*drone, site));
         let ends = able.map(|(drone, site)| {
             let (begins, share) = outlook.hope(drone, site);
-            begins + cost.alone(f64::from(site.drone.cores) * share) / site.drone.speed
+            begins + site.drone.takes(cost, f64::from(site.drone.cores) * share)
         });
         let end = ends.fold(f64::INFINITY, f64::min);
         if end.is_finite() { lateness(latest - end, span(end, outlook)) } else { f64::INFINITY }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::schedule::drone::Drone;
 use crate::schedule::graph::Cost;
-use crate::schedule::load::{Job, Load};
+use crate::schedule::load::Load;
 
 /// Whether a drone takes work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +28,8 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// A package as a job here.
-    pub(super) fn job(&self, package: u32, cost: Cost, width: u32) -> Job {
-        let (serial, cpu) = (cost.serial / self.drone.speed, cost.cpu / self.drone.speed);
-        Job { package, serial, cpu, width }
-    }
-
     pub(super) fn start(&mut self, package: u32, cost: Cost, width: u32) {
-        self.load.start(&self.job(package, cost, width));
+        self.load.start(&self.drone.job(package, cost, width));
         self.memory = self.memory.saturating_add(cost.memory);
     }
 
@@ -66,8 +60,10 @@ impl Site {
         self.load.cores().saturating_sub(self.load.demand())
     }
 
-    pub(super) fn faster(&self, other: &Self) -> bool {
-        self.drone.power() > other.drone.power()
+    /// The one that works most in a second; of equals the first.
+    pub(super) fn fastest<'a>(sites: impl Iterator<Item = (usize, &'a Self)>) -> Option<(usize, &'a Self)> {
+        let power = |(_, site): &(usize, &Self)| site.drone.power();
+        sites.reduce(|first, other| if power(&other) > power(&first) { other } else { first })
     }
 }
 
