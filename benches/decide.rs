@@ -81,7 +81,7 @@ impl Swarm {
             Self { state: State::default(), now: 1_790_000_000, ends: BinaryHeap::new(), costs: costs.collect() };
         let at = swarm.at();
         let controller: ControllerName = "altair".parse().expect("a name");
-        swarm.apply(&Event::EpochClaimed { epoch: Epoch(7), controller, at });
+        swarm.apply(&Event::EpochClaimed { epoch: Epoch(7), controller, voters: [].into(), at });
         let free = |number| DroneSpec { jobs: None, ..fleet::spec(number) };
         swarm.apply(&Event::FleetDeclared { drones: (0..fleet::DRONES).map(free).collect() });
         swarm.apply(&Event::RunBegun { lost_after: 900, at });

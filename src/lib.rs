@@ -1,14 +1,15 @@
 //! `swarm`: a build farm for Gentoo that needs nothing on its build hosts but sshd, a shell and Portage.
 //!
 //! The layers, from the top: [`cli`] uses everything; [`orchestrator`] and [`gateway`] are services on [`http`];
-//! [`controller`] joins [`core`], [`store`], [`drone`] and [`release`]; [`drone`] uses [`ssh`] and [`portage`];
-//! [`core`] does no input or output at all.
+//! [`controller`] joins [`core`], [`store`], [`drone`] and [`release`]; [`drone`] uses [`epoch`], [`ssh`] and
+//! [`portage`]; [`core`] does no input or output at all.
 //! Arrows run downwards only.
 
 pub mod cli;
 pub mod controller;
 pub mod core;
 pub mod drone;
+pub mod epoch;
 pub mod failpoint;
 #[cfg(test)]
 mod fuzz;

@@ -65,7 +65,7 @@ impl Journey {
     pub fn play(&self, mut take: impl FnMut(&Event, Timestamp)) {
         let at = Timestamp(1_790_000_000);
         let controller: ControllerName = "altair".parse().expect("a name");
-        take(&Event::EpochClaimed { epoch: Epoch(7), controller, at }, at);
+        take(&Event::EpochClaimed { epoch: Epoch(7), controller, voters: [].into(), at }, at);
         take(&Event::FleetDeclared { drones: (0..DRONES).map(spec).collect() }, at);
         take(&Event::RunBegun { lost_after: 900, at }, at);
         for number in 0..DRONES {

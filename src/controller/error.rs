@@ -2,15 +2,44 @@
 
 use crate::core::names::HostName;
 use crate::core::state::Inconsistent;
-use crate::drone::tend::Claimant;
+use crate::epoch::Claimant;
 use crate::portage::probe::ProbeError;
 use crate::release::{ReleaseError, StagingError};
 use crate::ssh::HostError;
-use crate::store::{LockError, StoreError};
+use crate::store::{LockError, OwnNameError, StoreError};
 
 fn named(claimant: &Claimant) -> String {
     let name = claimant.controller.as_ref().map_or("of no name", |name| name.as_str());
     format!("{name}, epoch {}", claimant.epoch)
+}
+
+fn lost_words(lost: usize) -> String {
+    if lost == 0 { String::new() } else { format!(", {lost} have lost their record of it") }
+}
+
+impl ControlError {
+    /// Whether another controller is at work.
+    pub fn is_of_another(&self) -> bool {
+        match self {
+            Self::Lock(LockError::Busy { .. })
+            | Self::Held { .. }
+            | Self::Outranked { .. }
+            | Self::HeldByMajority { .. }
+            | Self::Superseded { .. } => true,
+            Self::Lock(LockError::Io { .. })
+            | Self::Store(_)
+            | Self::Name(_)
+            | Self::Inconsistent(_)
+            | Self::Staging(_)
+            | Self::Release(_)
+            | Self::Driver(_)
+            | Self::Plan { .. }
+            | Self::Nothing(_)
+            | Self::Local { .. }
+            | Self::NoMajority { .. }
+            | Self::Refused(_) => false,
+        }
+    }
 }
 
 /// What stops a controller.
@@ -22,6 +51,9 @@ pub enum ControlError {
     /// The journal cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Our own name cannot be read or written.
+    #[error(transparent)]
+    Name(#[from] OwnNameError),
     /// An event does not fit: a fault of this program.
     #[error("cannot go on: {0}; this is a fault of swarm, please report it")]
     Inconsistent(#[from] Inconsistent),
@@ -80,6 +112,47 @@ pub enum ControlError {
         drone: HostName,
         /// Who.
         by: Claimant,
+    },
+    /// Another controller holds an epoch at the voters, and its lease lives.
+    #[error(
+        "another controller ({}) is at work, for {seconds} s more unless it goes on; wait for it, or overrule it with \
+         `--take-over`",
+        named(by)
+    )]
+    HeldByMajority {
+        /// Who.
+        by: Claimant,
+        /// Its lease, in seconds.
+        seconds: u64,
+    },
+    /// Another controller has an epoch above ours at the voters.
+    #[error(
+        "another controller ({}) has taken over: the voters refuse ours. What we started goes on and is the other one's; \
+         `swarm push --take-over` takes it back",
+        named(by)
+    )]
+    Superseded {
+        /// Who.
+        by: Claimant,
+    },
+    /// Too few voters answer to know that no other controller is at work.
+    #[error(
+        "no majority of the {voters} voters (drones, orchestrators, the gateway's host): {know} of the {wanted} that it \
+         takes answer and know the epoch{}, so nothing is started or released{silent}{}",
+        lost_words(*lost),
+        if *lost > 0 { ". Where no other controller is at work, `--take-over` goes on without what was lost" } else { "" }
+    )]
+    NoMajority {
+        /// So many answered and know something.
+        know: usize,
+        /// So many have lost what they knew.
+        lost: usize,
+        /// So many it takes.
+        wanted: usize,
+        /// So many there are.
+        voters: usize,
+        /// Why the others did not answer, with what stands before it; or nothing.
+        silent: String,
     },
     /// Something else, in words with its cure.
     #[error("{0}")]

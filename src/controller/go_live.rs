@@ -4,6 +4,7 @@
 //! there, or is another index, is swapped back. Where it is none, nobody is served from here: other orchestrators are
 //! read back once they have the release ([`super::publish`]).
 
+use super::electorate::Wish;
 use super::error::ControlError;
 use super::fetch_back::{Reader, Reading};
 use super::session::{Session, blocking, now};
@@ -24,8 +25,10 @@ pub struct Lived {
 /// Makes a release of these contents live, under the next id.
 ///
 /// # Errors
-/// Production cannot be written, or clients could not read it; the release before is live then.
+/// Another controller may decide, production cannot be written, or clients could not read it; the release before is live
+/// then.
 pub async fn go_live(session: &mut Session, contents: Contents, origin: Origin) -> Result<Lived, ControlError> {
+    session.hold(Wish::Hold).await?;
     let name = session.releases.next_name(session.state().epoch)?;
     let releases = session.releases.clone();
     let published = blocking(move || releases.publish(&contents, &name, origin, now())).await??;

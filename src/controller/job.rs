@@ -16,12 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use begin::Besides;
 
 use super::error::ControlError;
+use super::electorate::Electorate;
 use super::kept_log::KeptLog;
 use super::persist::persist;
 use super::report::Report;
@@ -36,9 +38,9 @@ use crate::core::plan::PackageIndex;
 use crate::drone::brought::Brought;
 use crate::drone::cache::Cache;
 use crate::drone::job::{self, Ending, JobDirectory, Manifest, Need, Progress, Started, Task};
-use crate::drone::tend::Visitor;
 use crate::drone::verdict;
 use crate::drone::watch::Watch;
+use crate::epoch::Visitor;
 use crate::failpoint::Failpoint;
 use crate::portage::index::Stanza;
 use crate::release::accept::{self, Fault, Rejection};
@@ -47,6 +49,9 @@ use crate::ssh::{Host, HostError, HostErrorKind};
 
 /// A damaged copy is fetched so often in all.
 const FETCHES: u32 = 3;
+
+/// Between two tries to start on a drone that does not know yet that it is ours.
+const START_AGAIN: Duration = Duration::from_secs(1);
 
 /// All that a job needs to know.
 #[derive(Debug)]
@@ -57,6 +62,8 @@ pub struct Work {
     pub watch: Arc<Watch>,
     /// What drones lack besides the plan.
     pub support: Arc<Support>,
+    /// Whose promises let anything start.
+    pub electorate: Option<Arc<Electorate>>,
     /// That drone's cache.
     pub cache: Arc<Cache>,
     /// Its directory there.
@@ -171,6 +178,9 @@ impl Work {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let mut visitor = self.visitor.clone();
         loop {
+            if let Some(electorate) = &self.electorate {
+                electorate.held().await;
+            }
             let current = visitor.borrow_and_update().clone();
             Failpoint::BeforeStart.pass();
             match self.persist(|| job::start(host, directory, &current)).await? {
@@ -184,8 +194,13 @@ impl Work {
                         return Err(Stop::Local(ControlError::Outranked { drone: host.name().clone(), by }));
                     }
                 }
-                Started::Outranked(by) => {
+                Started::Outranked(by) if !current.elected => {
                     return Err(Stop::Local(ControlError::Outranked { drone: host.name().clone(), by }));
+                }
+                // Its keeper has it told, or finds out who has claimed it.
+                Started::Outranked(_) | Started::Unknown => {
+                    self.doubt.notify_one();
+                    let _changed = tokio::time::timeout(START_AGAIN, visitor.changed()).await;
                 }
             }
         }

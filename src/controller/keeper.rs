@@ -16,8 +16,9 @@ use super::session::now;
 use crate::core::event::{Rooms, Trouble};
 use crate::core::names::HostName;
 use crate::core::plan::Plan;
-use crate::drone::tend::{self, Circumstances, Claimed, Visitor};
+use crate::drone::tend::{self, Circumstances, Claimed};
 use crate::drone::{room, strays};
+use crate::epoch::Visitor;
 use crate::inventory::{CleanRoom, RemoteDirectory};
 use crate::ssh::{Host, HostError, HostErrorKind};
 
@@ -84,13 +85,16 @@ impl Keeper {
             let sighting = self.look(&mut reached).await;
             let rest = match &sighting {
                 Sighting::Ready { .. } => INTERVAL,
+                Sighting::Held { seconds, .. } => INTERVAL.min(Duration::from_secs(seconds + 1)),
                 // The loop answers with a higher epoch, or ends.
-                Sighting::Held { .. } | Sighting::Outranked { .. } => INTERVAL,
+                Sighting::Outranked { .. } => INTERVAL,
+                // It is told by the next rounds of votes.
+                Sighting::Unknown => pause,
                 Sighting::Away { trouble: Trouble::Differs, .. } => COMPARE_AGAIN,
                 Sighting::Away { .. } => pause,
             };
             pause = match &sighting {
-                Sighting::Away { .. } => (pause * 2).min(LONGEST_PAUSE),
+                Sighting::Away { .. } | Sighting::Unknown => (pause * 2).min(LONGEST_PAUSE),
                 _ => FIRST_PAUSE,
             };
             if self.reports.send(Report::Drone { drone: self.drone.clone(), sighting }).await.is_err() {
@@ -146,6 +150,7 @@ impl Keeper {
         match sight.claimed.clone() {
             Some(Claimed::Held(by, seconds)) => return Ok(Sighting::Held { by, seconds }),
             Some(Claimed::Outranked(by)) => return Ok(Sighting::Outranked { by }),
+            Some(Claimed::Unknown) => return Ok(Sighting::Unknown),
             Some(Claimed::Ours(before)) if !reached.whole => {
                 if before.and_then(|before| before.controller).is_some_and(|name| name != visitor.controller) {
                     // Nobody listens any more: the next report says so, too.

@@ -4,10 +4,11 @@
 //! writes it down before anything follows from it. [`planning`] asks the driver what a selection comes to, one
 //! [`keeper`] a drone reaches it, compares it ([`muster`]) and holds our epoch there, [`run`] works the build off with
 //! one small state machine a job ([`job`]), [`finalize`] makes it live, [`rollback`] what was before, [`mod@publish`]
-//! brings it to the orchestrators. Whoever watches is an [`Observer`].
+//! brings it to the orchestrators. Where there are such the [`electorate`] says who may decide. Whoever watches is an [`Observer`].
 
 pub mod api;
 pub mod background;
+pub mod electorate;
 pub mod error;
 pub mod fetch_back;
 pub mod finalize;

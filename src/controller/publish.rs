@@ -8,16 +8,18 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use futures::future::join_all;
 
+use super::electorate::Wish;
 use super::error::ControlError;
 use super::fetch_back::{Reader, Reading};
 use super::session::Session;
 use crate::core::event::Event;
 use crate::core::names::{HostName, ReleaseName};
 use crate::core::text::escaped;
+use crate::epoch::Visitor;
 use crate::inventory::HttpUrl;
 use crate::release::Release;
 pub use crate::release::publish::Sent;
-use crate::release::publish::{self, Shipment};
+use crate::release::publish::{self, Place, Shipment};
 use crate::ssh::{Host, HostError, HostErrorKind};
 
 /// How it went with one orchestrator.
@@ -97,8 +99,17 @@ pub struct Errand {
     production: String,
     live: Release,
     kept: Vec<Release>,
-    hosts: Vec<(HostName, HttpUrl, Arc<dyn Host>)>,
+    visitor: Visitor,
+    receivers: Vec<Receiver>,
     reader: Reader,
+}
+
+/// An orchestrator that is to get it.
+struct Receiver {
+    name: HostName,
+    binhost: HttpUrl,
+    host: Arc<dyn Host>,
+    workdir: String,
 }
 
 impl Errand {
@@ -110,21 +121,26 @@ impl Errand {
         let Some(live) = session.releases.current()? else { return Ok(None) };
         let inventory = &session.inventory;
         let behind = |name: &HostName| session.state().orchestrators.get(name) != Some(&Some(live.name.clone()));
-        let hosts: Vec<_> = inventory
+        let receivers: Vec<_> = inventory
             .orchestrators()
             .into_iter()
             .filter(|(host, _)| !inventory.is_here(host) && (whom == Whom::All || behind(&host.name)))
             .filter_map(|(host, settings)| {
-                let way = session.hosts.get(&host.name)?;
-                Some((host.name.clone(), settings.binhost.clone(), Arc::clone(way)))
+                Some(Receiver {
+                    name: host.name.clone(),
+                    binhost: settings.binhost.clone(),
+                    host: Arc::clone(session.hosts.get(&host.name)?),
+                    workdir: session.workdir(&host.name),
+                })
             })
             .collect();
-        if hosts.is_empty() {
+        if receivers.is_empty() {
             return Ok(None);
         }
         let production = inventory.swarm.production.display().to_string();
         let reader = Reader::new(inventory)?;
-        Ok(Some(Self { production, live, kept: session.releases.list()?, hosts, reader }))
+        let (kept, visitor) = (session.releases.list()?, session.visitor());
+        Ok(Some(Self { production, live, kept, visitor, receivers, reader }))
     }
 
     /// Does it. Trouble with an orchestrator is in the answer.
@@ -132,10 +148,10 @@ impl Errand {
         let shipment = Shipment::read(&self.live, &self.kept);
         let shipment = &shipment;
         let mut publishing = Vec::new();
-        for (orchestrator, binhost, host) in &self.hosts {
+        for receiver in &self.receivers {
             publishing.push(async move {
-                let outcome = self.publish(shipment, host.as_ref(), binhost).await.unwrap_or_else(Outcome::Missed);
-                (orchestrator.clone(), outcome)
+                let outcome = self.publish(shipment, receiver).await.unwrap_or_else(Outcome::Missed);
+                (receiver.name.clone(), outcome)
             });
         }
         Publication { release: self.live.name.clone(), orchestrators: join_all(publishing).await }
@@ -144,11 +160,13 @@ impl Errand {
     async fn publish(
         &self,
         shipment: &std::io::Result<Shipment>,
-        host: &dyn Host,
-        binhost: &HttpUrl,
+        receiver: &Receiver,
     ) -> Result<Outcome, HostError> {
+        let Receiver { host, binhost, workdir, .. } = receiver;
+        let host = host.as_ref();
         let shipment = shipment.as_ref().map_err(|error| publish::unread(host, &self.live, error))?;
-        let sent = publish::publish(host, &self.production, shipment).await?;
+        let place = Place { production: &self.production, workdir, visitor: &self.visitor };
+        let sent = publish::publish(host, &place, shipment).await?;
         if sent.was_live {
             return Ok(Outcome::Served(sent));
         }
@@ -190,8 +208,13 @@ pub fn note_down(session: &mut Session, publication: &Publication) -> Result<(),
 /// Brings the live release to orchestrators that lack it; none where there is nobody to look at.
 ///
 /// # Errors
-/// When the releases here cannot be read, or the journal cannot be written. Trouble with an orchestrator is in the answer.
+/// Another controller may decide, the releases here cannot be read, or the journal cannot be written. Trouble with an
+/// orchestrator is in the answer.
 pub async fn everywhere(session: &mut Session, whom: Whom) -> Result<Option<Publication>, ControlError> {
+    if Errand::new(session, whom)?.is_none() {
+        return Ok(None);
+    }
+    session.hold(Wish::Hold).await?;
     let Some(errand) = Errand::new(session, whom)? else { return Ok(None) };
     let publication = errand.run().await;
     note_down(session, &publication)?;

@@ -2,6 +2,7 @@
 
 use tokio::sync::oneshot;
 
+use super::electorate::Tenure;
 use super::error::ControlError;
 use super::publish::Publication;
 use super::verb::Answer;
@@ -10,7 +11,7 @@ use crate::core::names::{HostName, JobName};
 use crate::core::package::Identity;
 use crate::core::plan::PackageIndex;
 use crate::drone::strays::Stray;
-use crate::drone::tend::Claimant;
+use crate::epoch::Claimant;
 
 /// Something that the loop has to know.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub enum Report {
     },
     /// A drone that has become ours was another controller's before, so that jobs of that one may lie on any drone.
     Succeeds,
+    /// The voters have been asked again.
+    Voted(Result<Tenure, ControlError>),
     /// A keeper has looked at its drone.
     Drone {
         /// The drone.
@@ -98,4 +101,6 @@ pub enum Sighting {
         /// Who.
         by: Claimant,
     },
+    /// It has lost its record of who may use it.
+    Unknown,
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 mod halt;
 mod sight;
+mod tenure;
 
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -35,11 +36,12 @@ use crate::core::state::{Job, Standing};
 use crate::core::status::Status;
 use crate::drone::cache::Cache;
 use crate::drone::job::JobDirectory;
-use crate::drone::tend::Visitor;
+use crate::epoch::Visitor;
 use crate::drone::watch::Watch;
 use crate::inventory::{CleanRoom, Role};
 use crate::portage::index::PackagePath;
 use crate::ssh::Host;
+use tenure::Begun;
 
 /// Once the first drone is ready the others have so long to say that another controller holds them.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
@@ -100,6 +102,8 @@ struct Run<'a> {
     looked: Option<Instant>,
     /// Whether another controller was at work on these drones before.
     succeeds: bool,
+    /// Whether the operator has been told that there is no majority.
+    told_of_no_majority: bool,
 }
 
 /// What may come in from outside while it runs.
@@ -124,6 +128,9 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     };
     let planned = planned.map(|(index, package)| (package.identity.cpv.clone(), PackageIndex::at(index))).collect();
     let opened = session.state().open.clone();
+    if tenure::begin(session, orders, outside).await? == Begun::Interrupted {
+        return Ok(Finish::Interrupted);
+    }
     session.begin_run()?;
     leave_out(session, &orders.drones)?;
     raise_build_ids(session)?;
@@ -146,8 +153,10 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         unseen: BTreeSet::new(),
         looked: None,
         succeeds: orders.take_over,
+        told_of_no_majority: false,
     };
     run.keep(&orders.drones);
+    run.stay_in_office();
     run.take_up()?;
     let finish = run.work_off(&mut reported, outside).await;
     // Nothing may be written down any more: what jobs find from here on is found again by the next controller.
@@ -155,7 +164,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     let fetched = async { while run.fetches.join_next().await.is_some() {} };
     // A driver that is gone is not waited for.
     let _late = tokio::time::timeout(LONGEST_FETCH, fetched).await;
-    if !matches!(finish, Err(ControlError::Held { .. } | ControlError::Outranked { .. })) {
+    if !finish.as_ref().is_err_and(ControlError::is_of_another) {
         run.say_farewell().await;
     }
     let released =
@@ -267,8 +276,10 @@ impl Run<'_> {
             }
             return Ok(Next::Wait(Duration::ZERO));
         }
-        let started = !decision.starts.is_empty();
-        for start in decision.starts {
+        // Without a majority what runs goes on, and nothing is started.
+        let starts = if self.is_in_office() { decision.starts } else { Vec::new() };
+        let started = !starts.is_empty();
+        for start in starts {
             self.start(start)?;
         }
         if let Some(build) = decision.finished {
@@ -355,6 +366,7 @@ impl Run<'_> {
             host,
             watch: Arc::clone(watch),
             support,
+            electorate: self.session.electorate.clone(),
             cache: Arc::clone(self.caches.entry(job.drone.clone()).or_default()),
             directory,
             task: work::task(self.session, build, name, job),
@@ -448,6 +460,7 @@ impl Run<'_> {
                 self.succeeds = true;
                 Ok(())
             }
+            Report::Voted(voted) => self.count(voted),
             Report::Drone { drone, sighting } => self.see(drone, sighting),
             Report::Published { publication, mut lines, answer } => {
                 note_down(self.session, &publication)?;

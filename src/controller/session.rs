@@ -2,19 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use super::electorate::{Electorate, Tenure, Wish};
 use super::error::ControlError;
 use super::muster::Hosts;
 use crate::core::event::{DroneSpec, Event};
-use crate::core::names::{ControllerName, Epoch, HostName, NameError, Timestamp};
+use crate::core::names::{ControllerName, Epoch, HostName, Timestamp};
 use crate::core::state::State;
-use crate::drone::tend::Visitor;
+use crate::epoch::Visitor;
 use crate::inventory::{self, Inventory};
 use crate::release::{Releases, Staging};
 use crate::ssh::{self, Pace};
-use crate::store::{Journal, Lock};
+use crate::store::{Journal, Lock, name};
 
 /// Whoever watches a session; it is told of every event once it is in the journal.
 pub trait Observer: Send {
@@ -24,6 +26,8 @@ pub trait Observer: Send {
     fn note(&mut self, text: &str);
 }
 
+/// So long it may take to tell the voters and drones that our leases are over.
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 /// How many events a listener may be behind before it misses some.
 const EVENTS_HELD: usize = 1024;
 
@@ -55,6 +59,10 @@ pub struct Session {
     pub staging: Arc<Staging>,
     /// What clients get.
     pub releases: Releases,
+    /// Whose promises make us the only controller; none where no orchestrator is listed.
+    pub electorate: Option<Arc<Electorate>>,
+    /// Who we are.
+    name: ControllerName,
     state: State,
     journal: Journal,
     observer: Box<dyn Observer>,
@@ -91,6 +99,8 @@ impl Session {
         let lock = Lock::take(&settings.state)?;
         let journal = Journal::open(&settings.state)?;
         let state = journal.replay()?;
+        let name = name::own(&settings.state, state.controller.as_ref())?;
+        let electorate = Electorate::new(&inventory, &hosts, &state, &name).map(Arc::new);
         let releases = Releases::open(&settings.production, own_pkgdir().await.as_deref())?;
         let staging = Staging::open(&settings.staging)?;
         releases.refuse_staging(&staging)?;
@@ -100,6 +110,8 @@ impl Session {
             hosts: Arc::new(hosts),
             staging: Arc::new(staging),
             releases,
+            electorate,
+            name,
             state,
             journal,
             observer,
@@ -110,16 +122,46 @@ impl Session {
         Ok(session)
     }
 
-    /// Claims this epoch for ourselves.
+    /// Claims this epoch for ourselves, where no majority is asked for.
     ///
     /// # Errors
     /// When it cannot be written down.
     pub fn claim(&mut self, epoch: Epoch) -> Result<(), ControlError> {
-        let controller = match &self.state.controller {
-            Some(controller) => controller.clone(),
-            None => new_name()?,
-        };
-        self.record(&Event::EpochClaimed { epoch, controller, at: now() })
+        self.take_office(Tenure { epoch, counted: [].into() })
+    }
+
+    /// Makes sure that we are the only controller, as far as that takes others' promises: an epoch is held at a majority
+    /// of the voters from here on, for [`crate::epoch::LEASE`].
+    ///
+    /// # Errors
+    /// Another controller holds one, too few voters answer, or it cannot be written down.
+    pub async fn hold(&mut self, wish: Wish) -> Result<(), ControlError> {
+        let Some(electorate) = self.electorate.clone() else { return Ok(()) };
+        let tenure = electorate.hold(wish).await?;
+        self.take_office(tenure)
+    }
+
+    /// Writes down that this epoch is ours, where that is news.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub fn take_office(&mut self, tenure: Tenure) -> Result<(), ControlError> {
+        let Tenure { epoch, counted } = tenure;
+        let known = self.state.epoch == epoch && self.state.controller.as_ref() == Some(&self.name);
+        if known && counted.is_subset(&self.state.voters) {
+            return Ok(());
+        }
+        let controller = self.name.clone();
+        self.record(&Event::EpochClaimed { epoch, controller, voters: counted, at: now() })
+    }
+
+    /// Ends our leases at the voters, so that whoever comes next need not wait for them; those that do not answer soon
+    /// are left to end by themselves.
+    pub async fn leave_office(&self) {
+        if let Some(electorate) = &self.electorate {
+            // What is not ended in time ends by itself.
+            let _late = tokio::time::timeout(FAREWELL, electorate.leave(&self.visitor())).await;
+        }
     }
 
     /// Begins to work the open build off: nothing is known of the drones yet.
@@ -132,9 +174,12 @@ impl Session {
 
     /// Who we are to the drones.
     pub fn visitor(&self) -> Visitor {
-        // It is there from the moment on at which the session is open.
-        let controller = self.state.controller.clone().unwrap_or_else(ControllerName::unnamed);
-        Visitor { epoch: self.state.epoch, controller, take_over: false }
+        Visitor {
+            epoch: self.state.epoch,
+            controller: self.name.clone(),
+            take_over: false,
+            elected: self.electorate.is_some(),
+        }
     }
 
     /// The work directory of a host.
@@ -188,8 +233,11 @@ impl Session {
     }
 
     fn declare(&mut self) -> Result<(), ControlError> {
-        if self.state.controller.is_none() {
-            self.claim(Epoch(self.state.epoch.0.max(1)))?;
+        if self.electorate.is_none() && self.state.controller.as_ref() != Some(&self.name) {
+            // A journal that was another controller's goes on above what that one had.
+            let Epoch(known) = self.state.epoch;
+            let above = if self.state.controller.is_none() { known.max(1) } else { known.saturating_add(1) };
+            self.claim(Epoch(above))?;
         }
         let drones = specs(&self.inventory);
         let known: Vec<DroneSpec> = self.state.drones.values().map(|drone| drone.spec.clone()).collect();
@@ -226,20 +274,6 @@ pub fn specs(inventory: &Inventory) -> Vec<DroneSpec> {
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ControlError> {
     let broke = |error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm"));
     tokio::task::spawn_blocking(work).await.map_err(broke)
-}
-
-/// A name that no other controller has: the machine's and a random number.
-fn new_name() -> Result<ControllerName, ControlError> {
-    let local = |source| ControlError::Local { doing: "take a random number for a name".to_owned(), source };
-    let mut random = [0; 4];
-    let mut source = fs_err::File::open("/dev/urandom").map_err(local)?;
-    std::io::Read::read_exact(&mut source, &mut random).map_err(local)?;
-    let number = data_encoding::HEXLOWER.encode(&random);
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let machine: String =
-        machine.chars().filter(|each| each.is_ascii_alphanumeric() || *each == '-').take(40).collect();
-    let name = format!("{}-{number}", machine.trim_start_matches('-'));
-    name.trim_start_matches('-').parse().map_err(|error: NameError| ControlError::Refused(error.to_string()))
 }
 
 /// The PKGDIR of this machine's own Portage; none where it has no Portage.

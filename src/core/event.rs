@@ -237,6 +237,9 @@ pub enum Event {
         epoch: Epoch,
         /// The controller.
         controller: ControllerName,
+        /// The voters that have known of an epoch; none where no majority is asked for.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        voters: BTreeSet<HostName>,
         /// When.
         at: Timestamp,
     },

@@ -128,8 +128,11 @@ pub struct Job {
 pub struct State {
     /// The controller's epoch.
     pub epoch: Epoch,
-    /// Which controller this is; none until it has claimed its first epoch.
+    /// Which controller holds, or held, that epoch; none until one has claimed its first.
     pub controller: Option<ControllerName>,
+    /// Voters that have known of an epoch: one that knows of none any more has lost it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub voters: BTreeSet<HostName>,
     /// A drone that has been away for this long (seconds) is no longer waited for.
     pub lost_after: u64,
     /// The drones of the inventory.
@@ -230,9 +233,10 @@ impl State {
     /// When the event does not fit what is known; the state is then of no further use.
     pub fn apply(&mut self, event: &Event) -> Result<(), Inconsistent> {
         match event {
-            Event::EpochClaimed { epoch, controller, .. } => {
+            Event::EpochClaimed { epoch, controller, voters, .. } => {
                 self.epoch = *epoch;
                 self.controller = Some(controller.clone());
+                self.voters.extend(voters.iter().cloned());
             }
             Event::RunBegun { lost_after, .. } => {
                 self.lost_after = *lost_after;

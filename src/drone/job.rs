@@ -6,10 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
-use super::tend::{Claimant, Visitor};
-use super::{ALIVE, EPOCH, MARK, ask, cache, failed, job_script, room, run};
+use super::{ALIVE, MARK, ask, cache, failed, job_script, room, run};
 use crate::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, Timestamp};
 use crate::core::package::{Cpv, Identity, PackageName, Slot};
+use crate::epoch::{Claimant, EPOCH, Visitor};
 use crate::portage::index::{Index, Limits, Stanza};
 use crate::portage::probe::{self, ProbeError, Request, Resolution};
 use crate::ssh::{Host, HostError, Script, quoted};
@@ -151,6 +151,8 @@ pub enum Started {
     Running,
     /// Another controller has claimed the drone under an epoch that is not below ours.
     Outranked(Claimant),
+    /// The drone has lost its record of who may use it; once the voting has told it, this is to be repeated.
+    Unknown,
 }
 
 /// How a build that nothing of is alive any more has ended.
@@ -330,16 +332,14 @@ pub async fn build_beside(host: &dyn Host, directory: &JobDirectory) -> Result<(
 /// # Errors
 /// When the drone is lost or the wrapper does not come up.
 pub async fn start(host: &dyn Host, directory: &JobDirectory, visitor: &Visitor) -> Result<Started, HostError> {
-    let script = directory
-        .script(&format!("{EPOCH}{}", include_str!("start.sh")))
-        .set("epoch", &visitor.epoch.to_string())
-        .set("controller", visitor.controller.as_str());
-    ask(host, &script, "starting the build", read_start).await
+    let script = directory.script(&format!("{EPOCH}{}", include_str!("start.sh")));
+    ask(host, &visitor.introduce(script), "starting the build", read_start).await
 }
 
 fn read_start(lines: &[Vec<String>]) -> Option<Started> {
     lines.iter().find_map(|line| match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["started"] => Some(Started::Running),
+        ["unknown"] => Some(Started::Unknown),
         ["outranked", epoch, controller @ ..] => {
             Some(Started::Outranked(Claimant::read(epoch, controller.first().copied())))
         }

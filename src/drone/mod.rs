@@ -15,7 +15,6 @@ pub mod room;
 pub mod strays;
 pub mod tend;
 pub mod verdict;
-pub mod vote;
 pub mod watch;
 
 use crate::portage::probe::ProbeError;
@@ -24,8 +23,6 @@ use crate::ssh::{Host, HostError, Output, Script};
 
 /// What the scripts that look for a job's processes share.
 const ALIVE: &str = include_str!("alive.sh");
-/// What the scripts that look at the drone's epoch share.
-const EPOCH: &str = include_str!("epoch.sh");
 
 /// Runs a probe, again where it ended well and yet has no answer that can be read.
 pub(crate) async fn probe<T>(

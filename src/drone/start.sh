@@ -1,9 +1,14 @@
-# Starts a job once: $workdir, $jobs, $job, $epoch, $controller. Prints the marked word `started` when its wrapper runs,
-# however often it is asked, or `outranked EPOCH CONTROLLER` when a controller of a higher epoch has been here. Looking
-# and starting are one step: nobody can claim the drone between them.
+# Starts a job once: $workdir, $jobs, $job, $epoch, $controller, $elected. Prints the marked word `started` when its
+# wrapper runs, however often it is asked, `outranked EPOCH CONTROLLER` when a controller of a higher epoch has been
+# here, or `unknown` where that cannot be known. Looking and starting are one step: nobody can claim the drone between
+# them.
 directory=$jobs/$job
 cd "$directory" || exit 72
 epoch_lock
+if epoch_is_lost; then
+	echo "$mark unknown"
+	exit 0
+fi
 if epoch_outranked; then
 	echo "$mark outranked $found $holder"
 	exit 0

@@ -1,17 +1,11 @@
 //! A controller's regular look at a drone: it claims or renews its epoch there, and sees whether the drone is well.
 //!
-//! The epoch file `WORKDIR/epoch` holds the highest epoch that was seen, who claimed it, and until when that claim is
-//! meant to hold, by the drone's own clock, so that no two clocks are compared. A claim is refused while another
-//! controller's lease lives; once it is over, a claim above its epoch is good.
+//! A claim is refused while another controller's lease lives; once it is over, a claim above its epoch is good.
 
-use std::time::Duration;
-
-use super::{EPOCH, MARK, ask, run};
-use crate::core::names::{ControllerName, Epoch};
+use super::{MARK, ask};
+use crate::epoch::{Claimant, EPOCH, LEASE, Visitor};
 use crate::ssh::{Host, HostError, Script};
 
-/// A claim that is not renewed holds for so long.
-pub const LEASE: Duration = Duration::from_secs(60);
 /// With less free space (KiB) than this no build can end well.
 const LEAST_SPACE_KIB: u64 = 512 << 10;
 /// With less memory to be had (KiB) than this every compiler is in danger.
@@ -23,23 +17,6 @@ const MOST_CLOCK_SKEW: u64 = 120;
 const MOST_FOREIGN_LOAD: f64 = 3.0;
 const SOME_FOREIGN_LOAD: f64 = 4.0;
 
-/// Whoever claims a drone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimant {
-    /// Under this epoch.
-    pub epoch: Epoch,
-    /// The controller, as far as it left a name.
-    pub controller: Option<ControllerName>,
-}
-
-impl Claimant {
-    /// Reads what one of our scripts found. What makes no sense counts as the highest epoch: it must not be overruled.
-    pub(super) fn read(epoch: &str, controller: Option<&str>) -> Self {
-        let epoch = Epoch(epoch.parse().unwrap_or(u64::MAX));
-        Self { epoch, controller: controller.and_then(|name| name.parse().ok()) }
-    }
-}
-
 /// What came of the claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
@@ -49,6 +26,8 @@ pub enum Claimed {
     Held(Claimant, u64),
     /// Another controller has claimed an epoch that is not below ours, and its lease is over.
     Outranked(Claimant),
+    /// It has lost its record of who may use it, and whoever is elected must not take it before it has been told.
+    Unknown,
 }
 
 /// What was seen.
@@ -66,17 +45,6 @@ pub struct Sight {
     foreign_emerge: Option<u32>,
 }
 
-/// Who looks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Visitor {
-    /// Its epoch.
-    pub epoch: Epoch,
-    /// Its name.
-    pub controller: ControllerName,
-    /// Whether it overrules a lease that lives.
-    pub take_over: bool,
-}
-
 /// Looks at a drone.
 ///
 /// # Errors
@@ -85,11 +53,8 @@ pub async fn look(host: &dyn Host, workdir: &str, visitor: &Visitor) -> Result<S
     let script = Script::new(format!("{EPOCH}{}", include_str!("tend.sh")))
         .set("mark", MARK)
         .set("workdir", workdir)
-        .set("epoch", &visitor.epoch.to_string())
-        .set("controller", visitor.controller.as_str())
-        .set("lease_seconds", &LEASE.as_secs().to_string())
-        .set("take_over", if visitor.take_over { "yes" } else { "no" });
-    let doing = format!("looking at {workdir}");
+        .set("lease_seconds", &LEASE.as_secs().to_string());
+    let (script, doing) = (visitor.introduce(script), format!("looking at {workdir}"));
     ask(host, &script, &doing, |lines| Some(read(lines)).filter(|sight| sight.claimed.is_some() || sight.read_only))
         .await
 }
@@ -113,6 +78,7 @@ pub(crate) fn read(lines: &[Vec<String>]) -> Sight {
             ["whole", value] => sight.whole_memory_kib = value.parse().ok(),
             ["space", value] => sight.space_kib = value.parse().ok(),
             ["readonly"] => sight.read_only = true,
+            ["unknown"] => sight.claimed = Some(Claimed::Unknown),
             ["emerge", pid] => sight.foreign_emerge = pid.parse().ok(),
             ["ours"] | ["ours", _] => sight.claimed = Some(Claimed::Ours(None)),
             ["ours", epoch, controller] => {
@@ -199,21 +165,10 @@ fn skew(clock: i64, circumstances: &Circumstances) -> u64 {
     }
 }
 
-/// Ends our lease, so that another controller need not wait for it.
-///
-/// # Errors
-/// When the drone is lost.
-pub async fn leave(host: &dyn Host, workdir: &str, visitor: &Visitor) -> Result<(), HostError> {
-    let script = Script::new(format!("{EPOCH}{}", include_str!("leave.sh")))
-        .set("workdir", workdir)
-        .set("epoch", &visitor.epoch.to_string())
-        .set("controller", visitor.controller.as_str());
-    run(host, &script, "ending the lease").await.map(|_| ())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::names::Epoch;
 
     fn lines(text: &str) -> Vec<Vec<String>> {
         text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()

@@ -1,5 +1,5 @@
 # Looked at now and then by the controller that works with this drone: $workdir, $epoch, $controller, $lease_seconds,
-# $take_over. Claims or renews the epoch and says how the drone is. Marked lines.
+# $take_over, $elected. Claims or renews the epoch and says how the drone is. Marked lines.
 LC_ALL=C
 export LC_ALL
 now=$(date +%s)
@@ -24,7 +24,9 @@ if command -v pgrep >/dev/null 2>&1; then
 	done
 fi
 epoch_lock
-if [ -n "$holder" ] && [ "$holder" != "$controller" ] && [ "$lease" -gt "$now" ] && [ "$take_over" != yes ]; then
+if epoch_is_lost; then
+	echo "$mark unknown"
+elif [ -n "$holder" ] && [ "$holder" != "$controller" ] && [ "$lease" -gt "$now" ] && [ "$take_over" != yes ]; then
 	echo "$mark held $found $holder $((lease - now))"
 elif epoch_outranked; then
 	echo "$mark outranked $found $holder"

@@ -17,6 +17,7 @@ use sha1::Digest as _;
 
 use super::kept::Release;
 use crate::core::names::ReleaseName;
+use crate::epoch::{EPOCH, Visitor};
 use crate::portage::index::{Index, Limits, Stanza};
 use crate::ssh::ask::{MARK, ask, failed, run};
 use crate::ssh::{Host, HostError, HostErrorKind, Script};
@@ -73,6 +74,17 @@ struct Sight {
     incoming: BTreeSet<String>,
 }
 
+/// Where a release goes on a host, and who brings it.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// What clients get there.
+    pub production: &'a str,
+    /// The host's work directory, with its record of epochs.
+    pub workdir: &'a str,
+    /// Who brings it: nobody whose epoch is below what the host knows may.
+    pub visitor: &'a Visitor,
+}
+
 /// A release that goes to hosts, read once for all of them.
 #[derive(Debug)]
 pub struct Shipment {
@@ -120,8 +132,9 @@ impl Shipment {
 ///
 /// # Errors
 /// When the host is lost or refuses, or a file here cannot be read; what was live there is live then.
-pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> Result<Sent, HostError> {
+pub async fn publish(host: &dyn Host, place: &Place<'_>, shipment: &Shipment) -> Result<Sent, HostError> {
     let Shipment { release, items, .. } = shipment;
+    let production = place.production;
     let sight = look(host, production).await?;
     if sight.live == Live::Release(release.name.clone()) && shipment.is_the_same(&sight, &release.name) {
         return Ok(Sent { was_live: true, ..Sent::default() });
@@ -139,7 +152,7 @@ pub async fn publish(host: &dyn Host, production: &str, shipment: &Shipment) -> 
     let there = there(production, &sight, shipment, &index);
     let list = List::new(items, &sight, &there, &index);
     let mut sent = send(host, production, shipment, &list).await?;
-    swap(host, production, shipment, &sight, &list).await?;
+    swap(host, place, shipment, &sight, &list).await?;
     if let Live::Release(before) = sight.live {
         sent.before = Some(before);
     }
@@ -362,12 +375,13 @@ fn read_missing(lines: &[Vec<String>]) -> Option<BTreeSet<String>> {
 
 async fn swap(
     host: &dyn Host,
-    production: &str,
+    place: &Place<'_>,
     shipment: &Shipment,
     sight: &Sight,
     list: &List,
 ) -> Result<(), HostError> {
     let Shipment { release, kept, .. } = shipment;
+    let production = place.production;
     let before = match &sight.live {
         Live::Nothing => "none",
         Live::Directory => "directory",
@@ -379,14 +393,25 @@ async fn swap(
     };
     let gone: Vec<&str> = sight.releases.keys().filter(|name| !stays(name)).map(ReleaseName::as_str).collect();
     host.write(&format!("{production}.releases/.incoming/list"), list.to_text().as_bytes(), 0o644).await?;
-    let script = script(include_str!("publish/swap.sh"), production)
+    let script = script(&format!("{EPOCH}{}", include_str!("publish/swap.sh")), production)
+        .set("workdir", place.workdir)
         .set("id", release.name.as_str())
         .set("before", before)
         .set("gone", &gone.join(" "));
-    let lines = run(host, &script, &format!("making release {} live", release.name)).await?;
-    match lines.iter().any(|line| line.as_slice() == ["swapped"]) {
-        true => Ok(()),
-        false => Err(failed(host, &format!("making release {} live", release.name), b"no answer")),
+    let doing = format!("making release {} live", release.name);
+    let lines = run(host, &place.visitor.introduce(script), &doing).await?;
+    let refusal = |what: String| {
+        let text = format!("{doing}: {what}; nothing was changed there");
+        HostError::new(host.name(), HostErrorKind::Failed, text)
+    };
+    match lines.iter().flatten().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["swapped"] => Ok(()),
+        ["unknown"] => Err(refusal("it has lost its record of who may release, and has not been told yet".to_owned())),
+        ["outranked", epoch, controller @ ..] => {
+            let by = controller.first().copied().unwrap_or("of no name");
+            Err(refusal(format!("another controller ({by}, epoch {epoch}) has taken over there")))
+        }
+        _ => Err(failed(host, &doing, b"no answer")),
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod journal;
 pub mod lock;
+pub mod name;
 
 pub use journal::{Journal, StoreError};
 pub use lock::{Lock, LockError};
+pub use name::OwnNameError;

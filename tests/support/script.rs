@@ -56,7 +56,7 @@ const TEXTS: [(&str, Call); 15] = [
     (include_str!("../../src/drone/remove.sh"), Call::Remove),
     (include_str!("../../src/drone/tend.sh"), Call::Tend),
     (include_str!("../../src/drone/try.sh"), Call::Room),
-    (include_str!("../../src/drone/leave.sh"), Call::Leave),
+    (include_str!("../../src/epoch/leave.sh"), Call::Leave),
     (include_str!("../../src/drone/facts/facts.sh"), Call::Facts),
     (include_str!("../../src/drone/cache.sh"), Call::Link),
     (r#"flock -s "$jobs/$job/lock""#, Call::Watch),

@@ -57,7 +57,18 @@ impl Site {
             production: self.path("there/production").display().to_string(),
             live: live.clone(),
             kept: Vec::new(),
-            hosts: vec![("orch-izar".parse().unwrap(), self.binhost.clone(), Arc::new(LocalHost::here()))],
+            visitor: Visitor {
+                epoch: Epoch(1),
+                controller: "ours-1".parse().unwrap(),
+                take_over: false,
+                elected: false,
+            },
+            receivers: vec![Receiver {
+                name: "orch-izar".parse().unwrap(),
+                binhost: self.binhost.clone(),
+                host: Arc::new(LocalHost::here()),
+                workdir: self.path("work").display().to_string(),
+            }],
             reader: Reader::with(Client::new(None, Duration::from_secs(5))),
         };
         std::fs::create_dir_all(self.path("there")).unwrap();

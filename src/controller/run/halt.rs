@@ -9,15 +9,14 @@ use tokio::time::Instant;
 use super::{Finish, Halt, Outside, Run};
 use crate::controller::error::ControlError;
 use crate::controller::report::Report;
+use crate::controller::session::FAREWELL;
 use crate::core::state::Condition;
-use crate::drone::tend;
+use crate::epoch;
 
 /// A second Ctrl-C within this time means that the builds are to be ended, too.
 const SECOND_THOUGHT: Duration = Duration::from_secs(3);
 /// So long it may take to end the jobs on all drones that can be reached.
 const ENDING: Duration = Duration::from_secs(40);
-/// So long the end of a run may take to tell the drones that their leases are over.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 impl Run<'_> {
     /// Nothing is started any more; whether what runs goes on depends on a second Ctrl-C.
@@ -73,6 +72,9 @@ impl Run<'_> {
 
     /// Ends our leases, so that whoever comes next need not wait for them.
     pub(super) async fn say_farewell(&self) {
+        if self.session.electorate.is_some() {
+            return self.session.leave_office().await;
+        }
         let visitor = self.session.visitor();
         let ready = self.session.state().drones.iter().filter(|(name, drone)| {
             self.reins.contains_key(*name) && matches!(drone.condition, Condition::Ready { .. })
@@ -80,7 +82,7 @@ impl Run<'_> {
         let leaves = ready.filter_map(|(name, _)| {
             let host = Arc::clone(self.session.hosts.get(name)?);
             let (workdir, visitor) = (self.session.workdir(name), visitor.clone());
-            Some(async move { tend::leave(host.as_ref(), &workdir, &visitor).await })
+            Some(async move { epoch::leave(host.as_ref(), &workdir, &visitor).await })
         });
         // A lease that is not ended ends by itself.
         let _late = tokio::time::timeout(FAREWELL, futures::future::join_all(leaves)).await;

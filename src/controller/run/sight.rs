@@ -13,7 +13,7 @@ use crate::core::state::Condition;
 use crate::core::text::some;
 use crate::drone::job::Progress;
 use crate::drone::strays::Stray;
-use crate::drone::tend::{Claimant, Visitor};
+use crate::epoch::{Claimant, Visitor};
 
 impl Run<'_> {
     pub(super) fn see(&mut self, drone: HostName, sighting: Sighting) -> Result<(), ControlError> {
@@ -52,8 +52,11 @@ impl Run<'_> {
                 }
                 self.session.record(&Event::DroneAway { drone, trouble, reason, at: now() })
             }
-            Sighting::Held { by, seconds } => Err(ControlError::Held { drone, by, seconds }),
-            Sighting::Outranked { by } => self.claim_above(drone, by),
+            Sighting::Held { by, seconds } if self.session.electorate.is_none() => {
+                Err(ControlError::Held { drone, by, seconds })
+            }
+            Sighting::Outranked { by } if self.session.electorate.is_none() => self.claim_above(drone, by),
+            Sighting::Held { .. } | Sighting::Outranked { .. } | Sighting::Unknown => self.call_voters(drone, sighting),
         }
     }
 
@@ -103,7 +106,7 @@ impl Run<'_> {
             if self.session.state().jobs.contains_key(&manifest.job) {
                 continue;
             }
-            let ours = self.session.state().controller.as_ref() == Some(&manifest.controller);
+            let ours = self.session.visitor().controller == manifest.controller;
             if ours {
                 // The journal knows that it is over; only the drone does not.
                 self.discard(manifest.job, drone);

@@ -89,6 +89,24 @@ impl Candidate {
         self
     }
 
+    /// One that is not content with what it has, and claims an epoch above this one.
+    #[must_use]
+    pub fn above(mut self, epoch: Epoch) -> Self {
+        self.highest = self.highest.max(epoch);
+        self.stage = Stage::Asks;
+        self
+    }
+
+    /// Whether a voter has lost what it knew, and has not been taught yet.
+    pub fn teaches(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
+    /// Whose it is.
+    pub fn controller(&self) -> &ControllerName {
+        &self.controller
+    }
+
     /// The voters that have known something, for the next time.
     pub fn counted(&self) -> &BTreeSet<HostName> {
         &self.counted
@@ -187,6 +205,8 @@ impl Candidate {
         if granted >= majority(self.voters.len()) {
             let holder = Some(self.controller.clone());
             self.newest = Some((Promise { epoch, holder, left: self.lease }, self.round));
+            // Whoever takes over does so once.
+            self.take_over = false;
             return Outcome::Holds(epoch);
         }
         if let Some(newest) = newest.filter(|newest| newest.epoch >= epoch) {

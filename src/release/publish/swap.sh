@@ -1,7 +1,9 @@
 # Makes a release of what is here and points production to it, in one step: $production, $id, and in $before what
 # production is to be until then (a release's id, `directory`, or `none`). The file .incoming/list tells how the release
 # differs from that: `- PATH` goes, `+ SOURCE PATH` comes, where SOURCE is a place below the releases. In $gone are
-# releases that may go. A directory is exchanged with the symlink, so that clients always find something.
+# releases that may go. A directory is exchanged with the symlink, so that clients always find something. Whether $epoch
+# of $controller may do so says $workdir/epoch; epoch.sh goes before this. Prints the marked word `swapped`, `unknown`,
+# or `outranked EPOCH CONTROLLER`.
 LC_ALL=C
 export LC_ALL
 umask 022
@@ -17,6 +19,16 @@ none) now=$(if [ -e "$production" ] || [ -L "$production" ]; then echo something
 directory) now=$(if [ -d "$production" ] && [ ! -L "$production" ]; then echo directory; fi) ;;
 *) now=$(readlink "$production") && now=${now##*/} ;;
 esac
+epoch_lock
+if epoch_is_lost; then
+	echo "$mark unknown"
+	exit 0
+fi
+if epoch_outranked; then
+	echo "$mark outranked $found $holder"
+	exit 0
+fi
+[ "$found" -eq "$epoch" ] || epoch_write "$lease"
 [ "$now" = "$before" ] || { echo "production was $before there and is ${now:-gone} now" >&2; exit 75; }
 
 rm -rf "$new" "$next"

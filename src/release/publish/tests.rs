@@ -42,8 +42,19 @@ impl Sites {
     }
 
     async fn publish(&self, release: &Release) -> Result<Sent, HostError> {
+        self.publish_as(release, &visitor(1, "ours-1")).await
+    }
+
+    async fn publish_as(&self, release: &Release, visitor: &Visitor) -> Result<Sent, HostError> {
         let shipment = Shipment::read(release, &self.kept).unwrap();
-        publish(&LocalHost::here(), self.production().to_str().unwrap(), &shipment).await
+        let (production, workdir) = (self.production(), self.root.path().join("work"));
+        let place =
+            Place { production: production.to_str().unwrap(), workdir: workdir.to_str().unwrap(), visitor };
+        publish(&LocalHost::here(), &place, &shipment).await
+    }
+
+    fn epoch(&self) -> String {
+        std::fs::read_to_string(self.root.path().join("work/epoch")).unwrap()
     }
 
     /// What clients find there is the release, and nothing else lies around.
@@ -57,6 +68,10 @@ impl Sites {
         assert_eq!(link, Path::new("production.releases").join(release.name.as_str()));
         assert!(!self.root.path().join("there/production.releases/.incoming").exists());
     }
+}
+
+fn visitor(epoch: u64, controller: &str) -> Visitor {
+    Visitor { epoch: Epoch(epoch), controller: controller.parse().unwrap(), take_over: false, elected: false }
 }
 
 fn sum(content: &str) -> String {
@@ -187,9 +202,10 @@ fn a_mount_point_is_refused_before_anything_is_sent() {
             write_release(&release.root, &[("app-misc/foo-1.0", 1, "foo one")]);
             let shipment = Shipment::read(&release, &[]).unwrap();
             let production = root.join("production");
-            let (host, production) = (LocalHost::here(), production.to_str().unwrap());
+            let (host, visitor) = (LocalHost::here(), visitor(1, "ours-1"));
+            let place = Place { production: production.to_str().unwrap(), workdir: "/nowhere", visitor: &visitor };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let error = runtime.block_on(publish(&host, production, &shipment)).unwrap_err().to_string();
+            let error = runtime.block_on(publish(&host, &place, &shipment)).unwrap_err().to_string();
             assert!(error.contains("is a mount point there") && error.contains("production/packages, say"), "{error}");
             assert_eq!(tree(root).iter().filter(|path| path.contains("incoming/")).count(), 1, "{:?}", tree(root));
         },
@@ -215,11 +231,9 @@ async fn what_another_controller_has_released_since_stays_live() {
         let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
         sites.publish(&first).await.unwrap();
         let second = sites.release(&[("app-misc/foo-1.2", 1, "foo three")]);
-        let there = sites.root.path().join("there");
         let mut others = Sites { made, ..Sites::new() };
         let later = others.release(&[("app-misc/foo-1.1", 1, "foo two")]);
-        let shipment = Shipment::read(&later, &[]).unwrap();
-        publish(&LocalHost::here(), there.join("production").to_str().unwrap(), &shipment).await.unwrap();
+        sites.publish_as(&later, &visitor(1, "ours-1")).await.unwrap();
         let error = sites.publish(&second).await.unwrap_err().to_string();
         assert!(error.contains("was not made here, and 000001-000002 is no later one"), "{error}");
         let live = std::fs::read_link(sites.production()).unwrap();
@@ -261,7 +275,31 @@ async fn a_swap_is_refused_where_production_has_changed_since_it_was_looked_at()
     let second = sites.release(&[("app-misc/foo-1.1", 1, "foo two")]);
     let _now = look(&host, production).await.unwrap();
     let shipment = Shipment::read(&second, &sites.kept).unwrap();
-    let error = swap(&host, production, &shipment, &before, &List::default()).await.unwrap_err();
+    let visitor = visitor(1, "ours-1");
+    let place = Place { production, workdir: sites.root.path().to_str().unwrap(), visitor: &visitor };
+    let error = swap(&host, &place, &shipment, &before, &List::default()).await.unwrap_err();
     assert!(error.message.contains("production was none there and is something now"), "{error}");
     assert_eq!(std::fs::read_link(sites.production()).unwrap().file_name().unwrap(), first.name.as_str());
+}
+
+#[tokio::test]
+async fn whoever_comes_with_less_than_a_host_knows_changes_nothing_there() {
+    let mut sites = Sites::new();
+    let first = sites.release(&[("app-misc/foo-1.0", 1, "foo one")]);
+    let second = sites.release(&[("app-misc/foo-1.0", 2, "foo two")]);
+    let elected = Visitor { elected: true, ..visitor(1, "ours-1") };
+    let refused = sites.publish_as(&first, &elected).await.unwrap_err().to_string();
+    assert!(refused.contains("has lost its record of who may release"), "{refused}");
+    write(&sites.root.path().join("work/epoch"), "1 ours-1 99999999999\n");
+    sites.publish_as(&first, &elected).await.unwrap();
+    for file in ["2 other-2 0\n", "1 other-2 0\n"] {
+        write(&sites.root.path().join("work/epoch"), file);
+        let refused = sites.publish_as(&second, &elected).await.unwrap_err().to_string();
+        assert!(refused.contains("another controller (other-2, epoch ") && refused.contains("taken over"), "{refused}");
+        assert_eq!(sites.epoch(), file);
+        assert_eq!(tree(&sites.production()), tree(&first.root));
+    }
+    sites.publish_as(&second, &Visitor { epoch: Epoch(3), ..elected }).await.unwrap();
+    sites.shows(&second);
+    assert_eq!(sites.epoch(), "3 ours-1 0\n", "what it has seen is written down");
 }

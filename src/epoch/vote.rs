@@ -1,8 +1,9 @@
 //! A host as a voter: asked what it has promised, for a promise, or whether it keeps it ([`crate::core::election`]).
 
-use super::{EPOCH, MARK, ask};
+use super::EPOCH;
 use crate::core::election::voter::{Answer, Lesson, Mark, Promise, Request};
 use crate::core::names::Epoch;
+use crate::ssh::ask::{MARK, ask};
 use crate::ssh::{Host, HostError, Script};
 
 /// Puts a request to a voter.

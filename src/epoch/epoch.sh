@@ -1,16 +1,21 @@
-# The drone's side of epochs: $workdir/epoch holds `EPOCH CONTROLLER LEASE`, the lease in seconds of this drone's own
-# clock. $epoch and $controller are those of whoever asks. Between epoch_lock and epoch_unlock nobody else changes it.
+# A host's side of epochs: $workdir/epoch holds `EPOCH CONTROLLER LEASE`, the lease in seconds of this host's own
+# clock, or `lost MARK`. $epoch and $controller are those of whoever asks. Between epoch_lock and epoch_unlock nobody
+# else changes it.
 epoch_lock() {
 	mkdir -p "$workdir" || { echo "cannot make $workdir" >&2; exit 73; }
 	exec 8>>"$workdir/epoch.lock" || exit 73
 	flock -w 20 8 || { echo "$workdir/epoch.lock is held by somebody who does not let go" >&2; exit 75; }
 	found=0 holder='' lease=0
 	[ ! -e "$workdir/epoch" ] || read -r found holder lease <"$workdir/epoch"
-	case $found in '' | *[!0-9]*) found=0 holder='' ;; esac
+	unknown=
+	case $found in '' | *[!0-9]*) unknown=yes found=0 holder='' ;; esac
+	[ -e "$workdir/epoch" ] || unknown=yes
 	[ "$holder" != - ] || holder=
 	case $lease in '' | *[!0-9]*) lease=0 ;; esac
 }
 epoch_unlock() { exec 8>&-; }
+# Whoever was elected refuses to take what has no record for what never had any; the voting tells it.
+epoch_is_lost() { [ "$elected" = yes ] && [ -n "$unknown" ]; }
 # Somebody has claimed a higher one, or the same.
 epoch_outranked() {
 	[ "$found" -gt "$epoch" ] || { [ "$found" -eq "$epoch" ] && [ -n "$holder" ] && [ "$holder" != "$controller" ]; }
