@@ -30,6 +30,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// So many rounds one attempt has at the most: asking twice, a claim, its confirmation, and the same again where two
 /// controllers were in each other's way; then teaching.
 const ROUNDS: u32 = 12;
+/// So often it is tried again where enough voters answer and too few promise.
+const TRIES: u32 = 4;
 /// So many rounds more are made at once for voters that have lost what they knew: one in which that is heard of, one
 /// that makes sure of what they are taught, one that teaches.
 const LESSONS: u32 = 3;
@@ -99,6 +101,10 @@ impl Electorate {
         let all = names.len();
         let counted = state.voters.intersection(&names).cloned().collect();
         let candidate = Candidate::new(controller.clone(), names, counted, LEASE.as_secs(), state.epoch);
+        let candidate = match &state.controller {
+            Some(holder) if holder == controller => candidate.resuming(),
+            _ => candidate,
+        };
         Some(Self {
             voters,
             all,
@@ -161,7 +167,7 @@ impl Electorate {
 
     /// Rounds until something is decided; the candidate as it is then.
     async fn attempt(&self, mut candidate: Candidate) -> (Candidate, Result<Tenure, ControlError>) {
-        let mut lessons = 0;
+        let (mut lessons, mut tries) = (0, 0);
         let mut held = None;
         let mut silent = Vec::new();
         let mut last = None;
@@ -182,10 +188,13 @@ impl Electorate {
                 Outcome::Held(by) => return (candidate, Err(held_elsewhere(by))),
                 // Ourselves, from before: it is claimed anew.
                 Outcome::Outranked(by) if by.holder.as_ref() == Some(candidate.controller()) => {}
+                // What was held before this process began is claimed anew where it can be had.
+                Outcome::Outranked(_) if self.until.borrow().is_none() => {}
                 Outcome::Outranked(by) => return (candidate, Err(superseded(by))),
                 Outcome::TooFew { know, lost, wanted } => {
                     last = Some((know, lost, wanted));
-                    if round.answers.len() < majority(self.all) || know + lost < wanted {
+                    tries += 1;
+                    if round.answers.len() < majority(self.all) || tries == TRIES {
                         break;
                     }
                     step_aside(candidate.controller()).await;

@@ -32,11 +32,13 @@ impl Site {
         lab.run(&["chmod", "600", lab.file("token").to_str().unwrap()]).gives(0, &[]);
         let text = std::fs::read_to_string(lab.inventory()).unwrap();
         let swarm = format!("[swarm]\ntoken_file = {:?}", lab.file("token"));
+        let work = |name: &str| lab.file(&format!("work-{name}")).display().to_string();
+        let (izar_work, tarn_work) = (work("izar"), work("tarn"));
         let entries = format!(
             "[hosts.altair]\naddress = '10.42.0.199'\n\
              [gateway]\nhost = 'altair'\nlisten = '10.42.0.1:8090'\ncheck_interval = '2s'\n\
-             [orchestrators.orch-izar]\naddress = '10.42.0.1'\npriority = 100\nbinhost = '{IZAR}/packages'\napi = '{IZAR}'\n\
-             [orchestrators.orch-tarn]\naddress = '192.168.20.1'\npriority = 200\nbinhost = '{TARN}/packages'\napi = '{TARN}'\n"
+             [orchestrators.orch-izar]\naddress = '10.42.0.1'\nworkdir = '{izar_work}'\npriority = 100\nbinhost = '{IZAR}/packages'\napi = '{IZAR}'\n\
+             [orchestrators.orch-tarn]\naddress = '192.168.20.1'\nworkdir = '{tarn_work}'\npriority = 200\nbinhost = '{TARN}/packages'\napi = '{TARN}'\n"
         );
         let izar = format!("{}\n{entries}", text.replace("[swarm]", &swarm));
         std::fs::write(lab.file("izar.toml"), &izar).unwrap();

@@ -63,7 +63,10 @@ done
 fn a_client_installs_without_fail_while_releases_are_swapped_rolled_back_pruned_and_the_controller_is_killed() {
     let lab = Laboratory::up("fire");
     let _server = serve(&lab);
-    let here = format!("\n[orchestrators.here]\naddress = 'local'\nbinhost = 'http://{SERVED}/packages'\n");
+    let work = lab.file("work").display().to_string();
+    let here = format!(
+        "\n[orchestrators.here]\naddress = 'local'\nworkdir = '{work}'\nbinhost = 'http://{SERVED}/packages'\n"
+    );
     lab.edit_inventory(|text| text.replacen("state = ", "keep = 2\nstate = ", 1) + &here);
     lab.swarm(&["push", "=app-lab/hello-1.0", "--finalize"]).gives(0, &["the index was read back", "is live"]);
     lab.swarm(&["push", "=app-lab/hello-1.1-r1", "--finalize"]).gives(0, &["1 changed"]);

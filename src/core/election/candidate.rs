@@ -82,6 +82,13 @@ impl Candidate {
         }
     }
 
+    /// It had the highest epoch that it knows of, and goes on with that where it still has it.
+    #[must_use]
+    pub fn resuming(mut self) -> Self {
+        self.stage = Stage::Confirms(self.highest);
+        self
+    }
+
     /// It breaks the promises that others hold.
     #[must_use]
     pub fn taking_over(mut self) -> Self {
@@ -159,7 +166,7 @@ impl Candidate {
         match self.stage {
             Stage::Asks => self.settle_asked(&known, newest, fresh),
             Stage::Claims(epoch) => self.settle_claimed(epoch, granted),
-            Stage::Confirms(epoch) => self.settle_confirmed(epoch, granted, newest),
+            Stage::Confirms(epoch) => self.settle_confirmed(epoch, granted, newest, known.len() + granted),
         }
     }
 
@@ -201,7 +208,13 @@ impl Candidate {
         }
     }
 
-    fn settle_confirmed(&mut self, epoch: Epoch, granted: usize, newest: Option<Promise>) -> Outcome {
+    fn settle_confirmed(
+        &mut self,
+        epoch: Epoch,
+        granted: usize,
+        newest: Option<Promise>,
+        answered: usize,
+    ) -> Outcome {
         if granted >= majority(self.voters.len()) {
             let holder = Some(self.controller.clone());
             self.newest = Some((Promise { epoch, holder, left: self.lease }, self.round));
@@ -213,10 +226,12 @@ impl Candidate {
             self.stage = Stage::Asks;
             return Outcome::Outranked(newest);
         }
-        if !self.lost.is_empty() {
-            // They have to be taught before they count, and that takes what a majority knows.
+        let (wanted, lost) = (majority(self.voters.len()), self.lost.len());
+        if lost > 0 || answered >= wanted {
+            // Those that have lost their promise have to be taught before they count, and that takes what a majority
+            // knows; those that have none from us have to be asked for one.
             self.stage = Stage::Asks;
         }
-        Outcome::TooFew { know: granted, lost: self.lost.len(), wanted: majority(self.voters.len()) }
+        Outcome::TooFew { know: granted, lost, wanted }
     }
 }

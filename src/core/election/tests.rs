@@ -173,7 +173,9 @@ impl Network {
                 let seeker = &mut self.seekers[who];
                 // Its journal has the highest epoch and who counted; what it held it holds no longer.
                 let counted = seeker.candidate.counted().clone();
-                seeker.candidate = candidate(who, self.places.len(), counted, self.lease, seeker.epoch);
+                let again = candidate(who, self.places.len(), counted, self.lease, seeker.epoch);
+                let resumes = seeker.epoch > Epoch(0) && self.chance.below(2) == 0;
+                seeker.candidate = if resumes { again.resuming() } else { again };
                 (seeker.until, seeker.round) = (0, seeker.round + 1);
                 let (round, again) = (seeker.round, self.chance.next() % 60);
                 self.later(again, Event::Begin { who, round });
