@@ -76,15 +76,21 @@ pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
     }
     let drones = inventory.drones().map(|(host, _)| host.name.clone()).collect();
     let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
-    print(&verb::carry_out(&mut session, &wish).await?)?;
+    let done = carry_out(&wish, &mut session, drones).await;
+    session.leave_office().await;
+    done
+}
+
+async fn carry_out(wish: &Verb, session: &mut Session, drones: Vec<HostName>) -> anyhow::Result<Exit> {
+    print(&verb::carry_out(session, wish).await?)?;
     if wish.releases()
-        && let Some(publication) = publish::everywhere(&mut session, Whom::All).await?
+        && let Some(publication) = publish::everywhere(session, Whom::All).await?
     {
         print(&publication.lines())?;
         return Ok(if publication.is_good() { Exit::Done } else { Exit::Impossible });
     }
-    if wish == Verb::Reset && !session.state().jobs.is_empty() {
-        return end_jobs(&mut session, drones).await;
+    if *wish == Verb::Reset && !session.state().jobs.is_empty() {
+        return end_jobs(session, drones).await;
     }
     Ok(Exit::Done)
 }

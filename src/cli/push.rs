@@ -19,7 +19,7 @@ use crate::controller::socket::Socket;
 use crate::controller::{Session, finalize, install, now, planning, reuse};
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
-use crate::core::names::BuildName;
+use crate::core::names::{BuildName, HostName};
 use crate::core::plan::PackageIndex;
 use crate::core::text::{escaped, some};
 use crate::inventory::Inventory;
@@ -86,9 +86,21 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     let mut session = Session::open(inventory, ui::progress::observer(arguments.json)).await?;
     let (asked, asks) = mpsc::channel(16);
     let _socket = Socket::open(session.directory(), asked, session.events())?;
-    let mut outside = Outside { halts, asked: asks };
+    let outside = Outside { halts, asked: asks };
+    let pushed = push(&arguments, &mut session, outside, selection, drones).await;
+    session.leave_office().await;
+    pushed
+}
+
+async fn push(
+    arguments: &Arguments,
+    session: &mut Session,
+    mut outside: Outside,
+    selection: Option<Selection>,
+    drones: Vec<HostName>,
+) -> anyhow::Result<Exit> {
     let opened = tokio::select! {
-        opened = open(&mut session, selection, &arguments) => opened?,
+        opened = open(session, selection, arguments) => opened?,
         _ = outside.halts.recv() => {
             tell("interrupted: nothing was started");
             return Ok(Exit::Interrupted);
@@ -96,11 +108,11 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     };
     match opened {
         Opened::Build => {}
-        Opened::Nothing => return Ok(publish::everywhere(&mut session).await?),
+        Opened::Nothing => return Ok(publish::everywhere(session).await?),
         Opened::Released(packages) => {
-            let published = publish::everywhere(&mut session).await?;
+            let published = publish::everywhere(session).await?;
             if arguments.install {
-                install(&session, packages).await?;
+                install(session, packages).await?;
             }
             return Ok(published);
         }
@@ -109,7 +121,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         session.record(&Event::RetryAsked { packages: BTreeSet::new(), at: now() })?;
     }
     let orders = Orders { drones, take_over: arguments.take_over };
-    let end = match run::run(&mut session, &orders, &mut outside).await? {
+    let end = match run::run(session, &orders, &mut outside).await? {
         Finish::Interrupted | Finish::Stopped => return Ok(Exit::Interrupted),
         Finish::Ended(end) => end,
     };
@@ -120,17 +132,17 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     let wanted = arguments.finalize || arguments.install;
     // Somebody may have released it already.
     if end == End::Complete && wanted && session.state().open_build().is_some() {
-        let received = received_paths(&session);
-        let released = finalize::finalize(&mut session, Extent::Whole).await?;
+        let received = received_paths(session);
+        let released = finalize::finalize(session, Extent::Whole).await?;
         for line in released.lines() {
             session.note(&line);
         }
         let stanzas = released.contents.index.stanzas.into_iter();
         fresh = stanzas.filter(|stanza| received.contains(&stanza.path().to_string())).collect();
     }
-    let published = publish::everywhere(&mut session).await?;
+    let published = publish::everywhere(session).await?;
     if arguments.install && !fresh.is_empty() {
-        install(&session, fresh).await?;
+        install(session, fresh).await?;
     }
     Ok(match end.into() {
         Exit::Done => published,

@@ -116,7 +116,7 @@ pub enum ControlError {
     /// Another controller holds an epoch at the voters, and its lease lives.
     #[error(
         "another controller ({}) is at work, for {seconds} s more unless it goes on; wait for it, or overrule it with \
-         `--take-over`",
+         `swarm push --take-over`",
         named(by)
     )]
     HeldByMajority {
@@ -140,7 +140,7 @@ pub enum ControlError {
         "no majority of the {voters} voters (drones, orchestrators, the gateway's host): {know} of the {wanted} that it \
          takes answer and know the epoch{}, so nothing is started or released{silent}{}",
         lost_words(*lost),
-        if *lost > 0 { ". Where no other controller is at work, `--take-over` goes on without what was lost" } else { "" }
+        if *lost > 0 { ". Where no other controller is at work, `swarm push --take-over` goes on without what was lost" } else { "" }
     )]
     NoMajority {
         /// So many answered and know something.
