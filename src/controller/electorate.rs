@@ -50,6 +50,8 @@ struct Voter {
 pub enum Wish {
     /// An epoch, the one that is held where there is one.
     Hold,
+    /// The same, by one who is to go on where another controller fell silent, whatever that one did last.
+    Succeed,
     /// The same, and a living lease of another controller is broken for it.
     TakeOver,
     /// An epoch above this one.
@@ -154,6 +156,7 @@ impl Electorate {
         let mut candidate = self.candidate.lock().await;
         let trial = match wish {
             Wish::Hold => candidate.clone(),
+            Wish::Succeed => candidate.clone().succeeding(),
             Wish::TakeOver => candidate.clone().taking_over(),
             Wish::Above(epoch) => candidate.clone().above(epoch),
         };
@@ -186,6 +189,10 @@ impl Electorate {
                     lessons += 1;
                 }
                 Outcome::Held(by) => return (candidate, Err(held_elsewhere(by))),
+                Outcome::Behind(term) => {
+                    let by = epoch::Claimant { epoch: term.epoch, controller: Some(term.controller) };
+                    return (candidate, Err(ControlError::Behind { by }));
+                }
                 // Ourselves, from before: it is claimed anew.
                 Outcome::Outranked(by) if by.holder.as_ref() == Some(candidate.controller()) => {}
                 // What was held before this process began is claimed anew where it can be had.

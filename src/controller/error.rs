@@ -25,6 +25,7 @@ impl ControlError {
             | Self::Held { .. }
             | Self::Outranked { .. }
             | Self::HeldByMajority { .. }
+            | Self::Behind { .. }
             | Self::Superseded { .. } => true,
             Self::Lock(LockError::Io { .. })
             | Self::Store(_)
@@ -132,6 +133,16 @@ pub enum ControlError {
         named(by)
     )]
     Superseded {
+        /// Who.
+        by: Claimant,
+    },
+    /// Another controller has decided under a later epoch, and our journal does not know what.
+    #[error(
+        "another controller ({}) has been at work since, and what it did is not in the journal here: go on there. Where \
+         that one is no more, `swarm push --take-over` goes on here without what it did",
+        named(by)
+    )]
+    Behind {
         /// Who.
         by: Claimant,
     },

@@ -22,8 +22,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use begin::Besides;
 
-use super::error::ControlError;
 use super::electorate::Electorate;
+use super::error::ControlError;
 use super::kept_log::KeptLog;
 use super::persist::persist;
 use super::report::Report;

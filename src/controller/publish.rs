@@ -157,11 +157,7 @@ impl Errand {
         Publication { release: self.live.name.clone(), orchestrators: join_all(publishing).await }
     }
 
-    async fn publish(
-        &self,
-        shipment: &std::io::Result<Shipment>,
-        receiver: &Receiver,
-    ) -> Result<Outcome, HostError> {
+    async fn publish(&self, shipment: &std::io::Result<Shipment>, receiver: &Receiver) -> Result<Outcome, HostError> {
         let Receiver { host, binhost, workdir, .. } = receiver;
         let host = host.as_ref();
         let shipment = shipment.as_ref().map_err(|error| publish::unread(host, &self.live, error))?;

@@ -137,6 +137,11 @@ impl Session {
     /// Another controller holds one, too few voters answer, or it cannot be written down.
     pub async fn hold(&mut self, wish: Wish) -> Result<(), ControlError> {
         let Some(electorate) = self.electorate.clone() else { return Ok(()) };
+        let wish = match (wish, self.inventory.swarm.controller) {
+            // Nobody brings the journals of local controllers together: each goes on from its own.
+            (Wish::Hold, inventory::ControllerPlace::Local) => Wish::Succeed,
+            (wish, _) => wish,
+        };
         let tenure = electorate.hold(wish).await?;
         self.take_office(tenure)
     }

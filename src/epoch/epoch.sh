@@ -1,17 +1,18 @@
-# A host's side of epochs: $workdir/epoch holds `EPOCH CONTROLLER LEASE`, the lease in seconds of this host's own
-# clock, or `lost MARK`. $epoch and $controller are those of whoever asks. Between epoch_lock and epoch_unlock nobody
+# A host's side of epochs: $workdir/epoch holds `EPOCH CONTROLLER LEASE LATEST BY`, the lease in seconds of this host's
+# own clock, LATEST the latest epoch that is known to have been held, and by whom; or `lost MARK`. $epoch and $controller are those of whoever asks. Between epoch_lock and epoch_unlock nobody
 # else changes it.
 epoch_lock() {
 	mkdir -p "$workdir" || { echo "cannot make $workdir" >&2; exit 73; }
 	exec 8>>"$workdir/epoch.lock" || exit 73
 	flock -w 20 8 || { echo "$workdir/epoch.lock is held by somebody who does not let go" >&2; exit 75; }
-	found=0 holder='' lease=0
-	[ ! -e "$workdir/epoch" ] || read -r found holder lease <"$workdir/epoch"
+	found=0 holder='' lease=0 latest=0 by=-
+	[ ! -e "$workdir/epoch" ] || read -r found holder lease latest by _ <"$workdir/epoch"
 	unknown=
 	case $found in '' | *[!0-9]*) unknown=yes found=0 holder='' ;; esac
 	[ -e "$workdir/epoch" ] || unknown=yes
 	[ "$holder" != - ] || holder=
 	case $lease in '' | *[!0-9]*) lease=0 ;; esac
+	case $latest in '' | *[!0-9]*) latest=0 by=- ;; esac
 }
 epoch_unlock() { exec 8>&-; }
 # Whoever was elected refuses to take what has no record for what never had any; the voting tells it.
@@ -20,7 +21,8 @@ epoch_is_lost() { [ "$elected" = yes ] && [ -n "$unknown" ]; }
 epoch_outranked() {
 	[ "$found" -gt "$epoch" ] || { [ "$found" -eq "$epoch" ] && [ -n "$holder" ] && [ "$holder" != "$controller" ]; }
 }
+# Who comes with it holds it.
 epoch_write() {
-	printf '%s %s %s\n' "$epoch" "$controller" "$1" >"$workdir/epoch.new" && mv -f "$workdir/epoch.new" "$workdir/epoch" ||
+	printf '%s %s %s %s %s\n' "$epoch" "$controller" "$1" "$epoch" "$controller" >"$workdir/epoch.new" && mv -f "$workdir/epoch.new" "$workdir/epoch" ||
 		{ echo "cannot write $workdir/epoch" >&2; exit 73; }
 }

@@ -1,8 +1,8 @@
 //! A host as a voter: asked what it has promised, for a promise, or whether it keeps it ([`crate::core::election`]).
 
 use super::EPOCH;
-use crate::core::election::voter::{Answer, Lesson, Mark, Promise, Request};
-use crate::core::names::Epoch;
+use crate::core::election::voter::{Answer, Knowledge, Lesson, Mark, Promise, Request, Term};
+use crate::core::names::{ControllerName, Epoch};
 use crate::ssh::ask::{MARK, ask};
 use crate::ssh::{Host, HostError, Script};
 
@@ -24,8 +24,9 @@ fn script(workdir: &str, request: &Request) -> Script {
             ("confirm", *epoch, holder.as_str(), *lease, false, lesson.as_ref())
         }
     };
-    let newest = |number: fn(&Promise) -> u64| lesson.map_or(0, |lesson: &Lesson| number(&lesson.newest)).to_string();
-    let taught = lesson.and_then(|lesson| lesson.newest.holder.as_ref());
+    let taught = lesson.map_or_else(Knowledge::none, |lesson: &Lesson| lesson.newest.clone());
+    let name = |name: Option<ControllerName>| name.map_or_else(String::new, |name| name.to_string());
+    let latest = taught.latest.as_ref().map_or(Epoch(0), |term| term.epoch);
     Script::new(format!("{EPOCH}{}", include_str!("vote.sh")))
         .set("mark", MARK)
         .set("workdir", workdir)
@@ -35,21 +36,30 @@ fn script(workdir: &str, request: &Request) -> Script {
         .set("lease_seconds", &lease.to_string())
         .set("take_over", if take_over { "yes" } else { "no" })
         .set("lesson", &lesson.map_or_else(String::new, |lesson| lesson.mark.0.to_string()))
-        .set("lesson_epoch", &newest(|promise| promise.epoch.0))
-        .set("lesson_holder", taught.map_or("", |holder| holder.as_str()))
-        .set("lesson_left", &newest(|promise| promise.left))
+        .set("lesson_epoch", &taught.promise.epoch.to_string())
+        .set("lesson_left", &taught.promise.left.to_string())
+        .set("lesson_holder", &name(taught.promise.holder))
+        .set("lesson_latest", &latest.to_string())
+        .set("lesson_by", &name(taught.latest.map(|term| term.controller)))
 }
 
 fn read(lines: &[Vec<String>]) -> Option<Answer> {
     lines.iter().find_map(|line| match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["granted"] => Some(Answer::Granted),
+        ["granted", latest, by] => Some(Answer::Granted(term(latest, by)?)),
         ["lost", mark] => Some(Answer::Lost(Mark(mark.parse().ok()?))),
-        ["has", epoch, left, holder @ ..] => {
-            let holder = holder.first().and_then(|name| name.parse().ok());
-            Some(Answer::Has(Promise { epoch: Epoch(epoch.parse().ok()?), holder, left: left.parse().ok()? }))
+        ["has", epoch, left, holder, latest, by] => {
+            let (epoch, holder) = (Epoch(epoch.parse().ok()?), holder.parse().ok());
+            let promise = Promise { epoch, holder, left: left.parse().ok()? };
+            Some(Answer::Has(Knowledge { promise, latest: term(latest, by)? }))
         }
         _ => None,
     })
+}
+
+/// A term, or that there was none; nothing where that cannot be read.
+fn term(epoch: &str, controller: &str) -> Option<Option<Term>> {
+    let epoch = Epoch(epoch.parse().ok()?);
+    Some(controller.parse().ok().map(|controller| Term { epoch, controller }))
 }
 
 #[cfg(test)]
@@ -66,8 +76,10 @@ mod tests {
         let epoch = (0..6u64).prop_map(Epoch);
         // Leases that are over at once, or not while the test lasts: the script reads the clock.
         let lease = prop_oneof![Just(0u64), Just(1_000), Just(5_000)];
-        let newest = (epoch.clone(), prop::option::of(name.clone()), lease.clone())
+        let term = (epoch.clone(), name.clone()).prop_map(|(epoch, controller)| Term { epoch, controller });
+        let promise = (epoch.clone(), prop::option::of(name.clone()), lease.clone())
             .prop_map(|(epoch, holder, left)| Promise { epoch, holder, left });
+        let newest = (promise, prop::option::of(term)).prop_map(|(promise, latest)| Knowledge { promise, latest });
         let lesson = prop::option::of(
             (any::<bool>(), newest).prop_map(|(right, newest)| Lesson { mark: Mark(u64::from(!right)), newest }),
         );
@@ -87,7 +99,9 @@ mod tests {
     fn like(script: &Answer, model: &Answer) -> bool {
         match (script, model) {
             (Answer::Has(script), Answer::Has(model)) => {
-                (script.epoch, &script.holder) == (model.epoch, &model.holder) && script.left.abs_diff(model.left) < 60
+                let (own, other) = (&script.promise, &model.promise);
+                (own.epoch, &own.holder, &script.latest) == (other.epoch, &other.holder, &model.latest)
+                    && own.left.abs_diff(other.left) < 60
             }
             (script, model) => script == model,
         }

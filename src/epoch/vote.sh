@@ -1,7 +1,8 @@
 # A voter's answer: $workdir, $step (ask, claim or confirm), $epoch, $controller, $lease_seconds, $take_over, and what it
 # is taught where it has lost its promise: $lesson (the mark of the loss; empty: nothing), $lesson_epoch,
-# $lesson_holder, $lesson_left. One marked line: `granted`, `has EPOCH LEFT [HOLDER]`, or `lost MARK`.
-# $workdir/epoch holds `EPOCH CONTROLLER LEASE`, or `lost MARK` from when it is first seen to be gone.
+# $lesson_holder, $lesson_left, $lesson_latest, $lesson_by. One marked line: `granted LATEST BY`, `lost MARK`, or
+# `has EPOCH LEFT HOLDER LATEST BY`, with - for nobody. epoch.sh goes before this; the file says `lost MARK` from when it
+# is first seen to be gone.
 LC_ALL=C
 export LC_ALL
 epoch_lock
@@ -18,18 +19,19 @@ lost) lost=$second ;;
 	;;
 esac
 vote_put() { # EPOCH HOLDER LEASE
-	printf '%s %s %s\n' "$1" "${2:--}" "$3" >"$workdir/epoch.new" && mv -f "$workdir/epoch.new" "$workdir/epoch" ||
+	printf '%s %s %s %s %s\n' "$1" "${2:--}" "$3" "$latest" "${by:--}" >"$workdir/epoch.new" && mv -f "$workdir/epoch.new" "$workdir/epoch" ||
 		{ echo "cannot write $workdir/epoch" >&2; exit 73; }
 }
 vote_grant() {
 	until=$((now + lease_seconds))
 	[ "$holder" != "$controller" ] || [ "$lease" -le "$until" ] || until=$lease
 	vote_put "$epoch" "$controller" "$until"
-	echo "$mark granted"
+	echo "$mark granted $latest ${by:--}"
 	exit 0
 }
 if [ -n "$lost" ] && [ "$lost" = "$lesson" ]; then
 	found=$lesson_epoch holder=$lesson_holder lease=$((now + lesson_left)) lost=
+	latest=$lesson_latest by=$lesson_by
 	vote_put "$found" "$holder" "$lease"
 fi
 if [ -n "$lost" ]; then
@@ -45,8 +47,8 @@ claim)
 	[ -z "$ours" ] || vote_grant
 	[ "$epoch" -le "$found" ] || { [ -n "$bound" ] && [ "$take_over" != yes ]; } || vote_grant
 	;;
-confirm) [ -z "$ours" ] || vote_grant ;;
+confirm) [ -z "$ours" ] || { latest=$epoch by=$controller && vote_grant; } ;;
 esac
 left=$((lease - now))
 [ "$left" -gt 0 ] || left=0
-echo "$mark has $found $left $holder"
+echo "$mark has $found $left ${holder:--} $latest ${by:--}"

@@ -129,8 +129,7 @@ impl Farm {
 
     /// The inventory anew.
     pub fn write_inventory(&self, keys: &str) {
-        let [staging, production, state, work] =
-            ["staging", "production", "state", "work"].map(|name| self.path(name));
+        let [staging, production, state, work] = ["staging", "production", "state", "work"].map(|name| self.path(name));
         let text = format!(
             "[swarm]\ndriver = 'capella'\nstate = {state:?}\nstaging = {staging:?}\nproduction = {production:?}\n{keys}\n\
              [hosts.capella]\naddress = '10.42.0.100'\n[defaults]\nworkdir = {work:?}\n"

@@ -119,7 +119,9 @@ impl Run<'_> {
                 }
                 Ok(())
             }
-            Err(ControlError::HeldByMajority { by, .. }) => Err(ControlError::Superseded { by }),
+            Err(ControlError::HeldByMajority { by, .. } | ControlError::Behind { by }) => {
+                Err(ControlError::Superseded { by })
+            }
             Err(error @ ControlError::NoMajority { .. }) => {
                 if !self.is_in_office() && !std::mem::replace(&mut self.told_of_no_majority, true) {
                     self.session.note(&error.to_string());
@@ -141,7 +143,11 @@ impl Run<'_> {
             Sighting::Outranked { by } => {
                 electorate.rise_above(by.epoch);
                 self.succeeds = true;
-                format!("another controller ({}) has claimed it under epoch {}: ours is to rise above", named(by), by.epoch)
+                format!(
+                    "another controller ({}) has claimed it under epoch {}: ours is to rise above",
+                    named(by),
+                    by.epoch
+                )
             }
             Sighting::Unknown => {
                 electorate.nudge();

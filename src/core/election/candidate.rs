@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::majority;
-use super::voter::{Answer, Lesson, Mark, Promise, Request};
+use super::voter::{Answer, Knowledge, Lesson, Mark, Promise, Request, Term};
 use crate::core::names::{ControllerName, Epoch, HostName};
 
 /// What a round is for.
@@ -29,6 +29,8 @@ pub enum Outcome {
     Held(Promise),
     /// Another controller has a higher one; what was held is over.
     Outranked(Promise),
+    /// Another controller has decided since, and this one does not know what.
+    Behind(Term),
     /// Too few answered, or too few of them know anything. What is held goes on until its lease is over.
     TooFew {
         /// How many voters answered and know something.
@@ -49,24 +51,29 @@ pub struct Candidate {
     counted: BTreeSet<HostName>,
     lease: u64,
     take_over: bool,
-    /// The highest epoch that it knows of.
+    /// What was decided up to this epoch it knows.
+    known: Epoch,
+    /// Whether it goes on without what was decided since.
+    unknowing: bool,
+    /// The highest epoch that it has heard of.
     highest: Epoch,
     stage: Stage,
     round: u64,
     /// Voters that have lost what they knew, with the round that told so.
     lost: BTreeMap<HostName, (Mark, u64)>,
     /// What a lost voter is taught, and the round in which a majority said so.
-    newest: Option<(Promise, u64)>,
+    newest: Option<(Knowledge, u64)>,
 }
 
 impl Candidate {
-    /// A controller that knows of epochs up to `highest`, and that `counted` voters have known something before.
+    /// A controller that knows what was decided up to the epoch `known`, and that `counted` voters have known something
+    /// before.
     pub fn new(
         controller: ControllerName,
         voters: BTreeSet<HostName>,
         counted: BTreeSet<HostName>,
         lease: u64,
-        highest: Epoch,
+        known: Epoch,
     ) -> Self {
         Self {
             controller,
@@ -74,7 +81,9 @@ impl Candidate {
             counted,
             lease,
             take_over: false,
-            highest,
+            known,
+            unknowing: false,
+            highest: known,
             stage: Stage::Asks,
             round: 0,
             lost: BTreeMap::new(),
@@ -93,6 +102,13 @@ impl Candidate {
     #[must_use]
     pub fn taking_over(mut self) -> Self {
         self.take_over = true;
+        self.succeeding()
+    }
+
+    /// It goes on without what another controller has decided since, as nobody can tell it that.
+    #[must_use]
+    pub fn succeeding(mut self) -> Self {
+        self.unknowing = true;
         self
     }
 
@@ -141,8 +157,9 @@ impl Candidate {
     /// Takes in what the voters answered to the requests of this round, and begins the next one.
     pub fn settle(&mut self, answers: &BTreeMap<HostName, Answer>) -> Outcome {
         self.round += 1;
-        let mut known: Vec<Promise> = Vec::new();
+        let mut known: Vec<Knowledge> = Vec::new();
         let mut granted = 0;
+        let mut terms: Vec<Term> = Vec::new();
         let mut fresh = false;
         for (voter, answer) in answers.iter().filter(|(voter, _)| self.voters.contains(*voter)) {
             match answer {
@@ -153,24 +170,25 @@ impl Candidate {
                     }
                     continue;
                 }
-                Answer::Has(promise) => known.push(promise.clone()),
-                Answer::Granted => granted += 1,
+                Answer::Has(knowledge) => known.push(knowledge.clone()),
+                Answer::Granted(latest) => {
+                    granted += 1;
+                    terms.extend(latest.clone());
+                }
             }
             self.lost.remove(voter);
             self.counted.insert(voter.clone());
         }
-        let newest = known.iter().max_by_key(|promise| (promise.epoch, promise.left)).cloned();
-        if let Some(newest) = &newest {
-            self.highest = self.highest.max(newest.epoch);
-        }
+        let newest = newest(&known);
+        self.highest = self.highest.max(newest.promise.epoch);
         match self.stage {
             Stage::Asks => self.settle_asked(&known, newest, fresh),
-            Stage::Claims(epoch) => self.settle_claimed(epoch, granted),
-            Stage::Confirms(epoch) => self.settle_confirmed(epoch, granted, newest, known.len() + granted),
+            Stage::Claims(epoch) => self.settle_claimed(epoch, granted, terms.into_iter().max()),
+            Stage::Confirms(epoch) => self.settle_confirmed(epoch, granted, newest.promise, known.len() + granted),
         }
     }
 
-    fn settle_asked(&mut self, known: &[Promise], newest: Option<Promise>, fresh: bool) -> Outcome {
+    fn settle_asked(&mut self, known: &[Knowledge], newest: Knowledge, fresh: bool) -> Outcome {
         let (know, lost) = (known.len(), self.lost.len());
         let too_few = |wanted| Outcome::TooFew { know, lost, wanted };
         if know + lost < majority(self.voters.len()) {
@@ -181,12 +199,14 @@ impl Candidate {
         if know < wanted && !all_new && !self.take_over {
             return too_few(wanted);
         }
-        if let Some(bound) = known.iter().find(|promise| promise.binds_against(&self.controller))
-            && !self.take_over
-        {
-            return Outcome::Held(bound.clone());
+        let bound = known.iter().find(|known| known.promise.binds_against(&self.controller));
+        if let Some(bound) = bound.filter(|_| !self.take_over) {
+            return Outcome::Held(bound.promise.clone());
         }
-        self.newest = Some((newest.unwrap_or_else(Promise::none), self.round));
+        if let Some(term) = newest.latest.as_ref().filter(|term| self.is_news(term)) {
+            return Outcome::Behind(term.clone());
+        }
+        self.newest = Some((newest, self.round));
         if fresh {
             // What a lost voter is taught has to be asked for once its loss is known.
             return Outcome::Goes;
@@ -197,7 +217,17 @@ impl Candidate {
         Outcome::Goes
     }
 
-    fn settle_claimed(&mut self, epoch: Epoch, granted: usize) -> Outcome {
+    /// Whether another controller has decided under it, and what is not known here and would have to be.
+    fn is_news(&self, term: &Term) -> bool {
+        term.epoch > self.known && term.controller != self.controller && !self.unknowing
+    }
+
+    fn settle_claimed(&mut self, epoch: Epoch, granted: usize, latest: Option<Term>) -> Outcome {
+        if let Some(term) = latest.filter(|term| self.is_news(term)) {
+            // It came and went since all were asked.
+            self.stage = Stage::Asks;
+            return Outcome::Behind(term);
+        }
         let enough = granted >= majority(self.voters.len());
         self.stage = if enough { Stage::Confirms(epoch) } else { Stage::Asks };
         if enough {
@@ -208,21 +238,17 @@ impl Candidate {
         }
     }
 
-    fn settle_confirmed(
-        &mut self,
-        epoch: Epoch,
-        granted: usize,
-        newest: Option<Promise>,
-        answered: usize,
-    ) -> Outcome {
+    fn settle_confirmed(&mut self, epoch: Epoch, granted: usize, newest: Promise, answered: usize) -> Outcome {
         if granted >= majority(self.voters.len()) {
-            let holder = Some(self.controller.clone());
-            self.newest = Some((Promise { epoch, holder, left: self.lease }, self.round));
+            let controller = self.controller.clone();
+            let promise = Promise { epoch, holder: Some(controller.clone()), left: self.lease };
+            self.newest = Some((Knowledge { promise, latest: Some(Term { epoch, controller }) }, self.round));
+            self.known = self.known.max(epoch);
             // Whoever takes over does so once.
-            self.take_over = false;
+            (self.take_over, self.unknowing) = (false, false);
             return Outcome::Holds(epoch);
         }
-        if let Some(newest) = newest.filter(|newest| newest.epoch >= epoch) {
+        if newest.epoch >= epoch {
             self.stage = Stage::Asks;
             return Outcome::Outranked(newest);
         }
@@ -233,5 +259,14 @@ impl Candidate {
             self.stage = Stage::Asks;
         }
         Outcome::TooFew { know: granted, lost, wanted }
+    }
+}
+
+/// The newest promise and the latest term of all that is known.
+fn newest(known: &[Knowledge]) -> Knowledge {
+    let promises = known.iter().map(|known| &known.promise);
+    Knowledge {
+        promise: promises.max_by_key(|promise| (promise.epoch, promise.left)).cloned().unwrap_or_else(Promise::none),
+        latest: known.iter().filter_map(|known| known.latest.clone()).max(),
     }
 }

@@ -13,6 +13,11 @@
 //! the voter had promised before its loss and a controller has had confirmed is then known to one of those. The
 //! confirming round is what makes this hold for a claim that is under way meanwhile.
 //!
+//! **One line of decisions.** A voter also writes down the latest epoch that it was asked to confirm: that one had a
+//! majority, so something may have been decided under it. Of any majority at least one has heard of the latest. A
+//! controller that does not know what was decided under it is told so, instead of an epoch; whether it is to go on
+//! without is for somebody else to say.
+//!
 //! **What it stands on**: fewer voters than a majority have lost their files at one time; where more have, nothing is
 //! known for sure, and only the operator can go on. A swarm in which no voter knows anything is taken to be new.
 //!
@@ -26,7 +31,7 @@ pub mod voter;
 mod tests;
 
 pub use candidate::{Candidate, Outcome};
-pub use voter::{Answer, Mark, Promise, Record, Request};
+pub use voter::{Answer, Knowledge, Mark, Promise, Record, Request, Term};
 
 /// How many of so many are more than half.
 pub fn majority(voters: usize) -> usize {

@@ -30,6 +30,8 @@ struct Seeker {
     until: u64,
     epoch: Epoch,
     won: usize,
+    /// What was decided up to this epoch it knows.
+    known: Epoch,
 }
 
 enum Event {
@@ -96,6 +98,7 @@ impl Network {
             until: 0,
             epoch: Epoch(0),
             won: 0,
+            known: Epoch(0),
         });
         let seekers: Vec<Seeker> = seekers.collect();
         let mut network = Self {
@@ -173,8 +176,8 @@ impl Network {
                 let seeker = &mut self.seekers[who];
                 // Its journal has the highest epoch and who counted; what it held it holds no longer.
                 let counted = seeker.candidate.counted().clone();
-                let again = candidate(who, self.places.len(), counted, self.lease, seeker.epoch);
-                let resumes = seeker.epoch > Epoch(0) && self.chance.below(2) == 0;
+                let again = candidate(who, self.places.len(), counted, self.lease, seeker.known);
+                let resumes = seeker.epoch == seeker.known && self.chance.below(2) == 0;
                 seeker.candidate = if resumes { again.resuming() } else { again };
                 (seeker.until, seeker.round) = (0, seeker.round + 1);
                 let (round, again) = (seeker.round, self.chance.next() % 60);
@@ -242,12 +245,22 @@ impl Network {
             Outcome::Goes => 0,
             Outcome::Holds(epoch) => {
                 if seeker.epoch != epoch {
+                    let latest = self.line.last().copied().unwrap_or(Epoch(0));
+                    assert!(seeker.known >= latest, "{epoch} was had without knowing what was decided under {latest}");
                     assert!(self.line.iter().all(|earlier| *earlier < epoch), "{epoch} after {:?}", self.line);
                     self.line.push(epoch);
                     seeker.won += 1;
                 }
                 (seeker.epoch, seeker.until) = (epoch, seeker.begun + self.lease);
+                seeker.known = seeker.known.max(epoch);
                 self.lease / 3
+            }
+            Outcome::Behind(term) => {
+                // Somebody has told it.
+                seeker.known = term.epoch;
+                let counted = seeker.candidate.counted().clone();
+                seeker.candidate = candidate(who, self.places.len(), counted, self.lease, seeker.known);
+                1 + self.chance.next() % self.lease
             }
             Outcome::Outranked(_) => {
                 seeker.until = 0;

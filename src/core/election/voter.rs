@@ -33,13 +33,38 @@ impl Promise {
     }
 }
 
+/// An epoch that a controller may have decided under: a majority had promised it when this was written down.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Term {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The controller.
+    pub controller: ControllerName,
+}
+
+/// What a voter has to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Knowledge {
+    /// What it has promised.
+    pub promise: Promise,
+    /// The latest term that it has heard of.
+    pub latest: Option<Term>,
+}
+
+impl Knowledge {
+    /// Nothing was ever promised.
+    pub fn none() -> Self {
+        Self { promise: Promise::none(), latest: None }
+    }
+}
+
 /// What a voter is taught that has lost its promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lesson {
     /// The loss that it is meant for.
     pub mark: Mark,
-    /// The newest promise that is known.
-    pub newest: Promise,
+    /// The newest that is known.
+    pub newest: Knowledge,
 }
 
 /// What a voter is asked.
@@ -76,10 +101,10 @@ pub enum Request {
 /// What a voter says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It promises, or keeps its promise.
-    Granted,
+    /// It promises, or keeps its promise; with the latest term that it has heard of.
+    Granted(Option<Term>),
     /// It does not, or was only asked: this is what it has promised.
-    Has(Promise),
+    Has(Knowledge),
     /// It knows nothing.
     Lost(Mark),
 }
@@ -90,7 +115,7 @@ pub enum Record {
     /// It knows nothing any more, and calls that so.
     Lost(Mark),
     /// A promise, the time in it being that at which it ends, by the voter's clock.
-    Kept(Promise),
+    Kept(Knowledge),
 }
 
 impl Record {
@@ -99,36 +124,38 @@ impl Record {
         if let Request::Claim { lesson: Some(lesson), .. } | Request::Confirm { lesson: Some(lesson), .. } = request {
             self.learn(lesson, now);
         }
-        let kept = match self {
+        let (kept, latest) = match self {
             Self::Lost(mark) => return Answer::Lost(*mark),
-            Self::Kept(kept) => Promise { left: kept.left.saturating_sub(now), ..kept.clone() },
-        };
-        let (epoch, holder, lease) = match request {
-            Request::Ask => return Answer::Has(kept),
-            Request::Claim { epoch, holder, lease, take_over, .. } => {
-                let again = *epoch == kept.epoch && kept.is_of(holder);
-                let above = *epoch > kept.epoch && (*take_over || !kept.binds_against(holder));
-                if !again && !above {
-                    return Answer::Has(kept);
-                }
-                (epoch, holder, lease)
+            Self::Kept(Knowledge { promise, latest }) => {
+                (Promise { left: promise.left.saturating_sub(now), ..promise.clone() }, latest.clone())
             }
-            Request::Confirm { epoch, holder, lease, .. } => {
-                if *epoch != kept.epoch || !kept.is_of(holder) {
-                    return Answer::Has(kept);
-                }
-                (epoch, holder, lease)
+        };
+        let (epoch, holder, lease, latest) = match request {
+            Request::Claim { epoch, holder, lease, take_over, .. }
+                if (*epoch == kept.epoch && kept.is_of(holder))
+                    || (*epoch > kept.epoch && (*take_over || !kept.binds_against(holder))) =>
+            {
+                (epoch, holder, lease, latest)
+            }
+            // Only what a majority has promised is ever to be confirmed.
+            Request::Confirm { epoch, holder, lease, .. } if *epoch == kept.epoch && kept.is_of(holder) => {
+                (epoch, holder, lease, Some(Term { epoch: *epoch, controller: holder.clone() }))
+            }
+            Request::Ask | Request::Claim { .. } | Request::Confirm { .. } => {
+                return Answer::Has(Knowledge { promise: kept, latest });
             }
         };
         // A late request must not shorten what a newer one has brought.
         let left = (now + lease).max(if kept.is_of(holder) { now + kept.left } else { 0 });
-        *self = Self::Kept(Promise { epoch: *epoch, holder: Some(holder.clone()), left });
-        Answer::Granted
+        let promise = Promise { epoch: *epoch, holder: Some(holder.clone()), left };
+        *self = Self::Kept(Knowledge { promise, latest: latest.clone() });
+        Answer::Granted(latest)
     }
 
     fn learn(&mut self, lesson: &Lesson, now: u64) {
         if *self == Self::Lost(lesson.mark) {
-            *self = Self::Kept(Promise { left: now + lesson.newest.left, ..lesson.newest.clone() });
+            let Knowledge { promise, latest } = lesson.newest.clone();
+            *self = Self::Kept(Knowledge { promise: Promise { left: now + promise.left, ..promise }, latest });
         }
     }
 }

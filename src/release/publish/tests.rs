@@ -48,8 +48,7 @@ impl Sites {
     async fn publish_as(&self, release: &Release, visitor: &Visitor) -> Result<Sent, HostError> {
         let shipment = Shipment::read(release, &self.kept).unwrap();
         let (production, workdir) = (self.production(), self.root.path().join("work"));
-        let place =
-            Place { production: production.to_str().unwrap(), workdir: workdir.to_str().unwrap(), visitor };
+        let place = Place { production: production.to_str().unwrap(), workdir: workdir.to_str().unwrap(), visitor };
         publish(&LocalHost::here(), &place, &shipment).await
     }
 
@@ -301,5 +300,5 @@ async fn whoever_comes_with_less_than_a_host_knows_changes_nothing_there() {
     }
     sites.publish_as(&second, &Visitor { epoch: Epoch(3), ..elected }).await.unwrap();
     sites.shows(&second);
-    assert_eq!(sites.epoch(), "3 ours-1 0\n", "what it has seen is written down");
+    assert_eq!(sites.epoch(), "3 ours-1 0 3 ours-1\n", "what it has seen is written down");
 }
