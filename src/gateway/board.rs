@@ -108,6 +108,13 @@ impl Board {
         (changes, doubt)
     }
 
+    /// Who is to be made the controller, and where its API is.
+    pub fn promotion(&self) -> Option<(HostName, HttpUrl)> {
+        let fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        let orchestrator = &fleet.promotion()?.orchestrator;
+        Some((orchestrator.name.clone(), orchestrator.api.clone()?))
+    }
+
     /// Puts another fleet in the place of this one; what is known of who is in both stays known.
     pub fn replace(&self, mut other: Fleet) -> Vec<Change> {
         let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);

@@ -48,8 +48,12 @@ struct ReadIndex {
 
 /// What is read of an API's `/health`; another program's may say less.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Health {
     epoch: Option<Epoch>,
+    leads: bool,
+    builds: bool,
+    caught_up: bool,
     release: Option<ReleaseName>,
 }
 
@@ -122,8 +126,8 @@ async fn answer(client: &Client, url: &str) -> Result<Answer, String> {
     }
     let body = client.read(response.into_body(), ANSWER_LIMIT).await.map_err(|error| error.to_string())?;
     // It answers, which is what counts; one of another form has neither epoch nor release.
-    let Health { epoch, release } = serde_json::from_slice(&body).unwrap_or_default();
-    Ok(Answer { epoch, release })
+    let Health { epoch, leads, builds, caught_up, release } = serde_json::from_slice(&body).unwrap_or_default();
+    Ok(Answer { epoch, leads, builds, caught_up, release })
 }
 
 /// The TIMESTAMP of an index that a client could use.

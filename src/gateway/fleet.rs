@@ -7,16 +7,14 @@
 //!   where two share it). An active one that falls behind stays until its checks have taken it down: while a release goes
 //!   round, nothing moves. With `failback = "manual"` it stays for as long as it is up.
 //! - Nothing is chosen before each was looked at once: the first look could be at an old release.
-//! - **Controller** is, of the APIs that answer, the one with the highest epoch, then with the lowest priority number.
+//! - **Controller**: see [`super::role`].
 //!
 //! What is known goes with the process. An index that nobody has any more counts as the newest until its orchestrator
 //! is taken out of the inventory, or the gateway is started anew.
 
-use std::cmp::Reverse;
-
 use crate::core::names::{Epoch, HostName, ReleaseName, Timestamp};
 use crate::core::status::Moment;
-use crate::inventory::{Failback, HttpUrl, Inventory};
+use crate::inventory::{ControllerPlace, Failback, HttpUrl, Inventory};
 
 use super::level::{Counts, Level};
 
@@ -56,6 +54,12 @@ pub struct Look {
 pub struct Answer {
     /// The highest epoch that it knows.
     pub epoch: Option<Epoch>,
+    /// Whether that is its own, so that its word on builds counts.
+    pub leads: bool,
+    /// Whether anything is being built or waits for it.
+    pub builds: bool,
+    /// Whether it follows another one and has all that there is.
+    pub caught_up: bool,
     /// The release that is live there.
     pub release: Option<ReleaseName>,
 }
@@ -97,6 +101,8 @@ pub struct Fleet {
     members: Vec<Member>,
     counts: Counts,
     failback: Failback,
+    /// Whether builds are the orchestrators' own.
+    leads_builds: bool,
     active: Option<HostName>,
     controller: Option<HostName>,
 }
@@ -136,6 +142,7 @@ impl Fleet {
             members: inventory.orchestrators().into_iter().map(member).collect(),
             counts: Counts { rise: swarm.rise.get(), fall: swarm.fall.get() },
             failback: swarm.failback,
+            leads_builds: swarm.controller == ControllerPlace::Orchestrator,
             active: None,
             controller: None,
         }
@@ -228,13 +235,6 @@ impl Fleet {
         chosen.map(|member| member.name().clone())
     }
 
-    fn next_controller(&self) -> Option<HostName> {
-        let answers = self.members.iter().filter(|member| member.api.is_up());
-        // Of equal ones the first: they are in order.
-        let best = answers.min_by_key(|member| Reverse(member.answer.epoch));
-        best.map(|member| member.name().clone())
-    }
-
     /// Those that could be active now, in order.
     fn candidates(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| member.binhost.is_up() && self.behind(member).is_none())
@@ -261,6 +261,16 @@ impl Fleet {
 
     fn member_mut(&mut self, name: &HostName) -> Option<&mut Member> {
         self.members.iter_mut().find(|member| member.name() == name)
+    }
+
+    /// Whether one of them is the controller, instead of somebody elsewhere.
+    pub fn leads_builds(&self) -> bool {
+        self.leads_builds
+    }
+
+    /// Whether what moved goes back by itself.
+    pub fn failback(&self) -> Failback {
+        self.failback
     }
 
     /// All of them, in order.

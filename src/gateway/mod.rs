@@ -1,7 +1,7 @@
 //! The gateway: the always-on pointer to the orchestrator that serves.
 //!
-//! It looks at each orchestrator ([`check`]), lets what it sees come to a choice ([`fleet`], pure), and answers with
-//! that ([`routes`], [`board`]). It holds no packages, and nothing that a restart would lose but its memory of how the
+//! It looks at each orchestrator ([`check`]), lets what it sees come to a choice ([`fleet`] and [`role`], pure), answers
+//! with that ([`routes`], [`board`]), and has an orchestrator take the controller's place ([`promote`]). It holds no packages, and nothing that a restart would lose but its memory of how the
 //! last checks went.
 
 pub mod binrepos;
@@ -10,7 +10,9 @@ pub mod check;
 pub mod fleet;
 pub mod forward;
 pub mod level;
+pub mod promote;
 pub mod reach;
+pub mod role;
 pub mod routes;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +34,7 @@ use crate::inventory::{self, Inventory, InventoryError};
 use board::Board;
 use check::Checker;
 use fleet::{Change, Fleet, Orchestrator};
+use promote::Promoting;
 use reach::Reach;
 use routes::{Gateway, Settings};
 
@@ -79,6 +82,7 @@ impl Plan {
             return Err(GatewayError::NoOrchestrator);
         }
         let token = inventory.swarm.token_file.as_deref().map(Token::read).transpose()?;
+        let bearer = token.as_ref().map(Token::bearer);
         // Reading the system's certificates takes a moment, and few need it.
         let tls = match fleet.members().iter().any(|member| member.orchestrator.speaks_tls()) {
             true => Some(tls::connector(inventory.swarm.tls_cert.as_deref())?),
@@ -87,6 +91,8 @@ impl Plan {
         let patience = check::patience(place.check_interval);
         let settings = Arc::new(Settings {
             door: Door::new(token),
+            bearer,
+            promoter: Client::new(tls.clone(), promote::PATIENCE),
             quick: Client::new(tls.clone(), patience),
             slow: Client::new(tls.clone(), PLANNING),
             retry_after: place.check_interval.as_secs().max(1),
@@ -108,6 +114,7 @@ impl Plan {
                     let begun = Instant::now();
                     let (changes, doubt) = gateway.board.saw(&name, checker.look().await, now());
                     gateway.tell(&changes);
+                    gateway.promote();
                     tokio::time::sleep_until(begun + if doubt { interval / 2 } else { interval }).await;
                 }
             }
@@ -123,6 +130,7 @@ impl Gateway {
             settings: RwLock::new(plan.settings.clone()),
             reach: Reach::default(),
             switches: AtomicU64::new(0),
+            promoting: Promoting::default(),
             tally: Arc::new(Tally::default()),
             stop,
         }

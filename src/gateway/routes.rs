@@ -14,6 +14,7 @@ use hyper::body::Bytes;
 
 use super::board::{Board, Gauges};
 use super::forward::forward;
+use super::promote::Promoting;
 use super::reach::Reach;
 use crate::http::access::Door;
 use crate::http::client::Client;
@@ -42,6 +43,8 @@ pub struct Gateway {
     pub reach: Reach,
     /// How often clients have got another binhost.
     pub switches: AtomicU64,
+    /// Whether one is being made the controller.
+    pub promoting: Promoting,
     /// What has been done.
     pub tally: Arc<Tally>,
     /// When it ends.
@@ -52,6 +55,10 @@ pub struct Gateway {
 pub struct Settings {
     /// Who may ask for a build.
     pub door: Door,
+    /// What shows to an orchestrator that we may have it do something; none without a token.
+    pub bearer: Option<HeaderValue>,
+    /// Has one become the controller.
+    pub promoter: Client,
     /// Asks the controller what it knows at once.
     pub quick: Client,
     /// Asks it for a build, which it answers once the driver has made a plan.
@@ -82,7 +89,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
 }
 
 impl Gateway {
-    fn settings(&self) -> Arc<Settings> {
+    pub(super) fn settings(&self) -> Arc<Settings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

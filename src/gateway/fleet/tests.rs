@@ -27,7 +27,7 @@ fn fleet() -> Fleet {
 }
 
 /// A look: `a5` saw an index of time 5 at `a`, `a-` found nobody there, `a5/2` heard of epoch 2 from its API, and
-/// `a5/-` nothing from it.
+/// `a5/-` nothing from it. Behind the epoch `!` is one who leads, `+` one who builds, `~` one who has caught up.
 fn look(fleet: &mut Fleet, step: &str) -> Vec<Change> {
     let (name, seen) = step.split_at(1);
     let (index, api) = seen.split_once('/').unwrap_or((seen, if seen == "-" { "-" } else { "1" }));
@@ -35,8 +35,10 @@ fn look(fleet: &mut Fleet, step: &str) -> Vec<Change> {
     let look = Look {
         index: index.parse().map(Timestamp).map_err(|_| unreachable()),
         api: (name != "c").then(|| {
-            let epoch = api.parse().map(Epoch).map_err(|_| unreachable())?;
-            Ok(Answer { epoch: Some(epoch), release: None })
+            let epoch = api.trim_end_matches(['!', '+', '~']).parse().map(Epoch).map_err(|_| unreachable())?;
+            let is = |mark: char| api.contains(mark);
+            let (leads, builds, caught_up) = (is('!'), is('+'), is('~'));
+            Ok(Answer { epoch: Some(epoch), leads, builds, caught_up, release: None })
         }),
     };
     fleet.saw(&name.parse().unwrap(), look, Timestamp(1000))
@@ -80,6 +82,40 @@ fn while_a_release_goes_round_the_active_one_stays_where_it_is() {
     play(&mut fleet(), "a5 b5 c5=aa b6=aa c6=aa a5=aa a5=aa a6=aa");
     // One that never gets it is left in the end.
     play(&mut fleet(), "a5 b5 c5=aa b6=aa a5=aa a5=aa a5=ba");
+}
+
+/// Plays steps; after each that has a `=`, the controller and who is to become it must be what stands behind it.
+fn promote(settings: &str, story: &str) {
+    let mut fleet = fleet_with(settings, "c");
+    for step in story.split_whitespace() {
+        let (step, after) = step.split_once('=').map_or((step, None), |(step, after)| (step, Some(after)));
+        look(&mut fleet, step);
+        let name = |member: Option<&Member>| member.map_or("-".to_owned(), |member| member.name().to_string());
+        let now = name(fleet.controller()) + &name(fleet.promotion());
+        if let Some(after) = after {
+            assert_eq!(now, after, "after {step} in {story}");
+        }
+    }
+}
+
+#[test]
+fn a_standby_is_promoted_once_the_leader_is_down_and_gives_the_role_back_while_nothing_is_built() {
+    let orchestrators = "controller = 'orchestrator'";
+    // Nobody has ever built: nobody is promoted.
+    promote(orchestrators, "a5/0 b5/0=a- a-/- a-/- a-/-=b-");
+    // The leader dies, and comes back to follow who took over until that has nothing to do.
+    promote(
+        orchestrators,
+        "a5/1!+ b5/1~=a- a-/- a-/-=a- a-/-=bb b5/2!+=b- a5/1! a5/1!=b- a5/2=b- a5/2~=b- b5/2!=ba a5/3! b5/3~=a-",
+    );
+    // One whose binhost is not what clients are to get does not get the builds either.
+    promote(orchestrators, "a5/1! b5/1~ a-/- a-/- a-/- b6/2! a5/2~ a5/2~=b- a6/2~ a6/2~=ba");
+    promote(&format!("{orchestrators}\nfailback = 'manual'"), "a5/2~ b5/2!=b- a-/- a-/- a-/- b-/- b-/- b-/-=--");
+    // With its binhost alone down it goes on.
+    promote(orchestrators, "a5/1! b5/1~ a-/1! a-/1! a-/1!=a-");
+    // A gateway that has just begun, and where the controller is somebody else's.
+    promote(orchestrators, "b5/3~ a-/-=bb");
+    promote("", "a5/1! b5/1~ a-/- a-/- a-/-=b-");
 }
 
 #[test]
@@ -132,7 +168,7 @@ fn one_without_an_api_has_the_release_of_another_with_the_same_index() {
     let mut fleet = fleet();
     play(&mut fleet, "a5 b5 c5");
     let release = "1-7".parse::<ReleaseName>().unwrap();
-    let answer = Answer { epoch: None, release: Some(release.clone()) };
+    let answer = Answer { release: Some(release.clone()), ..Answer::default() };
     let look = Look { index: Ok(Timestamp(5)), api: Some(Ok(answer)) };
     fleet.saw(&"a".parse().unwrap(), look, Timestamp(1000));
     let c = fleet.members().last().unwrap();
