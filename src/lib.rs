@@ -21,5 +21,6 @@ pub mod release;
 pub mod schedule;
 mod seeded;
 pub mod ssh;
+pub mod standby;
 pub mod store;
 pub mod ui;
