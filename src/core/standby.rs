@@ -109,13 +109,9 @@ mod tests {
             sizes.iter().zip(1..).map(|(bytes, until)| Waiting { until, bytes: *bytes }).collect()
         };
         let small = copies(&[10, 10, 10]);
-        for (has, gone) in [
-            (&[Some(0)][..], 0),
-            (&[Some(2)], 2),
-            (&[Some(9), Some(1)], 1),
-            (&[Some(9), None], 0),
-            (&[], 3),
-        ] {
+        for (has, gone) in
+            [(&[Some(0)][..], 0), (&[Some(2)], 2), (&[Some(9), Some(1)], 1), (&[Some(9), None], 0), (&[], 3)]
+        {
             assert_eq!(due(&small, has), gone, "{has:?}");
         }
         assert_eq!(due(&copies(&[COPIES_BYTES / 2; 4]), &[None]), 2);

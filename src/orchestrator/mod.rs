@@ -155,8 +155,7 @@ fn stand_by(
     (host, own): place::Own<'_>,
 ) -> Result<(Option<Socket>, Option<Watcher>, Option<Reins>), OrchestratorError> {
     let settings = &inventory.swarm;
-    let (state, staging, production) =
-        (settings.state.clone(), settings.staging.clone(), settings.production.clone());
+    let (state, staging, production) = (settings.state.clone(), settings.staging.clone(), settings.production.clone());
     let ground = Ground { state, staging, production, now };
     let socket = Socket::open(ground.clone()).map_err(OrchestratorError::Socket)?;
     let peers = peers(inventory, &host.name);
@@ -172,7 +171,8 @@ fn peers(inventory: &Inventory, own: &HostName) -> Vec<Peer> {
     let settings = &inventory.swarm;
     let pace = settings.bandwidth_limit.map(|rate| Arc::new(Pace::new(rate)));
     let text = |path: &Path| path.display().to_string();
-    let others = inventory.orchestrators().into_iter().filter(|(host, settings)| host.name != *own && settings.api.is_some());
+    let others =
+        inventory.orchestrators().into_iter().filter(|(host, settings)| host.name != *own && settings.api.is_some());
     let peer = |(host, orchestrator): (&inventory::Host, &inventory::OrchestratorSettings)| Peer {
         name: host.name.clone(),
         priority: orchestrator.priority,

@@ -39,7 +39,9 @@ pub enum FetchError {
     #[error(transparent)]
     Release(#[from] ReleaseError),
     /// What comes is never what its event says.
-    #[error("{path} comes from {leader} otherwise than its journal says: {flaw}; `swarm verify` there, or build it anew")]
+    #[error(
+        "{path} comes from {leader} otherwise than its journal says: {flaw}; `swarm verify` there, or build it anew"
+    )]
     Flawed {
         /// The package.
         path: String,

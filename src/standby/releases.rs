@@ -46,10 +46,13 @@ enum KeepError {
 /// Brings what is lacking at each word that something may have changed; says so each time that nothing is lacking.
 pub async fn keep(ground: &Ground, leader: &Peer, changed: &Notify, even: &mpsc::Sender<()>) -> Infallible {
     let mut complained = String::new();
+    // What was made before this began nobody is about to bring, unless something comes.
+    let mut first = true;
     loop {
         changed.notified().await;
+        let news = (!first).then(SystemTime::now);
         loop {
-            match bring_all(ground, leader).await {
+            match bring_all(ground, leader, news).await {
                 Ok(()) => break,
                 Err(error) => {
                     if complained != error.to_string() {
@@ -61,13 +64,13 @@ pub async fn keep(ground: &Ground, leader: &Peer, changed: &Notify, even: &mpsc:
             }
         }
         complained.clear();
+        first = false;
         // Whoever listens ends together with this.
         let _gone = even.send(()).await;
     }
 }
 
-async fn bring_all(ground: &Ground, leader: &Peer) -> Result<(), KeepError> {
-    let begun = SystemTime::now();
+async fn bring_all(ground: &Ground, leader: &Peer, news: Option<SystemTime>) -> Result<(), KeepError> {
     loop {
         let there: Kept = leader.get("/releases").await?;
         let here = look(ground).await?;
@@ -77,7 +80,7 @@ async fn bring_all(ground: &Ground, leader: &Peer) -> Result<(), KeepError> {
             return Ok(());
         };
         let is_live = there.live.as_ref() == Some(name);
-        if is_live && is_expected(ground, begun)? {
+        if is_live && is_expected(ground, news)? {
             tokio::time::sleep(LOOK).await;
             continue;
         }
@@ -95,9 +98,9 @@ async fn look(ground: &Ground) -> Result<Kept, KeepError> {
 }
 
 /// Whether the live release may still be brought by whoever made it.
-fn is_expected(ground: &Ground, begun: SystemTime) -> Result<bool, KeepError> {
+fn is_expected(ground: &Ground, news: Option<SystemTime>) -> Result<bool, KeepError> {
     let recent = |moment: SystemTime| moment.elapsed().is_ok_and(|elapsed| elapsed < PUBLISHER_FIRST);
-    Ok(recent(begun) || mirror::sent_last(&ground.production)?.is_some_and(recent))
+    Ok(news.is_some_and(recent) || mirror::sent_last(&ground.production)?.is_some_and(recent))
 }
 
 /// Brings a release; what has come of it stays for the next try.

@@ -19,8 +19,12 @@ pub struct View {
 /// The orchestrators that stand by while the controller is at work on this one: all others with an `api`. None where
 /// this one has none itself, or is none: then nobody could follow it.
 pub fn standbys(inventory: &Inventory, own: Option<&HostName>) -> Vec<HostName> {
-    let serving: Vec<_> =
-        inventory.orchestrators().into_iter().filter(|(_, settings)| settings.api.is_some()).map(|(host, _)| host).collect();
+    let serving: Vec<_> = inventory
+        .orchestrators()
+        .into_iter()
+        .filter(|(_, settings)| settings.api.is_some())
+        .map(|(host, _)| host)
+        .collect();
     let is_own = |name: &HostName| match own {
         Some(own) => name == own,
         None => inventory.host(name).is_some_and(|host| inventory.is_here(host)),

@@ -100,10 +100,14 @@ fn standbys(status: &Status) -> String {
     }
     for (drone, copies) in &status.copies {
         let size = ByteSize(copies.bytes).display().iec();
-        text.push_str(&format!("kept: {} jobs stay on {drone} until a standby has their packages, {size}\n", copies.jobs));
+        text.push_str(&format!(
+            "kept: {} jobs stay on {drone} until a standby has their packages, {size}\n",
+            copies.jobs
+        ));
     }
     if let Some(follows) = &status.follows {
-        let trouble = follows.trouble.as_ref().map_or_else(String::new, |why| format!("; it cannot follow: {}", line(why)));
+        let trouble =
+            follows.trouble.as_ref().map_or_else(String::new, |why| format!("; it cannot follow: {}", line(why)));
         text.push_str(&format!("follows: {}; this standby {}{trouble}\n", follows.leader, behind(&follows.lag)));
     }
     text

@@ -54,7 +54,8 @@ impl Journal {
     /// When they cannot be read.
     pub fn after(&self, sequence: i64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let read = |source| self.fault("read", source);
-        let text = "SELECT sequence, epoch, at, schema, body FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
+        let text =
+            "SELECT sequence, epoch, at, schema, body FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
         let mut statement = self.connection.prepare_cached(text).map_err(read)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let entries = statement.query_map(params![sequence, limit], entry);
@@ -175,7 +176,8 @@ impl Journal {
                      body     TEXT NOT NULL
                  );",
             )?;
-            let kept = "INSERT INTO cut_off SELECT ?2, sequence, epoch, at, schema, body FROM events WHERE sequence > ?1";
+            let kept =
+                "INSERT INTO cut_off SELECT ?2, sequence, epoch, at, schema, body FROM events WHERE sequence > ?1";
             let events = transaction.execute(kept, params![sequence, at.0])?;
             transaction.execute("DELETE FROM events WHERE sequence > ?1", [sequence])?;
             transaction.execute("DELETE FROM snapshots WHERE sequence > ?1", [sequence])?;
@@ -226,7 +228,11 @@ mod tests {
     }
 
     fn claim(epoch: u64, controller: &str) -> Event {
-        Event::EpochClaimed { epoch: Epoch(epoch), controller: controller.parse().unwrap(), at: Timestamp(epoch as i64) }
+        Event::EpochClaimed {
+            epoch: Epoch(epoch),
+            controller: controller.parse().unwrap(),
+            at: Timestamp(epoch as i64),
+        }
     }
 
     fn fleet(cores: u32) -> Event {
