@@ -22,5 +22,6 @@ pub mod release;
 pub mod schedule;
 mod seeded;
 pub mod ssh;
+pub mod standby;
 pub mod store;
 pub mod ui;

@@ -13,6 +13,7 @@ use crate::core::names::BuildName;
 use crate::core::status::Status;
 use crate::inventory::Inventory;
 use crate::release::Shelf;
+use crate::standby::view::View;
 use crate::store::Journal;
 use crate::ui;
 use crate::ui::screen::Screen;
@@ -57,7 +58,9 @@ fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Status
         })?),
         None => None,
     };
-    Ok(Status::of(&state, build, now()))
+    let mut status = Status::of(&state, build, now());
+    View::new(inventory, None).fill(&mut status, now())?;
+    Ok(status)
 }
 
 /// Shows it again and again, until Ctrl-C or SIGTERM.

@@ -4,7 +4,8 @@
 //! the whole project, [`text`] makes safe what is shown of a stranger's, [`texts`] keeps many small ones. The state machine is [`event`] (what can
 //! happen), [`state`] (what is known, changed by [`state::State::apply`] alone) and [`decide`] (what follows from it).
 //! [`status`] is the view that people get; [`forecast`] plays a plan before it is a build, [`partial`] is what of one
-//! could go live without the rest.
+//! could go live without the rest. Of several orchestrators
+//! [`role`] says who leads, [`standby`] how far the others are behind.
 
 pub mod build;
 pub mod decide;
@@ -18,7 +19,9 @@ pub mod names;
 pub mod package;
 pub mod partial;
 pub mod plan;
+pub mod role;
 pub mod spread;
+pub mod standby;
 pub mod state;
 pub mod status;
 pub mod text;

@@ -9,6 +9,7 @@ use super::event::{Rooms, Trouble};
 use super::failure::FailureClass;
 use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
 use super::plan::PackageIndex;
+use super::standby::{Copies, Following, StandbyView};
 use super::state::{Condition, Drone, State};
 
 /// A moment in RFC 3339, as every JSON of ours writes it.
@@ -148,6 +149,15 @@ pub struct Status {
     /// What is live on each orchestrator that a release was brought to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub orchestrators: BTreeMap<HostName, Option<ReleaseName>>,
+    /// The orchestrators that stand by, and how far they are behind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub standbys: BTreeMap<HostName, StandbyView>,
+    /// What stays on drones since a standby lacks it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub copies: BTreeMap<HostName, Copies>,
+    /// Whom this orchestrator follows as a standby.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Following>,
     /// The last unattended run; none where there was none.
     pub last_run: Option<RunView>,
     /// What the operator would do next.
@@ -173,6 +183,9 @@ impl Status {
             drones: state.drones.iter().map(|(name, drone)| (name.clone(), drone_view(state, drone, now))).collect(),
             release: state.release.clone(),
             orchestrators: state.orchestrators.clone(),
+            standbys: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            follows: None,
             last_run: None,
             next: String::new(),
         };

@@ -1,7 +1,7 @@
 //! The controller as a service: an HTTP server beside the state directory and the live release.
 //!
 //! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what a controller on this host tells
-//! at its socket, and begins builds ([`builds`]). It holds no state: a controller is a push of its own, which goes on
+//! at its socket, begins builds ([`builds`]), and stands by where another one leads ([`crate::standby`]). It holds no state: a controller is a push of its own, which goes on
 //! when the service ends, and the service can be started again at any moment.
 
 pub mod binhost;
@@ -14,21 +14,26 @@ pub mod routes;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_rustls::TlsAcceptor;
 
-use crate::controller::socket;
+use crate::controller::{now, socket};
 use crate::core::names::HostName;
 use crate::http::access::{Door, Token, TokenError};
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
 use crate::http::stop::Stop;
 use crate::http::tls::{self, Shown, TlsError};
-use crate::inventory::{Inventory, SwarmSettings};
+use crate::inventory::{self, Inventory, SwarmSettings};
 use crate::release::{ReleaseError, keep_staging_apart};
+use crate::ssh::{self, Pace};
+use crate::standby::peer::Peer;
+use crate::standby::serve::{Ground, Socket};
+use crate::standby::view::View;
+use crate::standby::watch::{Reins, Watcher};
 use binhost::Binhost;
 use books::Books;
 use builds::Builds;
@@ -69,6 +74,9 @@ pub enum OrchestratorError {
     /// Production.
     #[error(transparent)]
     Release(#[from] ReleaseError),
+    /// The socket for other orchestrators.
+    #[error("cannot let other orchestrators look here: {0}; the state directory has to be writable for this service")]
+    Socket(#[source] std::io::Error),
 }
 
 /// What may be renewed while the service runs.
@@ -112,10 +120,19 @@ pub async fn run(
     if token.is_none() {
         tracing::info!("no `token_file` is set, so builds cannot be asked for over HTTP");
     }
+    let (_socket, watcher, reins) = match own.filter(|(_, settings)| settings.api.is_some()) {
+        Some(own) => stand_by(inventory, own)?,
+        None => (None, None, None),
+    };
+    if let Some(watcher) = watcher {
+        tokio::spawn(watcher.run(stop.clone()));
+    }
     let service = Arc::new(Service {
         name: own.map(|(host, _)| host.name.clone()),
         binhost: Binhost::new(settings.production.clone()),
         books: Books::new(settings.state.clone(), settings.production.clone()),
+        view: View::new(inventory, own.map(|(host, _)| &host.name)),
+        reins,
         builds: Builds::new(options.inventory, settings.state.clone(), settings.driver.clone()),
         door: Door::new(token),
         events: broadcast::Sender::new(EVENTS_HELD),
@@ -130,6 +147,41 @@ pub async fn run(
     }
     relaying.abort();
     Ok(())
+}
+
+/// Lets other orchestrators look, and looks where they stand.
+fn stand_by(
+    inventory: &Inventory,
+    (host, own): place::Own<'_>,
+) -> Result<(Option<Socket>, Option<Watcher>, Option<Reins>), OrchestratorError> {
+    let settings = &inventory.swarm;
+    let (state, staging, production) = (settings.state.clone(), settings.staging.clone(), settings.production.clone());
+    let ground = Ground { state, staging, production, now };
+    let socket = Socket::open(ground.clone()).map_err(OrchestratorError::Socket)?;
+    let peers = peers(inventory, &host.name);
+    if peers.is_empty() {
+        return Ok((Some(socket), None, None));
+    }
+    let (watcher, reins) = Watcher::new(ground, host.name.clone(), own.priority, peers);
+    Ok((Some(socket), Some(watcher), Some(reins)))
+}
+
+/// The other orchestrators with a service. What comes from them shares one limit.
+fn peers(inventory: &Inventory, own: &HostName) -> Vec<Peer> {
+    let settings = &inventory.swarm;
+    let pace = settings.bandwidth_limit.map(|rate| Arc::new(Pace::new(rate)));
+    let text = |path: &Path| path.display().to_string();
+    let others =
+        inventory.orchestrators().into_iter().filter(|(host, settings)| host.name != *own && settings.api.is_some());
+    let peer = |(host, orchestrator): (&inventory::Host, &inventory::OrchestratorSettings)| Peer {
+        name: host.name.clone(),
+        priority: orchestrator.priority,
+        host: ssh::host_at_pace(&inventory.destination_of(host), pace.clone()),
+        state: text(&settings.state),
+        staging: text(&settings.staging),
+        production: text(&settings.production),
+    };
+    others.map(peer).collect()
 }
 
 /// Renews the secrets at each word; never comes back.

@@ -24,6 +24,8 @@ use crate::http::metrics::{Kind, Page};
 use crate::http::server::{Peer, Tally};
 use crate::http::stop::Stop;
 use crate::http::{self, sentence};
+use crate::standby::view::View;
+use crate::standby::watch::Reins;
 
 /// The longest order (bytes): some thousands of atoms.
 const ORDER_LIMIT: usize = 1 << 20;
@@ -39,6 +41,10 @@ pub struct Service {
     pub binhost: Binhost,
     /// What is known.
     pub books: Books,
+    /// What is known of standbys.
+    pub view: View,
+    /// Makes the standby let go of the state directory; none where this one is alone.
+    pub reins: Option<Reins>,
     /// What is begun here.
     pub builds: Builds,
     /// Who may begin something.
@@ -81,11 +87,13 @@ pub struct OwnStatus {
 
 impl Service {
     async fn read(&self) -> Result<Arc<Read>, Refusal> {
-        self.books.read().await.map_err(|error: BooksError| {
-            tracing::error!("{error}");
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))
-        })
+        self.books.read().await.map_err(|error: BooksError| unreadable(&error))
     }
+}
+
+fn unreadable(error: &dyn std::error::Error) -> Refusal {
+    tracing::error!("{error}");
+    (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))
 }
 
 impl Desk for Arc<Service> {
@@ -95,6 +103,7 @@ impl Desk for Arc<Service> {
         let read = self.read().await?;
         let mut status = Status::of(&read.state, None, now());
         status.release = read.release.clone();
+        self.view.fill(&mut status, now()).map_err(|error| unreadable(&error))?;
         Ok(OwnStatus { name: self.name.clone(), epoch: read.state.epoch, status })
     }
 

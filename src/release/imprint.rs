@@ -20,7 +20,7 @@ pub fn of(metadata: &Metadata) -> Imprint {
 
 /// What is wrong with a file that an index speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Flaw {
+pub enum Flaw {
     /// There is nothing, or something else than a file.
     #[error("its file is not there")]
     Missing,
@@ -66,6 +66,15 @@ pub(super) fn hold(stanza: &Stanza, file: &Path, known: Option<Imprint>) -> Resu
         hash(stanza, file)?;
     }
     Ok(imprint)
+}
+
+/// Holds size and hashes of an entry against its file.
+///
+/// # Errors
+/// It is not the file that the entry speaks of.
+pub fn verify(stanza: &Stanza, file: &Path) -> Result<(), Flaw> {
+    hold(stanza, file, None)?;
+    hash(stanza, file)
 }
 
 /// Holds the hashes of an entry against its file, whatever is known of it.

@@ -10,11 +10,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use sha1::Digest as _;
+use sha2::Digest as _;
 
+use super::items::{Item, items};
 use super::kept::Release;
 use crate::core::names::ReleaseName;
 use crate::epoch::{EPOCH, Visitor};
@@ -43,14 +43,6 @@ pub struct Sent {
     pub bytes: u64,
     /// The release that was live there until then.
     pub before: Option<ReleaseName>,
-}
-
-/// One file of a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Item {
-    sha1: String,
-    size: u64,
-    mtime: i64,
 }
 
 /// What production is on a host.
@@ -413,40 +405,6 @@ async fn swap(
         }
         _ => Err(failed(host, &doing, b"no answer")),
     }
-}
-
-/// The files of a release here, by their paths; what is no package that an index lists is read for its sum.
-fn items(root: &Path, sums: &BTreeMap<String, String>) -> std::io::Result<BTreeMap<String, Item>> {
-    let mut items = BTreeMap::new();
-    let mut waiting = vec![PathBuf::new()];
-    while let Some(below) = waiting.pop() {
-        for entry in std::fs::read_dir(root.join(&below))? {
-            let entry = entry?;
-            let path = below.join(entry.file_name());
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                waiting.push(path);
-            } else if kind.is_file() {
-                let (path, item) = item(root, &path, sums)?;
-                items.insert(path, item);
-            }
-        }
-    }
-    Ok(items)
-}
-
-fn item(root: &Path, path: &Path, sums: &BTreeMap<String, String>) -> std::io::Result<(String, Item)> {
-    let text = path.to_str().filter(|text| !text.contains(char::is_whitespace)).ok_or_else(|| {
-        std::io::Error::other(format!("{} has a name that cannot be published; rename it", path.display()))
-    })?;
-    let file = root.join(path);
-    let metadata = std::fs::metadata(&file)?;
-    let sha1 = match sums.get(text) {
-        Some(sum) => sum.clone(),
-        None => data_encoding::HEXLOWER.encode(&sha1::Sha1::digest(std::fs::read(&file)?)),
-    };
-    let mtime = std::os::unix::fs::MetadataExt::mtime(&metadata);
-    Ok((text.to_owned(), Item { sha1, size: metadata.len(), mtime }))
 }
 
 #[cfg(test)]

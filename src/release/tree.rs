@@ -100,7 +100,11 @@ pub(super) fn linger(root: &Path, packages: &[(PackagePath, PathBuf)]) -> Result
 
 /// The file of a package; the directories above it are made.
 fn place(root: &Path, path: &PackagePath) -> Result<PathBuf, ReleaseError> {
-    let path = path.to_string();
+    place_at(root, &path.to_string())
+}
+
+/// The same for a path that may be no package's.
+pub(super) fn place_at(root: &Path, path: &str) -> Result<PathBuf, ReleaseError> {
     if let Some((parents, _)) = path.rsplit_once('/') {
         make_parents(root, parents)?;
     }
@@ -230,7 +234,7 @@ fn make_parents(root: &Path, parents: &str) -> Result<(), ReleaseError> {
     Ok(())
 }
 
-fn make_directory(path: &Path) -> Result<(), ReleaseError> {
+pub(super) fn make_directory(path: &Path) -> Result<(), ReleaseError> {
     std::fs::create_dir(path)
         .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(DIRECTORY_MODE)))
         .map_err(ReleaseError::doing("make", path))

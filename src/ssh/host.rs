@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::core::names::HostName;
+use crate::ssh::dial::Stream;
 
 /// A POSIX shell script: it is sent to `/bin/sh` on standard input, whole before any of it runs, so that no login
 /// shell's noise or quoting is in its way. What it reads itself is what follows: nothing with [`Host::run`], the
@@ -158,4 +159,7 @@ pub trait Host: Send + Sync + fmt::Debug {
     /// Copies a file from there to the local path, from the byte on at which the local file ends, with reads in
     /// flight to fill the line. Gives the number of bytes that came. Does not sync.
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError>;
+
+    /// Connects to a Unix socket there, as the user who logs in: `become` does not reach so far.
+    async fn socket(&self, remote: &str) -> Result<Box<dyn Stream>, HostError>;
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use russh::ChannelStream;
 use russh::client::Msg;
+use russh::{Channel, ChannelStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::ssh::destination::Destination;
@@ -50,14 +50,21 @@ impl Jump {
 impl Dialer for Jump {
     async fn dial(&self, address: &str, port: u16, lane: Lane) -> Result<Box<dyn Stream>, DialError> {
         let (place, channel) = self.host.tunnel(lane, address, port).await.map_err(DialError::Jump)?;
-        Ok(Box::new(Tunnel { stream: channel.into_stream(), _place: place }))
+        Ok(Box::new(Tunnel::new(channel, place)))
     }
 }
 
 /// A stream through a host, with its place there.
-struct Tunnel {
+pub(crate) struct Tunnel {
     stream: ChannelStream<Msg>,
     _place: Place,
+}
+
+impl Tunnel {
+    /// The stream of a channel that was opened on this place.
+    pub(crate) fn new(channel: Channel<Msg>, place: Place) -> Self {
+        Self { stream: channel.into_stream(), _place: place }
+    }
 }
 
 impl AsyncRead for Tunnel {

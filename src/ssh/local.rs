@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use fs_err::os::unix::fs::OpenOptionsExt;
 use rustix::fs::Mode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
@@ -18,6 +19,7 @@ use crate::core::names::HostName;
 use crate::failpoint::Failpoint;
 use crate::ssh::chance;
 use crate::ssh::destination::Destination;
+use crate::ssh::dial::Stream;
 use crate::ssh::exec;
 use crate::ssh::host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::sftp::{self, Leftovers, Sftp};
@@ -215,6 +217,12 @@ impl Host for LocalHost {
             Ok(result) => result.map_err(|error| self.error(HostErrorKind::Local, words(&error))),
             Err(error) => Err(self.error(HostErrorKind::Local, format!("file work was broken off: {error}"))),
         }
+    }
+
+    async fn socket(&self, remote: &str) -> Result<Box<dyn Stream>, HostError> {
+        let connected = UnixStream::connect(remote).await;
+        let failed = |error| self.error(HostErrorKind::Failed, format!("nobody answers at {remote}: {error}"));
+        Ok(Box::new(connected.map_err(failed)?))
     }
 }
 

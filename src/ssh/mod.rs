@@ -30,6 +30,7 @@ mod shell;
 mod trust;
 
 pub use destination::{Become, Destination, Way};
+pub use dial::Stream;
 pub use host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script, quoted};
 pub use local::{LOCAL, LocalHost};
 pub use pace::Pace;
@@ -40,7 +41,7 @@ pub fn host(destination: &Destination) -> Arc<dyn Host> {
     host_at_pace(destination, None)
 }
 
-/// The same, with a limit on how fast files go to another machine.
+/// The same, with a limit on how fast files go to another machine and come from there.
 pub fn host_at_pace(destination: &Destination, pace: Option<Arc<Pace>>) -> Arc<dyn Host> {
     if destination.is_local() {
         Arc::new(LocalHost::new(destination))

@@ -17,7 +17,7 @@ use crate::core::text::printable;
 use crate::ssh::destination::Destination;
 use crate::ssh::dial::{DialError, Dialer, Lane, Stream, Tcp};
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
-use crate::ssh::jump::Jump;
+use crate::ssh::jump::{Jump, Tunnel};
 use crate::ssh::pace::Pace;
 use crate::ssh::pool::{Opener, Place, Pool};
 use crate::ssh::sftp::{self, Leftovers, Sftp};
@@ -42,7 +42,7 @@ pub struct RemoteHost {
     /// What starts the SFTP server, where it must be started through sudo or doas.
     sftp_command: OnceCell<String>,
     leftovers: Leftovers,
-    /// How fast files may go there; none for as fast as they can.
+    /// How fast files may go there and come from there; none for as fast as they can.
     pace: Option<Arc<Pace>>,
 }
 
@@ -57,6 +57,7 @@ impl fmt::Debug for RemoteHost {
 enum Purpose<'a> {
     Session,
     Tunnel { address: &'a str, port: u16 },
+    Socket { path: &'a str },
 }
 
 impl Purpose<'_> {
@@ -68,11 +69,12 @@ impl Purpose<'_> {
             Self::Tunnel { address, port } => {
                 handle.channel_open_direct_tcpip(address, u32::from(port), "127.0.0.1", 0).await
             }
+            Self::Socket { path } => handle.channel_open_direct_streamlocal(path).await,
         }
     }
 
     /// Whether a refusal may mean that the connection has too many channels. sshd answers "connect failed" to a session
-    /// beyond MaxSessions; to a tunnel that is the truth.
+    /// beyond MaxSessions; to a tunnel or a socket that is the truth.
     fn is_full(self, failure: &ChannelOpenFailure) -> bool {
         match failure {
             ChannelOpenFailure::ResourceShortage => true,
@@ -102,7 +104,7 @@ impl RemoteHost {
         }
     }
 
-    /// The same, with a limit on how fast files go there.
+    /// The same, with a limit on how fast files go there and come from there.
     pub fn at_pace(self, pace: Option<Arc<Pace>>) -> Self {
         Self { pace, ..self }
     }
@@ -170,6 +172,11 @@ impl RemoteHost {
             Purpose::Tunnel { address, port } => format!(
                 "sshd does not lead on to {address} port {port} ({said}): see that the address can be reached from \
                  there, and AllowTcpForwarding in its sshd_config"
+            ),
+            Purpose::Socket { path } => format!(
+                "sshd does not lead on to the socket {path} ({said}): see that whoever makes it runs there, that {} may \
+                 open it, and AllowStreamLocalForwarding in its sshd_config",
+                self.destination.user
             ),
         };
         self.error(HostErrorKind::Failed, text)
@@ -285,5 +292,10 @@ impl Host for RemoteHost {
 
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
         self.sftp(Lane::Bulk).await?.download(remote, local).await
+    }
+
+    async fn socket(&self, remote: &str) -> Result<Box<dyn Stream>, HostError> {
+        let (place, channel) = self.channel(Lane::Control, Purpose::Socket { path: remote }).await?;
+        Ok(Box::new(Tunnel::new(channel, place)))
     }
 }

@@ -3,6 +3,8 @@
 //! SQLite with a write-ahead log and `synchronous=FULL`: an event that [`Journal::append`] has taken survives a power
 //! cut. Readers open the same file read-only beside the writer. An operator can look at it with `sqlite3`.
 
+mod copying;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use crate::core::event::{Event, SCHEMA};
 use crate::core::names::Timestamp;
 use crate::core::state::{Inconsistent, State};
 use crate::failpoint::Failpoint;
+
+pub use copying::CutOff;
 
 /// The journal of a state directory.
 #[derive(Debug)]
@@ -63,6 +67,16 @@ pub enum StoreError {
         /// In what way.
         source: Inconsistent,
     },
+    /// Events of another journal that do not follow what is here.
+    #[error("the copy of the journal {} has a gap: event {found} came where {expected} was expected", path.display())]
+    Gap {
+        /// The file.
+        path: PathBuf,
+        /// The number that would follow.
+        expected: i64,
+        /// The one that came.
+        found: i64,
+    },
     /// The directory cannot be made.
     #[error("cannot make the state directory {}: {source}", path.display())]
     Directory {
@@ -100,6 +114,7 @@ impl Journal {
                      schema   INTEGER NOT NULL,
                      body     TEXT NOT NULL
                  );
+                 CREATE INDEX IF NOT EXISTS events_by_epoch ON events (epoch);
                  CREATE TABLE IF NOT EXISTS snapshots (
                      sequence INTEGER PRIMARY KEY,
                      schema   INTEGER NOT NULL,
@@ -165,10 +180,11 @@ impl Journal {
             .map_err(|source| self.fault("write to", source))?;
         Failpoint::AfterJournal.pass();
         self.behind += 1;
-        if self.behind >= SNAPSHOT_EVERY {
-            self.snapshot(state)?;
-        }
-        Ok(())
+        self.snapshot_when_due(state)
+    }
+
+    fn snapshot_when_due(&mut self, state: &State) -> Result<(), StoreError> {
+        if self.behind < SNAPSHOT_EVERY { Ok(()) } else { self.snapshot(state) }
     }
 
     /// Writes down what all events up to the last one come to, so that the next replay need not read them.
@@ -177,7 +193,7 @@ impl Journal {
         let body = serde_json::to_vec(state).map_err(unreadable)?;
         let body = zstd::bulk::compress(&body, 1)
             .map_err(|source| StoreError::Directory { path: self.path.clone(), source })?;
-        let sequence = self.connection.last_insert_rowid();
+        let sequence = self.last()?;
         let write = || -> rusqlite::Result<()> {
             let transaction = self.connection.unchecked_transaction()?;
             transaction.execute(

@@ -1,6 +1,9 @@
 //! `swarm status` as tables.
 
+use bytesize::ByteSize;
+
 use super::text::{line, table};
+use crate::core::standby::Lag;
 use crate::core::status::{DroneState, DroneView, Status};
 
 /// The whole status as text.
@@ -75,7 +78,38 @@ pub fn text(status: &Status) -> String {
         let own = own.as_ref().map_or("no release of ours", |release| release.as_str());
         text.push_str(&format!("behind: {name} has {own}; `swarm finalize` or the next push brings it there\n"));
     }
+    text.push_str(&standbys(status));
     text.push_str(&format!("next: {}\n", status.next));
+    text
+}
+
+/// How far standbys are behind, and what stays on drones for their sake; a line each.
+fn standbys(status: &Status) -> String {
+    let behind = |lag: &Lag| match lag {
+        Lag { events: 0, .. } => "has everything".to_owned(),
+        Lag { events, packages, seconds } => format!("is {events} events and {packages} packages behind, {seconds} s"),
+    };
+    let mut text = String::new();
+    for (name, view) in &status.standbys {
+        let away = match view.heard {
+            Some(seconds) if view.away => format!("; it was not heard of for {seconds} s"),
+            None => "; it was never heard of".to_owned(),
+            Some(_) => String::new(),
+        };
+        text.push_str(&format!("standby: {name} {}{away}\n", behind(&view.lag)));
+    }
+    for (drone, copies) in &status.copies {
+        let size = ByteSize(copies.bytes).display().iec();
+        text.push_str(&format!(
+            "kept: {} jobs stay on {drone} until a standby has their packages, {size}\n",
+            copies.jobs
+        ));
+    }
+    if let Some(follows) = &status.follows {
+        let trouble =
+            follows.trouble.as_ref().map_or_else(String::new, |why| format!("; it cannot follow: {}", line(why)));
+        text.push_str(&format!("follows: {}; this standby {}{trouble}\n", follows.leader, behind(&follows.lag)));
+    }
     text
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use swarm::core::names::HostName;
-use swarm::ssh::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script};
+use swarm::ssh::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script, Stream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -192,5 +192,10 @@ impl Host for Direct {
 
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
         self.file(remote, |path| std::fs::copy(path, local)).await
+    }
+
+    async fn socket(&self, remote: &str) -> Result<Box<dyn Stream>, HostError> {
+        self.line().await?;
+        Err(self.error(HostErrorKind::Failed, format!("nobody answers at {remote}")))
     }
 }

@@ -1,3 +1,5 @@
+use std::path::{Path, PathBuf};
+
 use super::super::testing::{directory, in_private_mounts, stanza, tree, write};
 use super::*;
 use crate::core::names::{Epoch, Timestamp};

@@ -54,7 +54,7 @@ pub(crate) struct Sftp {
     stall_timeout: Duration,
     features: Features,
     leftovers: Leftovers,
-    /// How fast local files go there; none for as fast as they can.
+    /// How fast local files go there and come from there; none for as fast as they can.
     pace: Option<Arc<Pace>>,
 }
 
@@ -137,7 +137,7 @@ impl Sftp {
         Ok(sftp)
     }
 
-    /// The same, with a limit on how fast local files go there.
+    /// The same, with a limit on how fast local files go there and come from there.
     pub(crate) fn at_pace(self, pace: Option<Arc<Pace>>) -> Self {
         Self { pace, ..self }
     }

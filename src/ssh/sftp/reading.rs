@@ -109,6 +109,9 @@ impl Sftp {
             while flight.len() < ahead && next < range.end {
                 let length = u32::try_from(range.end - next)
                     .map_or(self.features.read_piece, |rest| rest.min(self.features.read_piece));
+                if let (Some(pace), Sink::Disk(_)) = (&self.pace, &*sink) {
+                    pace.take(length as usize).await;
+                }
                 flight.push_back(self.piece(handle, next, length));
                 next += u64::from(length);
             }

@@ -1,0 +1,332 @@
+//! One stretch of following: from finding the leader until it is lost, or somebody wants this to end.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::stream::{self, Stream, StreamExt};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::fetch::{Brought, FetchError, Fetcher, files_of};
+use super::lines::{Lines, LinesError};
+use super::peer::{AskError, Peer, Told};
+use super::serve::Ground;
+use super::{progress, releases};
+use crate::core::build::Build;
+use crate::core::event::Event;
+use crate::core::names::{HostName, ReleaseName};
+use crate::core::standby::Following;
+use crate::core::state::{Inconsistent, State};
+use crate::portage::index::PackagePath;
+use crate::release::{ReleaseError, Shelf, Staging, StagingError};
+use crate::store::name::{self, OwnNameError};
+use crate::store::{Entry, Journal, Lock, LockError, StoreError};
+
+/// So many events may be on their way into the journal: while one waits for its package those of the next come.
+const AHEAD: usize = 64;
+/// So many events are written down in one go.
+const CHUNK: usize = 256;
+/// Between two words to the leader about what has come, at least.
+const TOLD_SOONEST: Duration = Duration::from_millis(200);
+/// And at most.
+const TOLD_LATEST: Duration = Duration::from_secs(5);
+
+/// Why it does not follow any more.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// Somebody else has the state directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The own journal.
+    #[error(transparent)]
+    Journal(#[from] StoreError),
+    /// The own name.
+    #[error(transparent)]
+    Name(#[from] OwnNameError),
+    /// The leader does not answer.
+    #[error(transparent)]
+    Leader(#[from] AskError),
+    /// The leader's journal comes no more.
+    #[error("the journal of {0} comes no more: {1}")]
+    Lines(HostName, #[source] LinesError),
+    /// What comes is no event.
+    #[error("what {0} sends is no event: {1}")]
+    Speech(HostName, String),
+    /// An event that does not fit.
+    #[error("event {0} of {1}: {2}")]
+    Inconsistent(i64, HostName, #[source] Inconsistent),
+    /// A package.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The own staging.
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    /// The own releases.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// A small file of the state directory.
+    #[error("cannot write in {path}: {1}", path = .0.display())]
+    Local(PathBuf, #[source] std::io::Error),
+}
+
+/// An event that has come, with its packages.
+struct Come {
+    entry: Entry,
+    event: Event,
+}
+
+/// What comes in.
+struct Inflow {
+    leader: HostName,
+    fetcher: Fetcher,
+    /// The number of the leader's last event when this began.
+    tip: i64,
+    /// What was in its staging after that: of what it had received until then nobody wants the rest any more.
+    staged: BTreeSet<String>,
+    /// Packages of events that are not in the journal yet.
+    ahead: Mutex<BTreeSet<String>>,
+}
+
+/// One that follows.
+struct Follower {
+    ground: Ground,
+    leader: Peer,
+    journal: Journal,
+    state: State,
+    staging: Arc<Staging>,
+    inflow: Arc<Inflow>,
+    /// What the journal has, for whoever tells the leader.
+    has: watch::Sender<Has>,
+    /// Something may have changed what releases there are, or which packages anybody wants.
+    changed: Arc<Notify>,
+}
+
+/// The last event that is here with all packages, and its digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Has {
+    sequence: i64,
+    digest: Option<String>,
+}
+
+/// Follows a leader, with the lock of the state directory, until that is lost. Dropped at any moment it leaves what the
+/// next one goes on from.
+///
+/// # Errors
+/// Always, at last: the leader is lost, or something here cannot be used.
+pub async fn follow(ground: Ground, own: HostName, leader: Peer) -> Result<Infallible, FollowError> {
+    let _lock = Lock::take(&ground.state)?;
+    let mut journal = Journal::open(&ground.state)?;
+    // Before anything of another controller comes in: a name is never taken from a copy.
+    let known = journal.latest_claim()?.map(|(_, controller)| controller);
+    name::own(&ground.state, known.as_ref())?;
+    let local = |error| FollowError::Local(ground.state.clone(), error);
+    progress::forget(&ground.state).map_err(local)?;
+    let tip = agree(&ground, &leader, &mut journal).await?;
+    let staged = leader.staged().await?;
+    let state = journal.replay()?;
+    let staging = Arc::new(Staging::open(&ground.staging)?);
+    let fetcher = Fetcher::new(leader.clone(), Arc::clone(&staging), Shelf::look(&ground.production)?);
+    let inflow = Inflow { leader: leader.name.clone(), fetcher, tip, staged, ahead: Mutex::default() };
+    let last = journal.last()?;
+    let digest = journal.entry(last)?.map(|entry| entry.digest());
+    let lines = leader.journal(last, digest.as_deref()).await?;
+    let (has, inflow) = (watch::Sender::new(Has { sequence: last, digest }), Arc::new(inflow));
+    let changed = Arc::new(Notify::new());
+    inflow.complete(&state, &staging).await?;
+    let follower = Follower { ground, leader, journal, state, staging, inflow, has, changed };
+    tracing::info!("following {} from event {last} on; it has {tip}", follower.leader.name);
+    follower.run(own, lines).await
+}
+
+/// Cuts off what the own journal has behind the last event that both have; the number of the leader's last one.
+async fn agree(ground: &Ground, leader: &Peer, journal: &mut Journal) -> Result<i64, FollowError> {
+    let (own, theirs) = (journal.history()?, leader.history().await?);
+    let mut common = own.common(&theirs);
+    if let Some(entry) = journal.entry(common)? {
+        // An epoch has one writer, so this is equal. Where somebody wrote under another's all the same (a verb, without a
+        // claim) the place where that began is found event by event.
+        let begin = own.before_epoch_of(common);
+        let last = leader.digests(common - 1, common).await?;
+        if last.first() != Some(&entry.digest()) {
+            let there = leader.digests(begin, common).await?;
+            let here = journal.after(begin, there.len())?;
+            let equal = here.iter().zip(&there).take_while(|(here, there)| here.digest() == **there).count();
+            common = begin + i64::try_from(equal).unwrap_or(0);
+        }
+    }
+    if let Some(cut) = journal.cut(common, (ground.now)())? {
+        let epochs: Vec<String> = cut.epochs.iter().map(ToString::to_string).collect();
+        tracing::warn!(
+            "{} events after event {common}, of epoch {}, are not in the journal of {}, which leads: they are cut off \
+             here, and kept in the table cut_off of {}",
+            cut.events,
+            epochs.join(", "),
+            leader.name,
+            ground.state.join("journal.db").display()
+        );
+    }
+    Ok(theirs.last)
+}
+
+impl Follower {
+    async fn run(mut self, own: HostName, lines: Lines) -> Result<Infallible, FollowError> {
+        let (ground, leader) = (self.ground.clone(), self.leader.clone());
+        let teller = Teller { ground: ground.clone(), own, leader: leader.clone(), has: self.has.subscribe() };
+        let (even, mut sweeps) = mpsc::channel(1);
+        let changed = Arc::clone(&self.changed);
+        let mut keeping = pin!(releases::keep(&ground, &leader, &changed, &even));
+        let mut telling = pin!(teller.run());
+        let inflow = Arc::clone(&self.inflow);
+        let mut come = pin!(each(lines).map(|line| inflow.take(line)).buffered(AHEAD).ready_chunks(CHUNK));
+        // One look in any case.
+        self.changed.notify_one();
+        loop {
+            tokio::select! {
+                chunk = come.next() => match chunk {
+                    Some(chunk) => self.take_in(chunk)?,
+                    None => return Err(FollowError::Lines(leader.name.clone(), LinesError::Ended)),
+                },
+                Some(()) = sweeps.recv() => self.sweep()?,
+                never = &mut keeping => match never {},
+                told = &mut telling => match told? {},
+            }
+        }
+    }
+
+    /// Writes down what has come, and what that changes.
+    fn take_in(&mut self, chunk: Vec<Result<Come, FollowError>>) -> Result<(), FollowError> {
+        let mut entries = Vec::new();
+        let mut trouble = None;
+        let mut changes = false;
+        for come in chunk {
+            let Come { entry, event } = match come {
+                Ok(come) => come,
+                Err(error) => {
+                    trouble = Some(error);
+                    break;
+                }
+            };
+            // The version of its form is checked here.
+            self.journal.event_of(&entry)?;
+            let wrong = |error| FollowError::Inconsistent(entry.sequence, self.leader.name.clone(), error);
+            self.state.apply(&event).map_err(wrong)?;
+            changes |= changes_what_is_wanted(&event);
+            for file in files_of(&event) {
+                self.inflow.ahead().remove(&file.path);
+            }
+            entries.push(entry);
+        }
+        if let Some(last) = entries.last() {
+            self.journal.copy(&entries, &self.state)?;
+            let (sequence, digest) = (last.sequence, Some(last.digest()));
+            self.has.send_replace(Has { sequence, digest });
+        }
+        if changes {
+            self.changed.notify_one();
+        }
+        trouble.map_or(Ok(()), Err)
+    }
+
+    /// Removes staged packages that nobody wants any more, as the leader does. What was released stays until its release
+    /// is here: it is made of these files.
+    fn sweep(&self) -> Result<(), FollowError> {
+        let here: BTreeSet<ReleaseName> =
+            Shelf::look(&self.ground.production)?.list()?.into_iter().map(|release| release.name).collect();
+        let is_to_come = |release: &Option<ReleaseName>| release.as_ref().is_none_or(|name| !here.contains(name));
+        let builds = self.state.builds.values().filter(|build| is_to_come(&build.released));
+        let mut wanted: BTreeSet<String> =
+            builds.flat_map(|build| build.received().map(|(_, file)| file.path.clone())).collect();
+        wanted.extend(self.inflow.ahead().iter().cloned());
+        let list = self.staging.list()?;
+        let paths = list.iter().map(|staged| &staged.path);
+        let gone: Vec<&PackagePath> = paths.filter(|path| !wanted.contains(&path.to_string())).collect();
+        Ok(self.staging.remove_all(&gone)?)
+    }
+}
+
+impl Inflow {
+    /// Fetches what the journal has received and is not here: somebody took it out of staging.
+    async fn complete(&self, state: &State, staging: &Staging) -> Result<(), FollowError> {
+        for (_, file) in state.open_build().into_iter().flat_map(Build::received) {
+            let path: Result<PackagePath, _> = file.path.parse();
+            if let Ok(path) = path
+                && staging.size(&path)?.is_none()
+                && self.fetcher.bring(file).await? == Brought::Gone
+            {
+                tracing::warn!("{path} was received, and is neither here nor at {}", self.leader);
+            }
+        }
+        Ok(())
+    }
+
+    /// An event with its packages, once they are here.
+    async fn take(&self, line: Result<Vec<u8>, LinesError>) -> Result<Come, FollowError> {
+        let line = line.map_err(|error| FollowError::Lines(self.leader.clone(), error))?;
+        let speech = |error: serde_json::Error| FollowError::Speech(self.leader.clone(), error.to_string());
+        let entry: Entry = serde_json::from_slice(&line).map_err(speech)?;
+        let event: Event = serde_json::from_str(&entry.body).map_err(speech)?;
+        for file in files_of(&event) {
+            if entry.sequence > self.tip || self.staged.contains(&file.path) {
+                self.ahead().insert(file.path.clone());
+                self.fetcher.bring(file).await?;
+            }
+        }
+        Ok(Come { entry, event })
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The lines as a stream that ends with its first error.
+fn each(lines: Lines) -> impl Stream<Item = Result<Vec<u8>, LinesError>> {
+    stream::unfold(Some(lines), |lines| async move {
+        let mut lines = lines?;
+        match lines.next().await {
+            Ok(line) => Some((Ok(line), Some(lines))),
+            Err(error) => Some((Err(error), None)),
+        }
+    })
+}
+
+/// Whether an event may make packages unwanted, or speaks of a release.
+fn changes_what_is_wanted(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::BuildReleased { .. }
+            | Event::PartReleased { .. }
+            | Event::RolledBack { .. }
+            | Event::ReleaseSeen { .. }
+            | Event::BuildForgotten { .. }
+            | Event::BuildOpened { .. }
+    )
+}
+
+/// Tells the leader what is here, and hears how far that is behind.
+struct Teller {
+    ground: Ground,
+    own: HostName,
+    leader: Peer,
+    has: watch::Receiver<Has>,
+}
+
+impl Teller {
+    async fn run(mut self) -> Result<Infallible, FollowError> {
+        loop {
+            let Has { sequence, digest } = self.has.borrow_and_update().clone();
+            let told = Told { standby: self.own.clone(), has: sequence, digest };
+            let lag = self.leader.tell(&told).await?;
+            let (leader, heard) = (self.leader.name.clone(), (self.ground.now)());
+            let following = Following { leader, lag, heard, trouble: None };
+            let state = &self.ground.state;
+            progress::write_own(state, Some(&following)).map_err(|error| FollowError::Local(state.clone(), error))?;
+            tokio::time::sleep(TOLD_SOONEST).await;
+            // That nobody changes it any more ends the whole.
+            let _gone = tokio::time::timeout(TOLD_LATEST, self.has.changed()).await;
+        }
+    }
+}

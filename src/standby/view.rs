@@ -1,0 +1,56 @@
+//! What a status says of standbys.
+
+use std::path::PathBuf;
+
+use super::progress;
+use crate::core::names::{HostName, Timestamp};
+use crate::core::status::Status;
+use crate::inventory::Inventory;
+use crate::store::StoreError;
+
+/// What an orchestrator knows of those that stand by.
+#[derive(Debug, Clone)]
+pub struct View {
+    state: PathBuf,
+    /// The others that can be standbys.
+    others: Vec<HostName>,
+}
+
+/// The orchestrators that stand by while the controller is at work on this one: all others with an `api`. None where
+/// this one has none itself, or is none: then nobody could follow it.
+pub fn standbys(inventory: &Inventory, own: Option<&HostName>) -> Vec<HostName> {
+    let serving: Vec<_> = inventory
+        .orchestrators()
+        .into_iter()
+        .filter(|(_, settings)| settings.api.is_some())
+        .map(|(host, _)| host)
+        .collect();
+    let is_own = |name: &HostName| match own {
+        Some(own) => name == own,
+        None => inventory.host(name).is_some_and(|host| inventory.is_here(host)),
+    };
+    if !serving.iter().any(|host| is_own(&host.name)) {
+        return Vec::new();
+    }
+    serving.into_iter().filter(|host| !is_own(&host.name)).map(|host| host.name.clone()).collect()
+}
+
+impl View {
+    /// Of the orchestrator of this name, or else of the one with an address of this machine.
+    pub fn new(inventory: &Inventory, own: Option<&HostName>) -> Self {
+        Self { state: inventory.swarm.state.clone(), others: standbys(inventory, own) }
+    }
+
+    /// Says in a status how far standbys are behind, what stays on drones for their sake, and whom this one follows.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn fill(&self, status: &mut Status, now: Timestamp) -> Result<(), StoreError> {
+        status.follows = progress::read_own(&self.state).filter(|_| !self.others.is_empty());
+        if status.follows.is_none() {
+            status.standbys = progress::views(&self.state, &self.others, now)?;
+            status.copies = progress::read_copies(&self.state);
+        }
+        Ok(())
+    }
+}
