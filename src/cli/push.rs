@@ -113,7 +113,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         Finish::Interrupted | Finish::Stopped => return Ok(Exit::Interrupted),
         Finish::Ended(end) => end,
     };
-    for line in ui::progress::summary(session.state(), end) {
+    for line in ui::progress::summary(session.state().open_build(), end) {
         session.note(&line);
     }
     let mut fresh = Vec::new();

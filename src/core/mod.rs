@@ -25,6 +25,8 @@ pub mod text;
 pub mod texts;
 
 #[cfg(test)]
+mod several;
+#[cfg(test)]
 pub(crate) mod simulation;
 #[cfg(test)]
 mod thousand;
