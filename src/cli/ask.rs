@@ -12,7 +12,7 @@ use crate::controller::publish::{self, Whom};
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::verb::Verb;
 use crate::controller::{Session, socket, verb};
-use crate::core::names::HostName;
+use crate::core::names::{BuildName, HostName};
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::ui;
@@ -26,6 +26,9 @@ pub struct Unblock {
 
 #[derive(Debug, Args)]
 pub struct Reset {
+    /// This build instead of the open one: one that waits for its turn, or for its release
+    #[arg(long, value_name = "ID")]
+    build: Option<BuildName>,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -53,7 +56,7 @@ pub async fn reset(arguments: &Reset, inventory: Inventory) -> anyhow::Result<Ex
     if !arguments.yes && !confirmed()? {
         bail!("nothing was reset");
     }
-    ask(Verb::Reset, inventory).await
+    ask(Verb::Reset { build: arguments.build.clone() }, inventory).await
 }
 
 /// Without a terminal nobody can answer.
@@ -76,14 +79,14 @@ pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
     }
     let drones = inventory.drones().map(|(host, _)| host.name.clone()).collect();
     let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
-    print(&verb::carry_out(&mut session, &wish).await?)?;
+    print(&verb::carry_out(&mut session, &wish).await?.lines)?;
     if wish.releases()
         && let Some(publication) = publish::everywhere(&mut session, Whom::All).await?
     {
         print(&publication.lines())?;
         return Ok(if publication.is_good() { Exit::Done } else { Exit::Impossible });
     }
-    if wish == Verb::Reset && !session.state().jobs.is_empty() {
+    if matches!(wish, Verb::Reset { .. }) && !session.state().jobs.is_empty() {
         return end_jobs(&mut session, drones).await;
     }
     Ok(Exit::Done)

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use crate::controller::ControlError;
 use crate::core::decide::End;
-use crate::store::LockError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +28,7 @@ impl Exit {
     /// The status that an error stands for.
     pub fn of_error(error: &anyhow::Error) -> Self {
         match error.downcast_ref::<ControlError>() {
-            Some(
-                ControlError::Lock(LockError::Busy { .. }) | ControlError::Held { .. } | ControlError::Outranked { .. },
-            ) => Self::Busy,
+            Some(error) if error.is_busy() => Self::Busy,
             _ => Self::Impossible,
         }
     }

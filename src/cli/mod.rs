@@ -25,6 +25,7 @@ mod serve;
 mod simulate;
 mod status;
 mod verify;
+mod work_off;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

@@ -1,12 +1,19 @@
 //! What stops a controller. Each message says what was being done and what the operator can do.
 
 use crate::core::names::HostName;
-use crate::core::state::Inconsistent;
+use crate::core::state::{Inconsistent, NotClear};
 use crate::drone::tend::Claimant;
 use crate::portage::probe::ProbeError;
 use crate::release::{ReleaseError, StagingError};
 use crate::ssh::HostError;
 use crate::store::{LockError, StoreError};
+
+impl ControlError {
+    /// Whether it is another controller at work that is in the way.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Lock(LockError::Busy { .. }) | Self::Held { .. } | Self::Outranked { .. })
+    }
+}
 
 fn named(claimant: &Claimant) -> String {
     let name = claimant.controller.as_ref().map_or("of no name", |name| name.as_str());
@@ -47,6 +54,9 @@ pub enum ControlError {
     /// Nothing would be built.
     #[error("{0}")]
     Nothing(String),
+    /// It is not clear which build is meant.
+    #[error(transparent)]
+    NotClear(#[from] NotClear),
     /// A file of our own cannot be read or written.
     #[error("cannot {doing}: {source}")]
     Local {

@@ -34,7 +34,7 @@ exit "$status"
 /// # Errors
 /// When the driver cannot be reached, or its emerge fails: with its last words.
 pub async fn install(session: &Session, packages: Vec<Stanza>) -> Result<String, ControlError> {
-    let host = planning::driver(&session.inventory)?;
+    let host = planning::driver(&session.inventory, session.inventory.driver())?;
     let pkgdir = format!("{}/install", session.inventory.workdir(session.inventory.driver()));
     carry(session, host.as_ref(), &pkgdir, packages).await.map_err(fault)?;
     let output = host.run(&Script::new(INSTALL).set("pkgdir", &pkgdir)).await.map_err(fault)?;

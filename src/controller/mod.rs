@@ -7,6 +7,7 @@
 //! brings it to the orchestrators. Whoever watches is an [`Observer`].
 
 pub mod api;
+pub mod attend;
 pub mod background;
 pub mod error;
 pub mod fetch_back;
@@ -20,6 +21,8 @@ pub mod muster;
 pub mod persist;
 pub mod planning;
 pub mod publish;
+pub mod queue;
+pub mod remote;
 pub mod report;
 pub mod reuse;
 pub mod rollback;

@@ -15,6 +15,7 @@ pub mod failure;
 pub mod forecast;
 pub mod held;
 pub mod names;
+pub mod order;
 pub mod package;
 pub mod partial;
 pub mod plan;

@@ -66,6 +66,15 @@ pub enum TokenError {
 }
 
 impl Token {
+    /// The value of an `Authorization` header that shows it; a debugging output does not.
+    pub fn bearer(&self) -> HeaderValue {
+        let value = [b"Bearer ", &*self.0].concat();
+        // It was read as visible ASCII.
+        let mut value = HeaderValue::from_bytes(&value).unwrap_or(HeaderValue::from_static("Bearer"));
+        value.set_sensitive(true);
+        value
+    }
+
     /// Reads the file; a line end behind the token is no part of it.
     ///
     /// # Errors

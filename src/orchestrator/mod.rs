@@ -1,27 +1,28 @@
 //! The controller as a service: an HTTP server beside the state directory and the live release.
 //!
-//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what a controller on this host tells
-//! at its socket, and begins builds ([`builds`]). It holds no state: a controller is a push of its own, which goes on
-//! when the service ends, and the service can be started again at any moment.
+//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]), takes orders
+//! ([`builds`]) and other wishes ([`wishes`]), and keeps a controller at work for as long as there is work ([`worker`]).
+//! It holds no state: a controller is a process of its own, which goes on when the service ends, and the service can be
+//! started again at any moment.
 
 pub mod binhost;
 pub mod books;
 pub mod builds;
 pub mod condition;
+pub mod feed;
 pub mod file;
 pub mod place;
 pub mod routes;
+pub mod wishes;
+pub mod worker;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_rustls::TlsAcceptor;
 
-use crate::controller::socket;
 use crate::core::names::HostName;
 use crate::http::access::{Door, Token, TokenError};
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
@@ -32,13 +33,14 @@ use crate::release::{ReleaseError, keep_staging_apart};
 use binhost::Binhost;
 use books::Books;
 use builds::Builds;
+use feed::Feed;
 use place::PlaceError;
 use routes::Service;
+use wishes::Wishes;
+use worker::{MayBegin, Reins, Worker};
 
 /// How many events a listener may be behind before it misses some.
 const EVENTS_HELD: usize = 1024;
-/// Between two looks for a controller that listens.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// What the service is told besides the inventory.
 #[derive(Debug, Clone, Default)]
@@ -112,23 +114,32 @@ pub async fn run(
     if token.is_none() {
         tracing::info!("no `token_file` is set, so builds cannot be asked for over HTTP");
     }
+    let books = Arc::new(Books::new(settings.state.clone(), settings.production.clone()));
+    // Who leads is not asked for yet.
+    let may_begin: MayBegin = Arc::new(|| true);
+    let reins = Reins::new(settings.state.clone());
+    let fleet = Arc::new(inventory.clone());
+    let wishes = Arc::new(Wishes::new(fleet.clone(), books.clone(), reins.clone(), may_begin.clone()));
     let service = Arc::new(Service {
         name: own.map(|(host, _)| host.name.clone()),
         binhost: Binhost::new(settings.production.clone()),
-        books: Books::new(settings.state.clone(), settings.production.clone()),
-        builds: Builds::new(options.inventory, settings.state.clone(), settings.driver.clone()),
+        books: books.clone(),
+        builds: Arc::new(Builds::new(fleet, wishes.clone())),
+        wishes,
         door: Door::new(token),
         events: broadcast::Sender::new(EVENTS_HELD),
         tally: Arc::new(Tally::default()),
         stop: stop.clone(),
     });
-    let relaying = tokio::spawn(relay(settings.state.clone(), service.events.clone()));
+    let feeding = tokio::spawn(Feed::new(settings.state.clone(), service.events.clone()).run());
+    let working = tokio::spawn(Worker::new(books, options.inventory, reins, may_begin).run());
     let tally = service.tally.clone();
     tokio::select! {
         () = server::serve(listeners, routes::router(service.clone()), Bounds::of_this_process(), tally, stop) => {}
         () = renew(settings, &service.door, shown.as_ref(), again) => {}
     }
-    relaying.abort();
+    feeding.abort();
+    working.abort();
     Ok(())
 }
 
@@ -147,27 +158,4 @@ async fn renew(settings: &SwarmSettings, door: &Door, shown: Option<&Shown>, mut
         }
     }
     std::future::pending().await
-}
-
-/// Passes on what a controller on this host tells, whenever there is one.
-async fn relay(state: PathBuf, events: broadcast::Sender<String>) {
-    let mut complained = String::new();
-    loop {
-        match socket::follow(&state).await {
-            Ok(Some(mut follower)) => {
-                while let Some(event) = follower.next().await {
-                    // Nobody may be listening.
-                    let _unheard = events.send(event);
-                }
-            }
-            Ok(None) => {}
-            // The same is said once, not each second.
-            Err(error) if error.to_string() == complained => {}
-            Err(error) => {
-                tracing::error!("{error}");
-                complained = error.to_string();
-            }
-        }
-        tokio::time::sleep(LOOK).await;
-    }
 }
