@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::exit::Exit;
 use super::{interrupt, select};
 use crate::controller::publish::{self, Whom};
+use crate::controller::remote::{self, Remote};
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::verb::Verb;
 use crate::controller::{Session, socket, verb};
@@ -73,6 +74,11 @@ fn confirmed() -> anyhow::Result<bool> {
 
 /// Tells the controller, or takes its place for a moment.
 pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
+    if let Some(elsewhere) = Remote::of(&inventory)? {
+        let answer = remote::tell(&elsewhere, &wish, |text| tell(text)).await?;
+        print(&answer.lines)?;
+        return Ok(if answer.trouble { Exit::Impossible } else { Exit::Done });
+    }
     if let Some(answer) = socket::tell(&inventory.swarm.state, &wish).await? {
         print(&answer.lines)?;
         return Ok(if answer.trouble { Exit::Impossible } else { Exit::Done });

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ask, exit::Exit};
+use super::{ask, books, exit::Exit};
 use crate::controller::finalize::{Extent, dry_run};
 use crate::controller::verb::Verb as Wish;
 use crate::core::names::BuildName;
@@ -28,6 +28,7 @@ pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<
         return ask::ask(Wish::Finalize { partial: arguments.partial, build: arguments.build.clone() }, inventory)
             .await;
     }
+    books::require_here(&inventory, "staging is")?;
     let extent = if arguments.partial { Extent::Partial } else { Extent::Whole };
     write_out(&escaped(&(dry_run(&inventory, extent, arguments.build.as_ref())?.lines().join("\n") + "\n")))?;
     Ok(Exit::Done)

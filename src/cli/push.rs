@@ -12,9 +12,11 @@ use super::interrupt;
 use super::plan;
 use super::publish;
 use super::select::Selected;
+use super::submit;
 use super::work_off;
 use crate::controller::background;
 use crate::controller::finalize::Extent;
+use crate::controller::remote::Remote;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
 use crate::controller::{Session, finalize, install, now, planning, queue, reuse};
@@ -30,28 +32,28 @@ use crate::ui::table::{tell, tell_lines};
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    selected: Selected,
+    pub selected: Selected,
     /// Show the plan, start nothing
     #[arg(long)]
     dry_run: bool,
     /// Release the build once all of it is received
     #[arg(long)]
-    finalize: bool,
+    pub finalize: bool,
     /// Release it, then update the driver's world from it
     #[arg(long)]
-    install: bool,
+    pub install: bool,
     /// Put another selection in the place of the open build; what both want is kept
     #[arg(long)]
-    replace: bool,
+    pub replace: bool,
     /// Build also what is received or released already, just as it is wanted
     #[arg(long)]
-    rebuild: bool,
+    pub rebuild: bool,
     /// Try the failed packages of the open build again
     #[arg(long)]
-    retry_failed: bool,
+    pub retry_failed: bool,
     /// Go on in the background: come back once the build is open
     #[arg(long, conflicts_with = "dry_run")]
-    detach: bool,
+    pub detach: bool,
     /// It is the one in the background
     #[arg(long = background::FLAG, hide = true, conflicts_with = "detach")]
     detached: bool,
@@ -60,13 +62,18 @@ pub struct Arguments {
     work_off: bool,
     /// Overrule another controller that holds the drones
     #[arg(long)]
-    take_over: bool,
+    pub take_over: bool,
     /// Events as JSON, one a line, on standard output
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
+    if !arguments.dry_run
+        && let Some(remote) = Remote::of(&inventory)?
+    {
+        return submit::run(&arguments, &inventory, &remote).await;
+    }
     if arguments.detach {
         if arguments.selected.wants_standard_input() {
             bail!("in the background there is no standard input: give --list or --pretend a file, not `-`");

@@ -9,7 +9,7 @@ use crate::core::names::HostName;
 use crate::core::plan::{Edge, Oddity, PackageIndex, Plan};
 use crate::inventory::{Exclude, Inventory};
 use crate::portage::probe::{self, Request};
-use crate::ssh::{self, Host, HostError, HostErrorKind, Script};
+use crate::ssh::{self, Host, HostError, HostErrorKind, LocalHost, Script};
 
 /// A plan and what was left out of it.
 #[derive(Debug, Clone)]
@@ -56,12 +56,41 @@ pub async fn plan(inventory: &Inventory, selection: &Selection) -> Result<Planne
     plan_for(inventory, inventory.driver(), selection).await
 }
 
+/// Asks the inventory's driver from where the operator is, which may be the driver itself: then without SSH.
+///
+/// # Errors
+/// As [`plan_for`].
+pub async fn plan_here(inventory: &Inventory, selection: &Selection) -> Result<Planned, ControlError> {
+    let name = inventory.driver();
+    plan_on(driver_here(inventory)?.as_ref(), inventory, name, selection).await
+}
+
+/// The host of the inventory's driver, as it is reached from where the operator is.
+///
+/// # Errors
+/// When the inventory has no such host.
+pub fn driver_here(inventory: &Inventory) -> Result<Arc<dyn Host>, ControlError> {
+    let name = inventory.driver();
+    match (inventory.host(name), inventory.destination(name)) {
+        (Some(host), Some(destination)) if inventory.is_here(host) => Ok(Arc::new(LocalHost::new(&destination))),
+        _ => driver(inventory, name),
+    }
+}
+
 /// Asks a driver.
 ///
 /// # Errors
 /// When it cannot be reached, its resolver finds no solution (in its own words), or nothing would be built.
 pub async fn plan_for(inventory: &Inventory, name: &HostName, selection: &Selection) -> Result<Planned, ControlError> {
-    let host = driver(inventory, name)?;
+    plan_on(driver(inventory, name)?.as_ref(), inventory, name, selection).await
+}
+
+async fn plan_on(
+    host: &dyn Host,
+    inventory: &Inventory,
+    name: &HostName,
+    selection: &Selection,
+) -> Result<Planned, ControlError> {
     let request = Request::Plan { arguments: probe::plan_arguments(selection) };
     let output = host.run(&Script::new(probe::script(&request))).await.map_err(ControlError::Driver)?;
     let resolution = probe::read_resolution(&output.stdout, &output.stderr).map_err(|source| ControlError::Plan {
