@@ -118,7 +118,7 @@ fn write(path: &Path, size: usize) -> Imprint {
 async fn release(directory: &Path) -> (Duration, Duration) {
     let begun = Instant::now();
     let mut session = session(directory).await;
-    let released = finalize(&mut session, Extent::Whole).await.expect("it is released");
+    let released = finalize(&mut session, Extent::Whole, None).await.expect("it is released");
     let whole = begun.elapsed();
     assert_eq!(released.contents.index.stanzas.len(), PACKAGES);
     (whole, released.swap)

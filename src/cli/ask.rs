@@ -9,10 +9,11 @@ use tokio::sync::mpsc;
 use super::exit::Exit;
 use super::{interrupt, select};
 use crate::controller::publish::{self, Whom};
+use crate::controller::remote::{self, Remote};
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::verb::Verb;
 use crate::controller::{Session, socket, verb};
-use crate::core::names::HostName;
+use crate::core::names::{BuildName, HostName};
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::ui;
@@ -26,6 +27,9 @@ pub struct Unblock {
 
 #[derive(Debug, Args)]
 pub struct Reset {
+    /// This build instead of the open one: one that waits for its turn, or for its release
+    #[arg(long, value_name = "ID")]
+    build: Option<BuildName>,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -53,7 +57,7 @@ pub async fn reset(arguments: &Reset, inventory: Inventory) -> anyhow::Result<Ex
     if !arguments.yes && !confirmed()? {
         bail!("nothing was reset");
     }
-    ask(Verb::Reset, inventory).await
+    ask(Verb::Reset { build: arguments.build.clone() }, inventory).await
 }
 
 /// Without a terminal nobody can answer.
@@ -70,6 +74,11 @@ fn confirmed() -> anyhow::Result<bool> {
 
 /// Tells the controller, or takes its place for a moment.
 pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
+    if let Some(elsewhere) = Remote::of(&inventory)? {
+        let answer = remote::tell(&elsewhere, &wish, |text| tell(text)).await?;
+        print(&answer.lines)?;
+        return Ok(if answer.trouble { Exit::Impossible } else { Exit::Done });
+    }
     if let Some(answer) = socket::tell(&inventory.swarm.state, &wish).await? {
         print(&answer.lines)?;
         return Ok(if answer.trouble { Exit::Impossible } else { Exit::Done });
@@ -82,14 +91,14 @@ pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
 }
 
 async fn carry_out(wish: &Verb, session: &mut Session, drones: Vec<HostName>) -> anyhow::Result<Exit> {
-    print(&verb::carry_out(session, wish).await?)?;
+    print(&verb::carry_out(session, wish).await?.lines)?;
     if wish.releases()
         && let Some(publication) = publish::everywhere(session, Whom::All).await?
     {
         print(&publication.lines())?;
         return Ok(if publication.is_good() { Exit::Done } else { Exit::Impossible });
     }
-    if *wish == Verb::Reset && !session.state().jobs.is_empty() {
+    if matches!(wish, Verb::Reset { .. }) && !session.state().jobs.is_empty() {
         return end_jobs(session, drones).await;
     }
     Ok(Exit::Done)

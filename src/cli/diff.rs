@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::books;
 use super::exit::Exit;
 use crate::core::names::ReleaseName;
 use crate::inventory::Inventory;
@@ -33,6 +34,7 @@ struct Told<'a> {
 }
 
 pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    books::require_here(inventory, "the releases are")?;
     let Arguments { from, to, json } = arguments;
     let shelf = Shelf::look(&inventory.swarm.production)?;
     let diff = Diff::between(&shelf.find(from)?.index()?.stanzas, &shelf.find(to)?.index()?.stanzas);

@@ -3,12 +3,12 @@
 use anyhow::Context;
 use clap::Args;
 
+use super::books;
 use super::exit::Exit;
 use crate::controller::now;
 use crate::core::explain::explain;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
-use crate::store::Journal;
 use crate::ui::table::write_out;
 
 #[derive(Debug, Args)]
@@ -17,9 +17,8 @@ pub struct Arguments {
     package: String,
 }
 
-pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
-    let journal = Journal::open_to_read(&inventory.swarm.state)?.context("nothing has been asked for yet")?;
-    let state = journal.replay()?;
+pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    let state = books::state(inventory).await?.context("nothing has been asked for yet")?;
     let build = state.latest_build().context("nothing has been asked for yet: `swarm push ATOM` begins")?;
     let package = build.find(&arguments.package)?;
     for line in explain(&state, build, package, now()) {

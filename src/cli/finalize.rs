@@ -2,9 +2,10 @@
 
 use clap::Args;
 
-use super::{ask, exit::Exit};
+use super::{ask, books, exit::Exit};
 use crate::controller::finalize::{Extent, dry_run};
 use crate::controller::verb::Verb as Wish;
+use crate::core::names::BuildName;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::ui::table::write_out;
@@ -17,13 +18,18 @@ pub struct Arguments {
     /// Show what would come, go and change; change nothing
     #[arg(long)]
     dry_run: bool,
+    /// This build instead of the open one
+    #[arg(long, value_name = "ID")]
+    build: Option<BuildName>,
 }
 
 pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
     if !arguments.dry_run {
-        return ask::ask(Wish::Finalize { partial: arguments.partial }, inventory).await;
+        return ask::ask(Wish::Finalize { partial: arguments.partial, build: arguments.build.clone() }, inventory)
+            .await;
     }
+    books::require_here(&inventory, "staging is")?;
     let extent = if arguments.partial { Extent::Partial } else { Extent::Whole };
-    write_out(&escaped(&(dry_run(&inventory, extent)?.lines().join("\n") + "\n")))?;
+    write_out(&escaped(&(dry_run(&inventory, extent, arguments.build.as_ref())?.lines().join("\n") + "\n")))?;
     Ok(Exit::Done)
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::books;
 use super::exit::Exit;
 use crate::controller::kept_log::KeptLog;
 use crate::core::build::{Build, Phase};
@@ -50,6 +51,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
 }
 
 async fn show(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    books::require_here(inventory, "the logs are")?;
     let mut printed = Printed::default();
     loop {
         let journal = Journal::open_to_read(&inventory.swarm.state)?.context("nothing has been built yet")?;

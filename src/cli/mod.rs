@@ -1,6 +1,7 @@
 //! The command line: one file a verb, with its options and its `run`; no logic.
 
 mod ask;
+mod books;
 mod client_config;
 mod detach;
 mod diff;
@@ -24,7 +25,9 @@ mod select;
 mod serve;
 mod simulate;
 mod status;
+mod submit;
 mod verify;
+mod work_off;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -152,7 +155,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Plan(arguments) => plan::run(arguments, &inventory).await,
         Verb::InitFromList(arguments) => init_from_list::run(arguments, inventory).await,
         Verb::Status(arguments) => status::run(&arguments, &inventory).await,
-        Verb::Explain(arguments) => explain::run(&arguments, &inventory),
+        Verb::Explain(arguments) => explain::run(&arguments, &inventory).await,
         Verb::Balance => ask::ask(Wish::Balance, inventory).await,
         Verb::Unblock(arguments) => ask::unblock(&arguments, inventory).await,
         Verb::Reset(arguments) => ask::reset(&arguments, inventory).await,

@@ -12,16 +12,19 @@ use super::interrupt;
 use super::plan;
 use super::publish;
 use super::select::Selected;
+use super::submit;
+use super::work_off;
 use crate::controller::background;
 use crate::controller::finalize::Extent;
+use crate::controller::remote::Remote;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
-use crate::controller::{Session, finalize, install, now, planning, reuse};
+use crate::controller::{Session, finalize, install, now, planning, queue, reuse};
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
-use crate::core::names::{BuildName, HostName};
+use crate::core::names::HostName;
 use crate::core::plan::PackageIndex;
-use crate::core::text::{escaped, some};
+use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::portage::index::Stanza;
 use crate::ui;
@@ -30,40 +33,48 @@ use crate::ui::table::{tell, tell_lines};
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    selected: Selected,
+    pub selected: Selected,
     /// Show the plan, start nothing
     #[arg(long)]
     dry_run: bool,
     /// Release the build once all of it is received
     #[arg(long)]
-    finalize: bool,
+    pub finalize: bool,
     /// Release it, then update the driver's world from it
     #[arg(long)]
-    install: bool,
+    pub install: bool,
     /// Put another selection in the place of the open build; what both want is kept
     #[arg(long)]
-    replace: bool,
+    pub replace: bool,
     /// Build also what is received or released already, just as it is wanted
     #[arg(long)]
-    rebuild: bool,
+    pub rebuild: bool,
     /// Try the failed packages of the open build again
     #[arg(long)]
-    retry_failed: bool,
+    pub retry_failed: bool,
     /// Go on in the background: come back once the build is open
     #[arg(long, conflicts_with = "dry_run")]
-    detach: bool,
+    pub detach: bool,
     /// It is the one in the background
     #[arg(long = background::FLAG, hide = true, conflicts_with = "detach")]
     detached: bool,
+    /// Work off the open build and then all that waits for its turn
+    #[arg(long = background::ALL, hide = true, requires = "detached")]
+    work_off: bool,
     /// Overrule another controller that holds the drones
     #[arg(long)]
-    take_over: bool,
+    pub take_over: bool,
     /// Events as JSON, one a line, on standard output
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
+    if !arguments.dry_run
+        && let Some(remote) = Remote::of(&inventory)?
+    {
+        return submit::run(&arguments, &inventory, &remote).await;
+    }
     if arguments.detach {
         if arguments.selected.wants_standard_input() {
             bail!("in the background there is no standard input: give --list or --pretend a file, not `-`");
@@ -86,8 +97,13 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     let mut session = Session::open(inventory, ui::progress::observer(arguments.json)).await?;
     let (asked, asks) = mpsc::channel(16);
     let _socket = Socket::open(session.directory(), asked, session.events())?;
-    let outside = Outside { halts, asked: asks };
-    let pushed = push(&arguments, &mut session, outside, selection, drones).await;
+    let mut outside = Outside { halts, asked: asks };
+    let pushed = if arguments.work_off {
+        let orders = Orders { drones, take_over: arguments.take_over };
+        work_off::everything(&mut session, &orders, &mut outside).await
+    } else {
+        push(&arguments, &mut session, outside, selection, drones).await
+    };
     session.leave_office().await;
     pushed
 }
@@ -125,7 +141,7 @@ async fn push(
         Finish::Interrupted | Finish::Stopped => return Ok(Exit::Interrupted),
         Finish::Ended(end) => end,
     };
-    for line in ui::progress::summary(session.state(), end) {
+    for line in ui::progress::summary(session.state().open_build(), end) {
         session.note(&line);
     }
     let mut fresh = Vec::new();
@@ -133,7 +149,7 @@ async fn push(
     // Somebody may have released it already.
     if end == End::Complete && wanted && session.state().open_build().is_some() {
         let received = received_paths(session);
-        let released = finalize::finalize(session, Extent::Whole).await?;
+        let released = finalize::finalize(session, Extent::Whole, None).await?;
         for line in released.lines() {
             session.note(&line);
         }
@@ -188,21 +204,14 @@ async fn open(session: &mut Session, selection: Option<Selection>, arguments: &A
     };
     let planned = planning::plan(&session.inventory, &selection).await?;
     let live = if arguments.rebuild { BTreeMap::new() } else { reuse::live(session, &planned.plan)? };
-    let (count, all) = (live.len(), planned.plan.packages.len());
-    let release = session.state().release.as_ref().map(ToString::to_string).unwrap_or_default();
-    if count > 0 && count == all {
-        session.note(&format!("nothing is to be built: release {release} has the {count} packages just as wanted"));
-        session.note("`--install` installs them on the driver, `--rebuild` builds them anew");
+    let all = planned.plan.packages.len();
+    if !live.is_empty() && live.len() == all {
+        for line in queue::all_live(session, all) {
+            session.note(&line);
+        }
         return Ok(Opened::Released(live.into_values().collect()));
     }
-    if count > 0 {
-        let names: Vec<_> = live.values().map(|stanza| stanza.cpv().to_string()).collect();
-        session.note(&format!(
-            "{count} of {all} packages are in release {release} just as wanted and count as received (`--rebuild` \
-             builds them anew): {}",
-            some(&names)
-        ));
-    }
+    queue::note_live(session, &live, all);
     Ok(if begin(session, selection, planned, live, arguments.rebuild)? { Opened::Build } else { Opened::Nothing })
 }
 
@@ -218,29 +227,12 @@ pub fn begin(
         session.note(&note);
     }
     if planned.plan.packages.is_empty() {
-        session.note(if planned.build_locally.is_empty() {
-            "nothing is to be built: the driver has all of it"
-        } else {
-            "nothing is left for the swarm to build"
-        });
+        session.note(planned.nothing());
         return Ok(false);
     }
-    let build = build_name(session)?;
-    let live = reuse::stage(session, live)?;
-    let mut staged = received_paths(session);
-    let reused: BTreeSet<String> = live.values().map(|file| file.path.clone()).collect();
-    staged.extend(reused.iter().cloned());
-    session.record(&Event::BuildOpened { build, selection, plan: planned.plan, live, rebuild, at: now() })?;
-    let carried: Vec<String> = received_paths(session).difference(&reused).cloned().collect();
-    if !carried.is_empty() {
-        session.note(&format!(
-            "{} were received for the build before and count for this one: {}",
-            carried.len(),
-            some(&carried)
-        ));
-    }
-    // What the build before had received and this one does not want belongs to nobody any more.
-    reuse::unstage(session, staged.difference(&received_paths(session)))?;
+    let build = queue::build_name(session)?;
+    let event = |live| Event::BuildOpened { build, selection, plan: planned.plan, live, rebuild, at: now() };
+    queue::open(session, live, event)?;
     Ok(true)
 }
 
@@ -248,20 +240,4 @@ pub fn begin(
 fn received_paths(session: &Session) -> BTreeSet<String> {
     let received = session.state().open_build().into_iter().flat_map(|build| build.received());
     received.map(|(_, file)| file.path.clone()).collect()
-}
-
-/// Ids of builds sort by time: the moment, the controller's own number, so that no two controllers ever give the same
-/// id to a job, and a number where two began within one second.
-fn build_name(session: &Session) -> anyhow::Result<BuildName> {
-    let moment = jiff::Timestamp::from_second(now().0)?.strftime("%Y%m%dT%H%M%SZ").to_string();
-    let controller = session.visitor().controller;
-    let own = controller.as_str().rsplit('-').next().unwrap_or_default();
-    let moment = format!("{moment}-{own}");
-    let mut name: BuildName = moment.parse()?;
-    let mut number = 1;
-    while session.state().builds.contains_key(&name) {
-        number += 1;
-        name = format!("{moment}.{number}").parse()?;
-    }
-    Ok(name)
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::books;
 use super::exit::Exit;
 use crate::inventory::Inventory;
 use crate::release::Shelf;
@@ -16,6 +17,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    books::require_here(inventory, "the releases are")?;
     let shown = ui::release::shown(&Shelf::look(&inventory.swarm.production)?)?;
     if arguments.json {
         write_out(&(serde_json::to_string(&shown)? + "\n"))?;

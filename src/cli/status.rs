@@ -6,15 +6,17 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
+use super::books;
 use super::exit::Exit;
 use super::interrupt;
 use crate::controller::now;
+use crate::controller::remote::Remote;
 use crate::core::names::BuildName;
+use crate::core::state::State;
 use crate::core::status::Status;
 use crate::inventory::Inventory;
 use crate::release::Shelf;
 use crate::standby::view::View;
-use crate::store::Journal;
 use crate::ui;
 use crate::ui::screen::Screen;
 use crate::ui::table::write_out;
@@ -39,7 +41,14 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     if arguments.watch {
         return watch(arguments, inventory).await;
     }
-    let status = status(arguments, inventory)?;
+    if arguments.json
+        && arguments.build.is_none()
+        && let Some(elsewhere) = Remote::of(inventory)?
+    {
+        write_out(&(elsewhere.status().await?.trim_end().to_owned() + "\n"))?;
+        return Ok(Exit::Done);
+    }
+    let status = status(arguments, inventory).await?;
     if arguments.json {
         write_out(&(serde_json::to_string(&status)? + "\n"))?;
     } else {
@@ -48,19 +57,26 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     Ok(Exit::Done)
 }
 
-fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Status> {
-    let mut state = Journal::state_of(&inventory.swarm.state)?;
-    state.release = Shelf::look(&inventory.swarm.production)?.live()?;
+async fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Status> {
+    let mut state = books::state(inventory).await?.unwrap_or_default();
+    if Remote::of(inventory)?.is_none() {
+        state.release = Shelf::look(&inventory.swarm.production)?.live()?;
+    }
     let build = match &arguments.build {
-        Some(name) => Some(state.builds.get(name).with_context(|| {
-            let known: Vec<_> = state.builds.keys().map(ToString::to_string).collect();
-            format!("there is no build {name}; known are {}", known.join(", "))
-        })?),
+        Some(name) => Some(state.builds.get(name).with_context(|| unknown(&state, name))?),
         None => None,
     };
     let mut status = Status::of(&state, build, now());
     View::new(inventory, None).fill(&mut status, now())?;
     Ok(status)
+}
+
+fn unknown(state: &State, name: &BuildName) -> String {
+    if state.queue.iter().any(|queued| queued.name == *name) {
+        return format!("build {name} waits for its turn");
+    }
+    let known: Vec<_> = state.builds.keys().map(ToString::to_string).collect();
+    format!("there is no build {name}; known are {}", known.join(", "))
 }
 
 /// Shows it again and again, until Ctrl-C or SIGTERM.
@@ -69,7 +85,7 @@ async fn watch(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<E
     let mut halts = interrupt::listen()?;
     let mut screen = Screen::open()?;
     loop {
-        screen.draw(&ui::status::text(&status(arguments, inventory)?))?;
+        screen.draw(&ui::status::text(&status(arguments, inventory).await?))?;
         tokio::select! {
             _ = halts.recv() => return Ok(Exit::Done),
             () = tokio::time::sleep(REDRAWN) => {}

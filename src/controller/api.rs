@@ -1,7 +1,9 @@
 //! What every controller answers over HTTP, at its socket and as a service: how things stand, and what happens.
 //!
 //! `GET /status` is the status of section 5 of the design; `GET /events` follows the events, one JSON a server-sent
-//! event. [`Follower`] is the other end of the latter.
+//! event: `{"sequence":N,"at":SECONDS,"event":EVENT}` with the event's number in the journal; `{"at":…,"note":TEXT}` for
+//! what the operator is told besides; `{"at":…,"over":{"build":ID,"status":N}}` once the controller has done for a build
+//! what it can for now. [`Follower`] is the other end of the latter.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,9 +16,12 @@ use axum::{Json, Router};
 use futures::{Stream, StreamExt};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use crate::core::event::Event;
+use crate::core::names::{BuildName, Timestamp};
+use crate::core::state::State;
 use crate::http::stop::Stop;
 
 /// A longer event (bytes) than this is none of ours.
@@ -24,6 +29,98 @@ const LONGEST_EVENT: usize = 64 << 20;
 
 /// An answer that is none: its status, and why in a sentence.
 pub type Refusal = (StatusCode, String);
+
+/// What [`routes`] tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+}
+
+/// An event, or something that is none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// Something that has happened.
+    Event {
+        /// Its number in the journal.
+        sequence: i64,
+        /// What.
+        event: Box<Event>,
+    },
+    /// A word for the operator.
+    Note(String),
+    /// The controller has done for a build what it can for now.
+    Over(Over),
+}
+
+/// The same as it is written. An enum would be read by way of a form that takes no numbers as keys, which events have.
+#[derive(Serialize, Deserialize)]
+struct Line<E> {
+    at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<E>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    over: Option<Over>,
+}
+
+impl Told {
+    /// Reads a line; none where it says nothing that is known here.
+    pub fn read(line: &str) -> Option<Self> {
+        let line: Line<Event> = serde_json::from_str(line).ok()?;
+        let event = line.sequence.zip(line.event).map(|(sequence, event)| (sequence, Box::new(event)));
+        let event = event.map(|(sequence, event)| What::Event { sequence, event });
+        let what = event.or(line.note.map(What::Note)).or(line.over.map(What::Over))?;
+        Some(Self { at: line.at, what })
+    }
+}
+
+/// How the work on a build ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Over {
+    /// The build.
+    pub build: BuildName,
+    /// The exit status of section 5 of the design.
+    pub status: u8,
+}
+
+/// `GET /state`: what is known, and the number of the event that it is known from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StateView<S = State> {
+    /// The number; zero where nothing has happened.
+    pub sequence: i64,
+    /// What is known.
+    pub state: S,
+}
+
+/// An event, as listeners get it.
+///
+/// # Errors
+/// It has no JSON form.
+pub fn told(sequence: i64, at: Timestamp, event: &Event) -> serde_json::Result<String> {
+    serde_json::to_string(&Line { at, sequence: Some(sequence), event: Some(event), note: None, over: None })
+}
+
+/// A word for the operator, as listeners get it.
+///
+/// # Errors
+/// It has no JSON form.
+pub fn noted(at: Timestamp, note: &str) -> serde_json::Result<String> {
+    serde_json::to_string(&Line::<Event> { at, sequence: None, event: None, note: Some(note.to_owned()), over: None })
+}
+
+/// The end of the work on a build, as listeners get it.
+///
+/// # Errors
+/// It has no JSON form.
+pub fn told_over(at: Timestamp, over: Over) -> serde_json::Result<String> {
+    serde_json::to_string(&Line::<Event> { at, sequence: None, event: None, note: None, over: Some(over) })
+}
 
 /// Whoever can be asked.
 pub trait Desk: Clone + Send + Sync + 'static {
@@ -91,6 +188,40 @@ impl Follower {
             if self.rest.len() > LONGEST_EVENT {
                 return None;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::core::names::BuildId;
+    use crate::core::plan::PackageIndex;
+
+    #[test]
+    fn what_is_told_is_read_as_it_was_meant() {
+        let (at, build): (_, BuildName) = (Timestamp(7), "b1".parse().unwrap());
+        let event = Event::JobStarted {
+            job: "b1-1".parse().unwrap(),
+            package: PackageIndex(3),
+            drone: "vega".parse().unwrap(),
+            build_ids: BTreeMap::from([(PackageIndex(3), BuildId(2))]),
+            width: 4,
+            why: None,
+            at,
+        };
+        let over = Over { build, status: 3 };
+        for (line, what) in [
+            (told(5, at, &event), What::Event { sequence: 5, event: Box::new(event.clone()) }),
+            (noted(at, "a word"), What::Note("a word".into())),
+            (told_over(at, over.clone()), What::Over(over)),
+        ] {
+            assert_eq!(Told::read(&line.unwrap()), Some(Told { at, what }));
+        }
+        for line in ["", "{}", r#"{"at":1}"#, r#"{"at":1,"sequence":2,"event":{"something_new":{}}}"#] {
+            assert_eq!(Told::read(line), None, "{line}");
         }
     }
 }

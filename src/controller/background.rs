@@ -18,6 +18,8 @@ use super::socket;
 
 /// The option of `swarm push` that says so; nobody is told of it.
 pub const FLAG: &str = "detached";
+/// The option that lets it work off all that waits, as an orchestrator's service wants it.
+pub const ALL: &str = "work-off";
 /// Between two tries to reach a socket that is not there yet.
 const PAUSE: Duration = Duration::from_millis(100);
 /// So much (bytes) is passed on of what a push said before it ended early.

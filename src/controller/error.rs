@@ -1,7 +1,7 @@
 //! What stops a controller. Each message says what was being done and what the operator can do.
 
 use crate::core::names::HostName;
-use crate::core::state::Inconsistent;
+use crate::core::state::{Inconsistent, NotClear};
 use crate::epoch::Claimant;
 use crate::portage::probe::ProbeError;
 use crate::release::{ReleaseError, StagingError};
@@ -36,6 +36,7 @@ impl ControlError {
             | Self::Driver(_)
             | Self::Plan { .. }
             | Self::Nothing(_)
+            | Self::NotClear(_)
             | Self::Local { .. }
             | Self::NoMajority { .. }
             | Self::Refused(_) => false,
@@ -80,6 +81,9 @@ pub enum ControlError {
     /// Nothing would be built.
     #[error("{0}")]
     Nothing(String),
+    /// It is not clear which build is meant.
+    #[error(transparent)]
+    NotClear(#[from] NotClear),
     /// A file of our own cannot be read or written.
     #[error("cannot {doing}: {source}")]
     Local {

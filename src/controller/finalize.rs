@@ -13,7 +13,7 @@ use crate::core::event::Event;
 use crate::core::names::{BuildName, ReleaseName};
 use crate::core::partial::{Parted, part};
 use crate::core::plan::PackageIndex;
-use crate::core::state::State;
+use crate::core::state::{NotClear, State};
 use crate::inventory::Inventory;
 use crate::portage::gpkg::Signer;
 use crate::portage::index::{PackagePath, Stanza};
@@ -108,9 +108,18 @@ struct Proposal {
 
 impl Proposal {
     /// Nothing is changed by it.
-    fn new(state: &State, shelf: &Shelf, staging: &Path, extent: Extent) -> Result<Self, ControlError> {
-        let build = state.open_build().ok_or_else(|| {
-            ControlError::Nothing("nothing waits for its release: `swarm push` makes a build".to_owned())
+    fn new(
+        state: &State,
+        shelf: &Shelf,
+        staging: &Path,
+        extent: Extent,
+        named: Option<&BuildName>,
+    ) -> Result<Self, ControlError> {
+        let build = state.to_release(named).map_err(|why| match why {
+            NotClear::None => {
+                ControlError::Nothing("nothing waits for its release: `swarm push` makes a build".to_owned())
+            }
+            why => why.into(),
         })?;
         let extent = if build.is_complete() { Extent::Whole } else { extent };
         let parted = match extent {
@@ -199,18 +208,23 @@ impl Proposal {
 ///
 /// # Errors
 /// As [`finalize`].
-pub fn dry_run(inventory: &Inventory, extent: Extent) -> Result<Released, ControlError> {
+pub fn dry_run(inventory: &Inventory, extent: Extent, build: Option<&BuildName>) -> Result<Released, ControlError> {
     let settings = &inventory.swarm;
     let state = Journal::state_of(&settings.state)?;
-    Proposal::new(&state, &Shelf::look(&settings.production)?, &settings.staging, extent)?.compose()
+    Proposal::new(&state, &Shelf::look(&settings.production)?, &settings.staging, extent, build)?.compose()
 }
 
-/// Releases the open build, or of an incomplete one what can go live.
+/// Releases a build, by default the open one, or of an incomplete one what can go live.
 ///
 /// # Errors
-/// When it is incomplete, or production cannot be written; the old release is then live as before.
-pub async fn finalize(session: &mut Session, extent: Extent) -> Result<Released, ControlError> {
-    let mut proposal = Proposal::new(session.state(), &session.releases, session.staging.root(), extent)?;
+/// When it is incomplete, or not clear which is meant, or production cannot be written; the old release is then live as
+/// before.
+pub async fn finalize(
+    session: &mut Session,
+    extent: Extent,
+    build: Option<&BuildName>,
+) -> Result<Released, ControlError> {
+    let mut proposal = Proposal::new(session.state(), &session.releases, session.staging.root(), extent, build)?;
     let mut released = proposal.compose()?;
     let signing = session.inventory.swarm.signing_key.as_ref().map(Signer::new);
     if let Some(signer) = &signing {
@@ -230,8 +244,10 @@ pub async fn finalize(session: &mut Session, extent: Extent) -> Result<Released,
     match proposal.extent {
         Extent::Whole => {
             session.record(&Event::BuildReleased { build, release, at })?;
-            // What is live has its own links.
-            let paths: Vec<&PackagePath> = released.contents.index.stanzas.iter().map(Stanza::path).collect();
+            // What is live has its own links; other builds that have a package still feed it to their jobs.
+            let had = session.state().staged();
+            let paths = released.contents.index.stanzas.iter().map(Stanza::path);
+            let paths: Vec<&PackagePath> = paths.filter(|path| !had.contains(path.to_string().as_str())).collect();
             session.staging.remove_all(&paths)?;
         }
         // The rest of the build is still to be fed with it.

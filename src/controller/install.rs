@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use super::error::ControlError;
 use super::planning;
 use super::session::{Session, now};
+use crate::inventory::Inventory;
 use crate::portage::index::{Index, Stanza};
-use crate::ssh::{Host, HostError, HostErrorKind, Script};
+use crate::ssh::{Host, HostError, HostErrorKind, Output, Script};
 
 /// An empty PKGDIR with these directories.
 const PREPARE: &str = r#"
@@ -34,10 +35,29 @@ exit "$status"
 /// # Errors
 /// When the driver cannot be reached, or its emerge fails: with its last words.
 pub async fn install(session: &Session, packages: Vec<Stanza>) -> Result<String, ControlError> {
-    let host = planning::driver(&session.inventory)?;
+    let host = planning::driver(&session.inventory, session.inventory.driver())?;
     let pkgdir = format!("{}/install", session.inventory.workdir(session.inventory.driver()));
     carry(session, host.as_ref(), &pkgdir, packages).await.map_err(fault)?;
-    let output = host.run(&Script::new(INSTALL).set("pkgdir", &pkgdir)).await.map_err(fault)?;
+    outcome(host.run(&Script::new(INSTALL).set("pkgdir", &pkgdir)).await.map_err(fault)?)
+}
+
+const INSTALL_FROM: &str = r#"
+cd / || exit 1
+export PORTAGE_BINHOST="$binhost" NOCOLOR=true EMERGE_DEFAULT_OPTS=
+emerge --ignore-default-opts --ask=n --color=n --update --deep --newuse --usepkg --getbinpkg \
+	--binpkg-respect-use=y --with-bdeps=y @world
+"#;
+
+/// Lets the driver update its world from a binhost, by its URL; gives emerge's output.
+///
+/// # Errors
+/// When the driver cannot be reached, or its emerge fails: with its last words.
+pub async fn install_from(inventory: &Inventory, binhost: &str) -> Result<String, ControlError> {
+    let host = planning::driver_here(inventory)?;
+    outcome(host.run(&Script::new(INSTALL_FROM).set("binhost", binhost)).await.map_err(fault)?)
+}
+
+fn outcome(output: Output) -> Result<String, ControlError> {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status == 0 {
         return Ok(said);

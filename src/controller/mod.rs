@@ -7,6 +7,7 @@
 //! brings it to the orchestrators. Where there are such the [`electorate`] says who may decide. Whoever watches is an [`Observer`].
 
 pub mod api;
+pub mod attend;
 pub mod background;
 pub mod electorate;
 pub mod error;
@@ -21,6 +22,8 @@ pub mod muster;
 pub mod persist;
 pub mod planning;
 pub mod publish;
+pub mod queue;
+pub mod remote;
 pub mod report;
 pub mod reuse;
 pub mod rollback;

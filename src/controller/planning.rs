@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::error::ControlError;
 use crate::core::event::Selection;
+use crate::core::names::HostName;
 use crate::core::plan::{Edge, Oddity, PackageIndex, Plan};
 use crate::inventory::{Exclude, Inventory};
 use crate::portage::probe::{self, Request};
-use crate::ssh::{self, Host, HostError, HostErrorKind, Script};
+use crate::ssh::{self, Host, HostError, HostErrorKind, LocalHost, Script};
 
 /// A plan and what was left out of it.
 #[derive(Debug, Clone)]
@@ -21,12 +22,22 @@ pub struct Planned {
     pub left_out: Vec<String>,
 }
 
-/// The host of the driver.
+impl Planned {
+    /// What the operator is told of an empty plan.
+    pub fn nothing(&self) -> &'static str {
+        if self.build_locally.is_empty() {
+            "nothing is to be built: the driver has all of it"
+        } else {
+            "nothing is left for the swarm to build"
+        }
+    }
+}
+
+/// The host of a driver.
 ///
 /// # Errors
 /// When the inventory has no such host.
-pub fn driver(inventory: &Inventory) -> Result<Arc<dyn Host>, ControlError> {
-    let name = inventory.driver();
+pub fn driver(inventory: &Inventory, name: &HostName) -> Result<Arc<dyn Host>, ControlError> {
     let destination = inventory.destination(name).ok_or_else(|| {
         ControlError::Driver(HostError {
             host: name.clone(),
@@ -37,20 +48,57 @@ pub fn driver(inventory: &Inventory) -> Result<Arc<dyn Host>, ControlError> {
     Ok(ssh::host(&destination))
 }
 
-/// Asks the driver.
+/// Asks the inventory's driver.
+///
+/// # Errors
+/// As [`plan_for`].
+pub async fn plan(inventory: &Inventory, selection: &Selection) -> Result<Planned, ControlError> {
+    plan_for(inventory, inventory.driver(), selection).await
+}
+
+/// Asks the inventory's driver from where the operator is, which may be the driver itself: then without SSH.
+///
+/// # Errors
+/// As [`plan_for`].
+pub async fn plan_here(inventory: &Inventory, selection: &Selection) -> Result<Planned, ControlError> {
+    let name = inventory.driver();
+    plan_on(driver_here(inventory)?.as_ref(), inventory, name, selection).await
+}
+
+/// The host of the inventory's driver, as it is reached from where the operator is.
+///
+/// # Errors
+/// When the inventory has no such host.
+pub fn driver_here(inventory: &Inventory) -> Result<Arc<dyn Host>, ControlError> {
+    let name = inventory.driver();
+    match (inventory.host(name), inventory.destination(name)) {
+        (Some(host), Some(destination)) if inventory.is_here(host) => Ok(Arc::new(LocalHost::new(&destination))),
+        _ => driver(inventory, name),
+    }
+}
+
+/// Asks a driver.
 ///
 /// # Errors
 /// When it cannot be reached, its resolver finds no solution (in its own words), or nothing would be built.
-pub async fn plan(inventory: &Inventory, selection: &Selection) -> Result<Planned, ControlError> {
-    let host = driver(inventory)?;
+pub async fn plan_for(inventory: &Inventory, name: &HostName, selection: &Selection) -> Result<Planned, ControlError> {
+    plan_on(driver(inventory, name)?.as_ref(), inventory, name, selection).await
+}
+
+async fn plan_on(
+    host: &dyn Host,
+    inventory: &Inventory,
+    name: &HostName,
+    selection: &Selection,
+) -> Result<Planned, ControlError> {
     let request = Request::Plan { arguments: probe::plan_arguments(selection) };
     let output = host.run(&Script::new(probe::script(&request))).await.map_err(ControlError::Driver)?;
     let resolution = probe::read_resolution(&output.stdout, &output.stderr).map_err(|source| ControlError::Plan {
-        driver: inventory.driver().clone(),
+        driver: name.clone(),
         what: selection.to_string(),
         source,
     })?;
-    let mut plan = resolution.into_plan(inventory.driver().clone());
+    let mut plan = resolution.into_plan(name.clone());
     if *selection != Selection::World {
         note_live_by_name(&mut plan);
     }

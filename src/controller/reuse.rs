@@ -25,9 +25,8 @@ use crate::release::{Shelf, accept};
 pub fn live(session: &Session, plan: &Plan) -> Result<BTreeMap<PackageIndex, Stanza>, ControlError> {
     let base = session.releases.base()?;
     let Some(root) = base.root else { return Ok(BTreeMap::new()) };
-    // What the open build has received is carried over, and lies in staging as it was received: not signed.
-    let received = session.state().open_build().into_iter().flat_map(|build| build.received());
-    let carried: HashSet<&str> = received.map(|(_, file)| file.path.as_str()).collect();
+    // What unreleased builds have received is carried over, and lies in staging as it was received: not signed.
+    let carried = session.state().staged();
     let mut by_name: BTreeMap<Cpv, Vec<Stanza>> = BTreeMap::new();
     for stanza in base.index.stanzas {
         if carried.contains(stanza.path().to_string().as_str()) {
@@ -103,12 +102,14 @@ pub fn stage(
         .collect()
 }
 
-/// Removes staged packages that no build has any more.
+/// Removes those of these staged packages that no unreleased build has any more.
 ///
 /// # Errors
 /// One cannot be removed.
 pub fn unstage<'a>(session: &Session, paths: impl IntoIterator<Item = &'a String>) -> Result<(), ControlError> {
-    for path in paths.into_iter().filter_map(|path| path.parse::<PackagePath>().ok()) {
+    let had = session.state().staged();
+    let gone = paths.into_iter().filter(|path| !had.contains(path.as_str()));
+    for path in gone.filter_map(|path| path.parse::<PackagePath>().ok()) {
         session.staging.remove(&path)?;
     }
     Ok(())

@@ -227,9 +227,8 @@ impl Run<'_> {
         // Whoever asked may have gone away.
         match asked {
             Asked::Verb(verb, answer) => match verb::carry_out(self.session, &verb).await {
-                Ok(lines) if verb.releases() => self.bring(lines, answer),
+                Ok(told) if verb.releases() => self.bring(told.lines, answer),
                 told => {
-                    let told = told.map(|lines| Answer { lines, trouble: false });
                     let _gone = answer.send(told.map_err(|error| error.to_string()));
                 }
             },
@@ -242,7 +241,7 @@ impl Run<'_> {
     /// Brings what is live now to the orchestrators, beside everything else, and then answers.
     fn bring(&mut self, lines: Vec<String>, answer: oneshot::Sender<Result<Answer, String>>) {
         let _gone = match Errand::new(self.session, Whom::All) {
-            Ok(None) => answer.send(Ok(Answer { lines, trouble: false })),
+            Ok(None) => answer.send(Ok(Answer::of(lines))),
             Err(error) => answer.send(Err(error.to_string())),
             Ok(Some(errand)) => {
                 let (turn, reports) = (Arc::clone(&self.errands), self.reports.clone());
@@ -465,7 +464,7 @@ impl Run<'_> {
             Report::Published { publication, mut lines, answer } => {
                 note_down(self.session, &publication)?;
                 lines.extend(publication.lines());
-                let _gone = answer.send(Ok(Answer { lines, trouble: !publication.is_good() }));
+                let _gone = answer.send(Ok(Answer { trouble: !publication.is_good(), ..Answer::of(lines) }));
                 Ok(())
             }
             Report::Stopped(error) => Err(error),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use super::api::{self, Over};
 use super::electorate::{Electorate, Tenure, Wish};
 use super::error::ControlError;
 use super::muster::Hosts;
@@ -30,13 +31,6 @@ pub trait Observer: Send {
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 /// How many events a listener may be behind before it misses some.
 const EVENTS_HELD: usize = 1024;
-
-/// An event as listeners get it.
-#[derive(serde::Serialize)]
-struct Told<'a> {
-    at: Timestamp,
-    event: &'a Event,
-}
 
 /// This machine's clock, the only place where the controller reads it, as far ahead as the runtime's clock is. That is
 /// not at all, but for tests that let hours pass in a moment: what sleeps and what is dated agree there, too.
@@ -218,12 +212,7 @@ impl Session {
         self.state.apply(event)?;
         self.journal.append(&self.state, event, at)?;
         self.observer.saw(event, &self.state, at);
-        if self.events.receiver_count() > 0
-            && let Ok(text) = serde_json::to_string(&Told { at, event })
-        {
-            // Whoever listened may just have gone.
-            let _gone = self.events.send(text);
-        }
+        self.tell(|| api::told(self.journal.last_written(), at, event));
         Ok(())
     }
 
@@ -235,6 +224,21 @@ impl Session {
     /// Tells the operator something that is no event.
     pub fn note(&mut self, text: &str) {
         self.observer.note(text);
+        self.tell(|| api::noted(now(), text));
+    }
+
+    /// Tells whoever follows a build that nothing more is done for it now.
+    pub fn over(&self, over: Over) {
+        self.tell(|| api::told_over(now(), over));
+    }
+
+    fn tell(&self, line: impl FnOnce() -> serde_json::Result<String>) {
+        if self.events.receiver_count() > 0
+            && let Ok(line) = line()
+        {
+            // Whoever listened may just have gone.
+            let _gone = self.events.send(line);
+        }
     }
 
     fn declare(&mut self) -> Result<(), ControlError> {

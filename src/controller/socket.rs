@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use axum::Json;
-use axum::extract::State as Shared;
+use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{Method, Request, StatusCode};
 use axum::routing::post;
 use http_body_util::{BodyExt, Full, Limited};
@@ -77,7 +77,9 @@ impl Socket {
         }
         let listener = UnixListener::bind(&path).map_err(local)?;
         let (stopper, stop) = stop::channel();
-        let router = api::routes().route("/verb", post(verb)).with_state(Ear { asked, events, stop });
+        let router = api::routes()
+            .route("/verb", post(verb).layer(DefaultBodyLimit::max(LONGEST_VERB)))
+            .with_state(Ear { asked, events, stop });
         let served = tokio::spawn(async move {
             // It ends with the task.
             let _ended = axum::serve(listener, router).await;
@@ -110,6 +112,9 @@ impl Desk for Ear {
     }
 }
 
+/// A plan may come with it.
+const LONGEST_VERB: usize = 256 << 20;
+
 async fn verb(Shared(ear): Shared<Ear>, Json(verb): Json<Verb>) -> Result<Json<Answer>, Refusal> {
     let (answer, answered) = oneshot::channel();
     ear.ask(Asked::Verb(verb, answer)).await?;
@@ -124,12 +129,35 @@ fn ending() -> Refusal {
     (StatusCode::SERVICE_UNAVAILABLE, "the controller is just ending; try again".to_owned())
 }
 
+/// What came of telling a controller.
+#[derive(Debug)]
+pub enum Reply {
+    /// Nobody listens.
+    Nobody,
+    /// It is just ending, or about to begin its work.
+    Ending(String),
+    /// It has done so.
+    Done(Answer),
+}
+
 /// Tells the controller that is at work on this state directory; none where nobody listens.
 ///
 /// # Errors
 /// When it refuses, or does not answer.
 pub async fn tell(directory: &Path, verb: &Verb) -> Result<Option<Answer>, ControlError> {
-    let Some(stream) = connect(directory).await? else { return Ok(None) };
+    match try_tell(directory, verb).await? {
+        Reply::Nobody => Ok(None),
+        Reply::Ending(why) => Err(ControlError::Refused(why)),
+        Reply::Done(answer) => Ok(Some(answer)),
+    }
+}
+
+/// The same for whoever can wait for another controller.
+///
+/// # Errors
+/// When it refuses, or does not answer.
+pub async fn try_tell(directory: &Path, verb: &Verb) -> Result<Reply, ControlError> {
+    let Some(stream) = connect(directory).await? else { return Ok(Reply::Nobody) };
     let body = serde_json::to_vec(verb).map_err(|error| ControlError::Refused(error.to_string()))?;
     let request = request(Method::POST, "/verb").header("content-type", "application/json").body(Bytes::from(body));
     let silent = |what: String| silent(directory, &what);
@@ -137,10 +165,12 @@ pub async fn tell(directory: &Path, verb: &Verb) -> Result<Option<Answer>, Contr
         .await
         .map_err(|_| silent(format!("nothing within {} s", verb.patience().as_secs())))?
         .map_err(silent)?;
-    if status != StatusCode::OK {
-        return Err(ControlError::Refused(String::from_utf8_lossy(&body).into_owned()));
+    let said = || String::from_utf8_lossy(&body).into_owned();
+    match status {
+        StatusCode::OK => serde_json::from_slice(&body).map(Reply::Done).map_err(|error| silent(error.to_string())),
+        StatusCode::SERVICE_UNAVAILABLE => Ok(Reply::Ending(said())),
+        _ => Err(ControlError::Refused(said())),
     }
-    serde_json::from_slice(&body).map(Some).map_err(|error| silent(error.to_string()))
 }
 
 /// What is read of a status here.
@@ -186,12 +216,14 @@ pub async fn follow(directory: &Path) -> Result<Option<Follower>, ControlError> 
     Ok((response.status() == StatusCode::OK).then(|| Follower::new(response.into_body())))
 }
 
-/// Whether a controller is at work on this state directory.
+/// The process of the controller that is at work on this state directory; none where nobody is.
 ///
 /// # Errors
-/// When the socket cannot be used.
-pub async fn is_at_work(directory: &Path) -> Result<bool, ControlError> {
-    connect(directory).await.map(|stream| stream.is_some())
+/// When the socket cannot be used, or the system does not say who listens.
+pub async fn at_work(directory: &Path) -> Result<Option<u32>, ControlError> {
+    let Some(stream) = connect(directory).await? else { return Ok(None) };
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid()).and_then(|peer| u32::try_from(peer).ok());
+    peer.map(Some).ok_or_else(|| silent(directory, "the system does not say which process listens"))
 }
 
 /// A connection to whoever listens; none where nobody does.

@@ -80,7 +80,7 @@ impl Support {
         let inventory = &session.inventory;
         let own = session.hosts.get(name).map(Arc::clone);
         Self {
-            driver: own.or_else(|| planning::driver(inventory).ok()),
+            driver: own.or_else(|| planning::driver(inventory, name).ok()),
             workdir: inventory.workdir(name),
             exclude: inventory.swarm.exclude.clone(),
             directory: session.staging.root().join(".support").join(name.as_str()),

@@ -10,14 +10,15 @@ use super::error::ControlError;
 use super::finalize::{Extent, finalize};
 use super::publish::{Errand, Whom};
 use super::session::{Session, now};
-use super::{reuse, rollback};
-use crate::core::build::Phase;
+use super::{queue, reuse, rollback};
+use crate::core::build::{Build, Phase};
 use crate::core::decide::decide;
 use crate::core::event::Event;
-use crate::core::names::{HostName, ReleaseName};
+use crate::core::names::{BuildName, HostName, ReleaseName};
+use crate::core::order::Submission;
 use crate::core::plan::PackageIndex;
 use crate::core::spread::most_jobs;
-use crate::core::state::Condition;
+use crate::core::state::{Condition, NotClear};
 use crate::schedule::estimate::Sample;
 
 /// A wish.
@@ -31,8 +32,12 @@ pub enum Verb {
         /// Packages as people name them.
         packages: Vec<String>,
     },
-    /// Forget the open build; its jobs are ended.
-    Reset,
+    /// Forget the open build, or another that is not released; its jobs are ended.
+    Reset {
+        /// Which.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        build: Option<BuildName>,
+    },
     /// Give these drones no new work.
     Drain {
         /// The drones.
@@ -47,7 +52,12 @@ pub enum Verb {
     Finalize {
         /// Whether a part of it will do.
         partial: bool,
+        /// Which build, where it is not the open one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        build: Option<BuildName>,
     },
+    /// Work this off once those before it are.
+    Submit(Box<Submission>),
     /// Make what an earlier release held live again.
     Rollback {
         /// Which; none is the nearest one that was not left before.
@@ -63,13 +73,23 @@ pub enum Verb {
 }
 
 /// What a wish came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// What the operator is told, a line each.
     pub lines: Vec<String>,
+    /// The build that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildName>,
     /// Whether it could be done here, and yet not all of what it is for.
     #[serde(default)]
     pub trouble: bool,
+}
+
+impl Answer {
+    /// One of nothing but these lines.
+    pub fn of(lines: Vec<String>) -> Self {
+        Self { lines, ..Self::default() }
+    }
 }
 
 impl Verb {
@@ -86,7 +106,8 @@ impl Verb {
             Self::Prune => Duration::from_secs(600),
             Self::Balance
             | Self::Unblock { .. }
-            | Self::Reset
+            | Self::Reset { .. }
+            | Self::Submit(_)
             | Self::Drain { .. }
             | Self::Undrain { .. }
             | Self::Import { .. } => Duration::from_secs(30),
@@ -94,25 +115,34 @@ impl Verb {
     }
 }
 
-/// Carries a wish out, as far as the books go; gives what the operator is told.
+/// Carries a wish out, as far as the books go.
 ///
 /// # Errors
 /// When it does not fit what is there.
-pub async fn carry_out(session: &mut Session, verb: &Verb) -> Result<Vec<String>, ControlError> {
+pub async fn carry_out(session: &mut Session, verb: &Verb) -> Result<Answer, ControlError> {
+    if let Verb::Submit(submission) = verb {
+        return queue::submit(session, submission);
+    }
+    lines_of(session, verb).await.map(Answer::of)
+}
+
+async fn lines_of(session: &mut Session, verb: &Verb) -> Result<Vec<String>, ControlError> {
     match verb {
-        Verb::Finalize { partial } => {
+        Verb::Submit(submission) => queue::submit(session, submission).map(|answer| answer.lines),
+        Verb::Finalize { partial, build } => {
             let extent = if *partial { Extent::Partial } else { Extent::Whole };
             // With nothing to release, what is live is still to be on every orchestrator.
-            if session.state().open_build().is_none() && Errand::new(session, Whom::All)?.is_some() {
+            let nothing = matches!(session.state().to_release(build.as_ref()), Err(NotClear::None));
+            if nothing && Errand::new(session, Whom::All)?.is_some() {
                 return Ok(vec!["nothing waits for its release; each orchestrator is looked at".to_owned()]);
             }
-            Ok(finalize(session, extent).await?.lines())
+            Ok(finalize(session, extent, build.as_ref()).await?.lines())
         }
         Verb::Rollback { release } => rollback::roll_back(session, release.as_ref()).await,
         Verb::Prune => rollback::prune(session).await,
         Verb::Balance => Ok(balance(session)),
         Verb::Unblock { packages } => unblock(session, packages),
-        Verb::Reset => reset(session),
+        Verb::Reset { build } => reset(session, build.as_ref()),
         Verb::Drain { drones } => drain(session, drones, true),
         Verb::Undrain { drones } => drain(session, drones, false),
         Verb::Import { samples } => {
@@ -175,10 +205,10 @@ fn unblock(session: &mut Session, names: &[String]) -> Result<Vec<String>, Contr
     Ok(vec![format!("needed again: {}", retried.join(", "))])
 }
 
-fn reset(session: &mut Session) -> Result<Vec<String>, ControlError> {
-    let build = session.state().open_build().ok_or_else(no_build)?;
-    let name = build.name.clone();
-    let files: Vec<String> = build.received().map(|(_, file)| file.path.clone()).collect();
+fn reset(session: &mut Session, build: Option<&BuildName>) -> Result<Vec<String>, ControlError> {
+    let name = session.state().to_forget(build)?.clone();
+    let received = session.state().builds.get(&name).into_iter().flat_map(Build::received);
+    let files: Vec<String> = received.map(|(_, file)| file.path.clone()).collect();
     session.record(&Event::BuildForgotten { build: name.clone(), at: now() })?;
     reuse::unstage(session, &files)?;
     Ok(vec![format!("build {name} is forgotten, with {} received packages; what is live stays as it is", files.len())])

@@ -126,6 +126,8 @@ pub struct Build {
     pub released: Option<ReleaseName>,
     /// Nothing that was there counted for it.
     pub rebuild: bool,
+    /// It is to be released as soon as all of it is received.
+    pub finalize: bool,
     dependents: Vec<Vec<PackageIndex>>,
     graph: Arc<Graph>,
     speeds: BTreeMap<HostName, f64>,
@@ -160,6 +162,7 @@ impl Build {
             finished: None,
             released: None,
             rebuild: false,
+            finalize: false,
             dependents,
             graph: Arc::default(),
             speeds: BTreeMap::new(),
@@ -354,6 +357,13 @@ impl Build {
         }
         self.set_ready(package);
         self.set_work(package, waited);
+    }
+
+    /// It need not be built: this file is there. Whatever is under way for it goes on.
+    pub(super) fn bring(&mut self, package: PackageIndex, file: &ReceivedFile) {
+        if matches!(self.packages[package.index()].phase, Phase::Needed) {
+            self.set_phase(package, Phase::Received(file.clone()));
+        }
     }
 
     /// The same where the package may block others or be blocked; only then is the whole build looked at.

@@ -323,7 +323,42 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// The open build is given up by the operator; its jobs are ended wherever they run.
+    /// A build waits for its turn: it is worked off once those before it are.
+    BuildQueued {
+        /// Its id.
+        build: BuildName,
+        /// What was asked for.
+        selection: Selection,
+        /// What that comes to.
+        plan: Plan,
+        /// Whether it is released as soon as all of it is received.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        finalize: bool,
+        /// Whether all of it is built anew.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rebuild: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// A build of the queue has its turn. The open one is set aside: it can still be released. Unreleased builds of the
+    /// same driver and selection are replaced by it.
+    QueuedBuildOpened {
+        /// The build.
+        build: BuildName,
+        /// Packages of it that need not be built: they are live in just this form, and staged again from there.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        live: BTreeMap<PackageIndex, ReceivedFile>,
+        /// When.
+        at: Timestamp,
+    },
+    /// An unreleased build is to be released as soon as all of it is received.
+    FinalizeAsked {
+        /// The build.
+        build: BuildName,
+        /// When.
+        at: Timestamp,
+    },
+    /// An unreleased or queued build is given up by the operator; its jobs are ended wherever they run.
     BuildForgotten {
         /// The build.
         build: BuildName,

@@ -16,6 +16,7 @@ pub mod failure;
 pub mod forecast;
 pub mod held;
 pub mod names;
+pub mod order;
 pub mod package;
 pub mod partial;
 pub mod plan;
@@ -27,6 +28,8 @@ pub mod status;
 pub mod text;
 pub mod texts;
 
+#[cfg(test)]
+mod several;
 #[cfg(test)]
 pub(crate) mod simulation;
 #[cfg(test)]

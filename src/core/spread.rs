@@ -85,7 +85,8 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
     for (at, (name, drone)) in ready.iter().enumerate() {
         // What is received is over for the scheduler: its job only cleans up.
         let builds = |job: &&Job| matches!(build.packages[job.package.index()].phase, Phase::Delegated(_));
-        let active = jobs_on(name).iter().copied().filter(|job| job.standing == Standing::Active);
+        let active = jobs_on(name).iter().copied();
+        let active = active.filter(|job| job.standing == Standing::Active && job.build == build.name);
         let mut running: Vec<&Job> = active.filter(builds).collect();
         running.sort_by_key(|job| (job.since, job.package));
         for job in running {

@@ -1,17 +1,20 @@
 //! What is known, and how an event changes it. What follows within a build is that build's own ([`super::build`]).
 
 mod jobs;
+mod queue;
+mod succession;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+pub use queue::{NotClear, Queued, Turn};
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::build::{Build, Phase};
-use super::event::{DroneSpec, Event, ReceivedFile, Rooms, Selection, Trouble, Why};
-use super::held::held;
+use super::build::Build;
+use super::event::{DroneSpec, Event, Rooms, Trouble, Why};
 use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
-use super::package::{Cpv, Identity, PackageName};
-use super::plan::{PackageIndex, Plan};
+use super::package::{Cpv, PackageName};
+use super::plan::PackageIndex;
 use super::spread::fastest;
 use crate::schedule::estimate::History;
 
@@ -139,8 +142,11 @@ pub struct State {
     pub drones: BTreeMap<HostName, Drone>,
     /// Builds by id; ids sort by time.
     pub builds: BTreeMap<BuildName, Build>,
-    /// The build that is being worked off or waits for its release.
+    /// The build that is being worked off or waits for its release. Others that are not released are set aside.
     pub open: Option<BuildName>,
+    /// Builds that wait for their turn, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queue: Vec<Queued>,
     /// Jobs that are not known to be over.
     pub jobs: BTreeMap<JobName, Job>,
     /// The highest number that a job of the open build has had.
@@ -193,21 +199,26 @@ impl State {
 
     /// Whether all that its jobs speak of is there; what was read from elsewhere may be damaged.
     fn hangs_together(&self) -> bool {
-        self.jobs.values().all(|job| {
-            let Some(build) = self.builds.get(&job.build) else { return true };
-            job.build_ids
-                .keys()
-                .chain([&job.package])
-                .chain(&job.holds)
-                .all(|package| package.index() < build.packages.len())
-        })
+        self.queue.iter().all(|queued| queued.plan.hangs_together())
+            && self.jobs.values().all(|job| {
+                let Some(build) = self.builds.get(&job.build) else { return true };
+                job.build_ids
+                    .keys()
+                    .chain([&job.package])
+                    .chain(&job.holds)
+                    .all(|package| package.index() < build.packages.len())
+            })
     }
 
     /// The state that a snapshot holds, where it hangs together.
     pub fn of_snapshot(body: &[u8]) -> Option<Self> {
-        let mut state: Self = serde_json::from_slice(body).ok().filter(Self::hangs_together)?;
-        state.aim();
-        Some(state)
+        serde_json::from_slice::<Self>(body).ok()?.settled()
+    }
+
+    /// This state as it came from elsewhere, where it hangs together, with what is not written down of it.
+    pub fn settled(mut self) -> Option<Self> {
+        self.hangs_together().then(|| self.aim())?;
+        Some(self)
     }
 
     /// Estimates anew what the open build's packages will cost.
@@ -294,6 +305,15 @@ impl State {
             Event::BuildOpened { build, selection, plan, live, rebuild, at } => {
                 self.open_new(build, selection, plan, live, *rebuild, *at);
             }
+            Event::BuildQueued { build, selection, plan, finalize, rebuild, at } => {
+                if !plan.hangs_together() {
+                    return Err(inconsistent("a plan whose dependencies lead outside of it"));
+                }
+                let (name, selection, plan) = (build.clone(), selection.clone(), plan.clone());
+                self.enqueue(Queued { name, selection, plan, finalize: *finalize, rebuild: *rebuild, at: *at })?;
+            }
+            Event::QueuedBuildOpened { build, live, at } => self.open_queued(build, live, *at)?,
+            Event::FinalizeAsked { build, .. } => self.ask_to_finalize(build)?,
             Event::BuildForgotten { build, .. } => self.forget(build)?,
             Event::RetryAsked { packages, .. } => self.retry(packages)?,
             Event::JobStarted { job, package, drone, build_ids, width, why, at } => {
@@ -351,59 +371,10 @@ impl State {
         *highest = (*highest).max(build_id);
     }
 
-    /// What the build before has received or is building, and this one wants in the very same form, is carried over.
-    fn open_new(
-        &mut self,
-        name: &BuildName,
-        selection: &Selection,
-        plan: &Plan,
-        live: &BTreeMap<PackageIndex, ReceivedFile>,
-        rebuild: bool,
-        at: Timestamp,
-    ) {
-        let mut build = Build::new(name.clone(), selection.clone(), plan.clone(), at);
-        build.rebuild = rebuild;
-        if let Some(replaced) = self.open.take().and_then(|open| self.builds.remove(&open)) {
-            let wanted: HashMap<&Identity, PackageIndex> = build.by_identity();
-            let place = |index: PackageIndex| wanted.get(replaced.identity(index)).copied();
-            let mut phases = Vec::new();
-            for (index, file) in replaced.received().filter(|_| !rebuild) {
-                phases.extend(place(index).map(|package| (package, Phase::Received(file.clone()))));
-            }
-            for (job_name, job) in self.jobs.iter_mut().filter(|(_, job)| job.build == replaced.name) {
-                let Some(package) = place(job.package) else {
-                    job.standing = Standing::Unwanted;
-                    continue;
-                };
-                if !job.room {
-                    job.holds = held(&replaced, job.package, &job.holds, &build, package);
-                }
-                job.build = name.clone();
-                job.package = package;
-                job.build_ids = job.build_ids.iter().filter_map(|(old, id)| Some((place(*old)?, *id))).collect();
-                if job.standing == Standing::Active {
-                    phases.push((package, Phase::Delegated(job_name.clone())));
-                }
-            }
-            for (package, phase) in phases {
-                build.set_phase(package, phase);
-            }
-        }
-        for (package, file) in live {
-            // What a job is building goes on; it delivers the same.
-            if matches!(build.packages[package.index()].phase, Phase::Needed) {
-                build.set_phase(*package, Phase::Received(file.clone()));
-            }
-        }
-        build.reckon(&self.history.model());
-        self.open = Some(name.clone());
-        self.last_job = 0;
-        self.builds.insert(name.clone(), build);
-        self.aim();
-        self.forget_oldest();
-    }
-
     fn forget(&mut self, name: &BuildName) -> Result<(), Inconsistent> {
+        if self.unqueue(name).is_some() {
+            return Ok(());
+        }
         self.builds
             .remove(name)
             .ok_or_else(|| inconsistent(format!("something of build {name}, which is not there")))?;
@@ -416,12 +387,11 @@ impl State {
         Ok(())
     }
 
-    /// Builds that are over fill memory and are only there to be looked at.
+    /// Builds that are released fill memory and are only there to be looked at.
     fn forget_oldest(&mut self) {
         while self.builds.len() > REMEMBERED {
-            let Some(oldest) = self.builds.keys().find(|name| Some(*name) != self.open.as_ref()).cloned() else {
-                return;
-            };
+            let Some(oldest) = self.builds.values().find(|build| build.released.is_some()) else { return };
+            let oldest = oldest.name.clone();
             // A build that is over has no job that anybody waits for.
             let _known = self.forget(&oldest);
         }

@@ -10,7 +10,7 @@ use super::failure::FailureClass;
 use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
 use super::plan::PackageIndex;
 use super::standby::{Copies, Following, StandbyView};
-use super::state::{Condition, Drone, State};
+use super::state::{Condition, Drone, Queued, State};
 
 /// A moment in RFC 3339, as every JSON of ours writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +125,30 @@ pub struct RunView {
     pub reason: Option<String>,
 }
 
+/// A build that waits for its turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueuedView {
+    /// Its id.
+    pub id: BuildName,
+    /// Whose packages it makes.
+    pub driver: HostName,
+    /// What was asked for.
+    pub selection: String,
+    /// How many packages that comes to.
+    pub packages: usize,
+}
+
+impl QueuedView {
+    fn of(queued: &Queued) -> Self {
+        Self {
+            id: queued.name.clone(),
+            driver: queued.plan.driver.clone(),
+            selection: queued.selection.to_string(),
+            packages: queued.plan.packages.len(),
+        }
+    }
+}
+
 /// The whole view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
@@ -158,6 +182,12 @@ pub struct Status {
     /// Whom this orchestrator follows as a standby.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follows: Option<Following>,
+    /// Builds that wait for their turn, in its order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub queue: Vec<QueuedView>,
+    /// Builds that are worked off as far as they can be, beside the open one, and not released.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<BuildName>,
     /// The last unattended run; none where there was none.
     pub last_run: Option<RunView>,
     /// What the operator would do next.
@@ -186,6 +216,8 @@ impl Status {
             standbys: BTreeMap::new(),
             copies: BTreeMap::new(),
             follows: None,
+            queue: state.queue.iter().map(QueuedView::of).collect(),
+            set_aside: state.set_aside().map(|build| build.name.clone()).collect(),
             last_run: None,
             next: String::new(),
         };

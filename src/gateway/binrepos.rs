@@ -3,7 +3,6 @@
 //! The keys are those of portage(5), binrepos.conf.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 
 use crate::inventory::Inventory;
 
@@ -34,20 +33,9 @@ pub fn binrepos(inventory: &Inventory) -> Result<String, NoBinhost> {
 }
 
 fn address(inventory: &Inventory) -> Option<(String, &'static str)> {
-    if let Some(gateway) = inventory.gateway() {
-        let scheme = if inventory.swarm.tls_cert.is_some() { "https" } else { "http" };
-        let place = match gateway.listen {
-            address if !address.ip().is_unspecified() => address.to_string(),
-            address => {
-                let host = inventory.host(&gateway.host)?.addresses.first();
-                match host.ip() {
-                    Some(ip) => SocketAddr::new(ip, address.port()).to_string(),
-                    None => format!("{host}:{}", address.port()),
-                }
-            }
-        };
+    if let Some(gateway) = inventory.gateway_url() {
         let remark = "The gateway sends each request to the orchestrator that serves: this never has to change.";
-        return Some((format!("{scheme}://{place}/packages"), remark));
+        return Some((format!("{gateway}/packages"), remark));
     }
     let (_, settings) = inventory.orchestrators().into_iter().next()?;
     let remark = "There is no gateway in the inventory: this is the first orchestrator, and no other takes its place.";

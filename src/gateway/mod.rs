@@ -41,6 +41,9 @@ use routes::{Gateway, Settings};
 /// A driver may take so long for its plan.
 const PLANNING: Duration = Duration::from_secs(15 * 60);
 
+/// To an orchestrator behind a slow line a release may be on its way for so long.
+const RELEASING: Duration = Duration::from_secs(24 * 3600);
+
 /// What keeps the gateway from starting, or an inventory from being taken.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
@@ -95,6 +98,7 @@ impl Plan {
             promoter: Client::new(tls.clone(), promote::PATIENCE),
             quick: Client::new(tls.clone(), patience),
             slow: Client::new(tls.clone(), PLANNING),
+            patient: Client::new(tls.clone(), RELEASING),
             retry_after: place.check_interval.as_secs().max(1),
         });
         let swarm = &inventory.swarm;

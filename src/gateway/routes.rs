@@ -1,5 +1,6 @@
 //! What the gateway answers; section 6 of the design.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -25,8 +26,8 @@ use crate::http::stop::Stop;
 use crate::http::{later, sentence};
 use crate::inventory::HttpUrl;
 
-/// The longest order (bytes), and how long it may take to arrive.
-const ORDER: (usize, Duration) = (1 << 20, Duration::from_secs(30));
+/// The longest order or wish (bytes), and how long it may take to arrive.
+const ORDER: (usize, Duration) = (128 << 20, Duration::from_secs(120));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// What is true now may not be in a moment.
@@ -63,6 +64,8 @@ pub struct Settings {
     pub quick: Client,
     /// Asks it for a build, which it answers once the driver has made a plan.
     pub slow: Client,
+    /// Has it do something, which may take as long as a release is on its way to the last orchestrator.
+    pub patient: Client,
     /// After so many seconds the next check is over.
     pub retry_after: u64,
 }
@@ -81,6 +84,8 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/binhost", get(binhost))
         .route("/packages/{*path}", get(packages))
         .route("/build", post(build))
+        .route("/verb", post(verb))
+        .route("/state", get(state))
         .route("/swarm", get(swarm))
         .route("/events", get(events))
         .route("/metrics", get(metrics))
@@ -113,6 +118,29 @@ impl Gateway {
         let Some(api) = &self.board.view().controller else { return no_controller(&settings) };
         let url = format!("{api}{path}");
         forward(&settings.quick, Method::GET, &url, headers, Bytes::new(), self.stop.clone()).await
+    }
+
+    /// Passes on what changes something, of whoever may.
+    async fn pass_wish_on(
+        &self,
+        path: &str,
+        client: &Client,
+        from: IpAddr,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Response {
+        let settings = self.settings();
+        if let Err(refusal) = settings.door.admit(from, headers) {
+            tracing::warn!("refused what {from} asked for: {refusal:?}");
+            return refusal.into_response();
+        }
+        let body = match crate::http::body(body, ORDER.0, ORDER.1).await {
+            Ok(body) => body,
+            Err(refusal) => return refusal,
+        };
+        let Some(api) = &self.board.view().controller else { return no_controller(&settings) };
+        let url = format!("{api}{path}");
+        forward(client, Method::POST, &url, headers, body, self.stop.clone()).await
     }
 }
 
@@ -175,17 +203,21 @@ async fn build(
     body: Body,
 ) -> Response {
     let settings = gateway.settings();
-    if let Err(refusal) = settings.door.admit(from, &headers) {
-        tracing::warn!("refused a build that {from} asked for: {refusal:?}");
-        return refusal.into_response();
-    }
-    let body = match crate::http::body(body, ORDER.0, ORDER.1).await {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
-    let Some(api) = &gateway.board.view().controller else { return no_controller(&settings) };
-    let url = format!("{api}/build");
-    forward(&settings.slow, Method::POST, &url, &headers, body, gateway.stop.clone()).await
+    gateway.pass_wish_on("/build", &settings.slow, from, &headers, body).await
+}
+
+async fn verb(
+    Shared(gateway): Shared<Arc<Gateway>>,
+    Extension(Peer(from)): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let settings = gateway.settings();
+    gateway.pass_wish_on("/verb", &settings.patient, from, &headers, body).await
+}
+
+async fn state(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
+    gateway.pass_on("/state", &headers).await
 }
 
 async fn swarm(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {

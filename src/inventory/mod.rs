@@ -21,6 +21,7 @@ pub mod surroundings;
 pub mod values;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::core::names::{HostName, NetworkName};
@@ -115,6 +116,23 @@ impl Inventory {
     /// The gateway, where there is one.
     pub fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_ref()
+    }
+
+    /// The URL of the gateway, without a path; none where there is no gateway.
+    pub fn gateway_url(&self) -> Option<String> {
+        let gateway = self.gateway()?;
+        let scheme = if self.swarm.tls_cert.is_some() { "https" } else { "http" };
+        let place = match gateway.listen {
+            address if !address.ip().is_unspecified() => address.to_string(),
+            address => {
+                let host = self.host(&gateway.host)?.addresses.first();
+                match host.ip() {
+                    Some(ip) => SocketAddr::new(ip, address.port()).to_string(),
+                    None => format!("{host}:{}", address.port()),
+                }
+            }
+        };
+        Some(format!("{scheme}://{place}"))
     }
 
     /// How long a build of a package (`category/name`) may take, as far as that was set.

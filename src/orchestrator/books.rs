@@ -42,6 +42,8 @@ type Files = [Option<(u64, SystemTime)>; 2];
 pub struct Read {
     /// What the journal says; the state of the beginning where there is none.
     pub state: State,
+    /// The number of the last event that led to it; zero where there is none.
+    pub sequence: i64,
     /// The live release.
     pub release: Option<ReleaseName>,
 }
@@ -71,9 +73,21 @@ impl Books {
     /// # Errors
     /// Something is there and cannot be read.
     pub async fn read(&self) -> Result<Arc<Read>, BooksError> {
+        self.read_within(FRESH).await
+    }
+
+    /// The same, with all that has been written until now.
+    ///
+    /// # Errors
+    /// As [`Books::read`].
+    pub async fn read_anew(&self) -> Result<Arc<Read>, BooksError> {
+        self.read_within(Duration::ZERO).await
+    }
+
+    async fn read_within(&self, fresh: Duration) -> Result<Arc<Read>, BooksError> {
         // Who comes while somebody reads waits for the same answer.
         let mut kept = self.kept.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.looked.elapsed() < FRESH) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.looked.elapsed() < fresh) {
             return Ok(kept.read.clone());
         }
         let (state, production, before) = (self.state.clone(), self.production.clone(), kept.take());
@@ -92,8 +106,9 @@ fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, B
     let read = match before {
         Some(kept) if kept.files == files && kept.read.release == release => kept.read,
         _ => {
-            let state = Journal::state_of(state)?;
-            Arc::new(Read { state, release })
+            let journal = Journal::open_to_read(state)?;
+            let (state, sequence) = journal.map(|journal| journal.replay_numbered()).transpose()?.unwrap_or_default();
+            Arc::new(Read { state, sequence, release })
         }
     };
     Ok(Kept { looked: Instant::now(), files, read })

@@ -1,201 +1,115 @@
-//! `POST /build`: one build at a time, by a push in the background, which goes on without this service.
+//! `POST /build`: the driver is asked for its plan, where none came with the order, and the build waits for its turn.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use serde::Deserialize;
-use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use tokio::sync::Semaphore;
 
-use crate::controller::background::{Background, Begun, Ended, FLAG};
-use crate::controller::socket;
-use crate::core::event::{Selection, Wanted};
-use crate::core::names::HostName;
-use crate::core::state::State;
+use super::wishes::{WishError, Wishes};
+use crate::controller::planning;
+use crate::controller::verb::Verb;
+use crate::core::event::Selection;
+use crate::core::names::{BuildName, HostName};
+use crate::core::order::{Form, Order, Submission};
 use crate::core::text::escaped;
+use crate::inventory::Inventory;
 
-/// The exit status of a push that finds another controller at work (section 5 of the design).
-const BUSY: i32 = 6;
+/// So many drivers are asked at one time; others wait.
+const ASKED_AT_ONCE: usize = 4;
 
-/// What a client asks for, as it stands in the request.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Order {
-    driver: Option<HostName>,
-    packages: Option<BTreeSet<Wanted>>,
-    world: Option<bool>,
-    plan: Option<serde::de::IgnoredAny>,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What came of an order.
+#[derive(Debug)]
 pub enum Outcome {
-    /// A build is open.
-    Open(String),
-    /// There was nothing to build; what the push said.
-    Nothing(String),
+    /// The build is under way, or waits for its turn.
+    Accepted(BuildName, Vec<String>),
+    /// There was nothing to build; why.
+    Nothing(Vec<String>),
     /// No.
     Refused(StatusCode, String),
 }
 
-fn refused(status: StatusCode, why: impl Into<String>) -> Outcome {
-    Outcome::Refused(status, why.into())
-}
-
-/// Begins builds.
+/// Takes orders.
 #[derive(Debug)]
 pub struct Builds {
-    /// Options of this program that say which inventory a push reads.
-    options: Vec<OsString>,
-    state: PathBuf,
-    driver: HostName,
-    /// Held while a push begins.
-    beginning: Arc<Mutex<()>>,
+    inventory: Arc<Inventory>,
+    wishes: Arc<Wishes>,
+    asking: Semaphore,
 }
 
-impl Order {
-    /// What is to be built for this driver.
-    fn selection(self, driver: &HostName) -> Result<Selection, Outcome> {
-        let bad = |why: String| refused(StatusCode::UNPROCESSABLE_ENTITY, why);
-        if let Some(other) = self.driver.filter(|other| other != driver) {
-            return Err(bad(format!("this controller's driver is {driver}; it builds nothing for {other}")));
-        }
-        match (self.packages, self.world.unwrap_or(false), self.plan) {
-            (Some(atoms), false, None) if !atoms.is_empty() => Ok(Selection::Atoms(atoms)),
-            (None, true, None) => Ok(Selection::World),
-            (None, false, Some(_)) => Err(bad("a plan is not taken yet: ask for `packages` or `world`".to_owned())),
-            _ => Err(bad("one of `packages` (a list of atoms) and `world` (true) says what to build".to_owned())),
-        }
-    }
+fn unprocessable(why: impl std::fmt::Display) -> Outcome {
+    Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY, escaped(&why.to_string()))
 }
 
 impl Builds {
-    /// For pushes with these options of this program, on this state directory.
-    pub fn new(options: Vec<OsString>, state: PathBuf, driver: HostName) -> Self {
-        Self { options, state, driver, beginning: Arc::default() }
+    /// For the drivers of this inventory.
+    pub fn new(inventory: Arc<Inventory>, wishes: Arc<Wishes>) -> Self {
+        Self { inventory, wishes, asking: Semaphore::new(ASKED_AT_ONCE) }
     }
 
-    /// Begins a build, unless one is open that this order does not go on with. `state` is what the journal says now.
-    pub async fn begin(&self, order: Order, state: &State) -> Outcome {
-        let Ok(beginning) = self.beginning.clone().try_lock_owned() else {
-            return refused(StatusCode::CONFLICT, "a build is just being begun; ask again once it has an id");
-        };
-        match self.prepare(order, state).await {
-            Ok(arguments) => self.push(arguments, beginning).await,
-            Err(outcome) => outcome,
-        }
-    }
-
-    async fn prepare(&self, order: Order, state: &State) -> Result<Vec<OsString>, Outcome> {
-        let selection = order.selection(&self.driver)?;
-        let at_work = socket::is_at_work(&self.state).await.map_err(|error| broken(&error))?;
-        if let Some(why) = conflict(state, &selection, at_work) {
-            return Err(refused(StatusCode::CONFLICT, why));
-        }
-        let wanted: Vec<OsString> = match selection {
-            Selection::Atoms(atoms) => {
-                let atoms = atoms.iter().map(|atom| OsString::from(atom.as_str()));
-                std::iter::once("--".into()).chain(atoms).collect()
-            }
-            _ => vec!["--world".into()],
-        };
-        let push = ["push".into(), format!("--{FLAG}").into()];
-        Ok(self.options.iter().cloned().chain(push).chain(wanted).collect())
-    }
-
-    /// Begins the push and waits until it has an id. It is waited for by a task of its own: whoever asked may go.
-    async fn push(&self, arguments: Vec<OsString>, beginning: OwnedMutexGuard<()>) -> Outcome {
-        let mut push = match Background::start(&self.state, arguments) {
-            Ok(push) => push,
-            Err(error) => return broken(&error),
-        };
-        let (begun, outcome) = oneshot::channel();
-        tokio::spawn(async move {
-            let outcome = match push.begun().await {
-                Ok(Begun::Open(build)) => Outcome::Open(build),
-                Ok(Begun::Ended(ended)) => ended_early(&ended),
-                Err(error) => broken(&error),
-            };
+    /// Takes an order. It is carried out by a task of its own: whoever asked may go.
+    pub async fn take(self: &Arc<Self>, form: Form) -> Outcome {
+        let builds = Arc::clone(self);
+        let taken = tokio::spawn(async move {
+            let outcome = builds.carry_out(form).await.unwrap_or_else(|refused| refused);
             tracing::info!("asked for a build: {outcome:?}");
-            drop(beginning);
-            // Nobody may wait for it any more.
-            let _gone = begun.send(outcome);
-            match push.ended().await {
-                Ok(status) => tracing::info!("the push in the background has ended: {status}"),
-                Err(error) => tracing::error!("{error}"),
-            }
+            outcome
         });
-        let lost = || refused(StatusCode::INTERNAL_SERVER_ERROR, "the push was lost sight of");
-        outcome.await.unwrap_or_else(|_| lost())
+        let lost = |error| Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the order was lost: {error}"));
+        taken.await.unwrap_or_else(lost)
     }
-}
 
-/// Why this selection cannot be begun now.
-fn conflict(state: &State, selection: &Selection, at_work: bool) -> Option<String> {
-    let open = state.open_build();
-    if at_work {
-        let name = open.map_or_else(|| "a build".to_owned(), |build| format!("build {}", build.name));
-        return Some(format!("{name} is being worked off; one goes on at a time. `GET /status` says how it stands"));
-    }
-    let build = open?;
-    let (name, other) = (&build.name, &build.selection);
-    if build.is_complete() {
-        return Some(format!(
-            "build {name} of {other} has all its packages and is not live: `swarm finalize` releases it"
-        ));
-    }
-    (!other.is_resumed_by(selection)).then(|| {
-        format!(
-            "build {name} of {other} is open: asking for the same again goes on with it, `swarm push --replace` there \
-             puts another in its place"
-        )
-    })
-}
-
-fn ended_early(ended: &Ended) -> Outcome {
-    let said = escaped(ended.said.trim());
-    match ended.status.code() {
-        Some(0) => Outcome::Nothing(said),
-        Some(BUSY) => refused(StatusCode::CONFLICT, said),
-        _ => refused(StatusCode::UNPROCESSABLE_ENTITY, said),
-    }
-}
-
-fn broken(error: &dyn std::error::Error) -> Outcome {
-    tracing::error!("cannot begin a build: {error}");
-    refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_order_says_what_it_wants_in_one_way_and_for_the_driver_alone() {
-        let driver: HostName = "capella".parse().unwrap();
-        for (text, wanted) in [
-            (r#"{"world":true}"#, Ok("@world")),
-            (r#"{"driver":"capella","packages":["app-misc/foo"]}"#, Ok("app-misc/foo")),
-            (r#"{"driver":"altair","world":true}"#, Err("it builds nothing for altair")),
-            (r#"{"packages":[]}"#, Err("says what to build")),
-            (r#"{"world":false}"#, Err("says what to build")),
-            (r#"{"world":true,"packages":["a/b"]}"#, Err("says what to build")),
-            (r#"{"plan":{"packages":[]}}"#, Err("a plan is not taken yet")),
-            ("{}", Err("says what to build")),
-        ] {
-            let selection = serde_json::from_str::<Order>(text).unwrap().selection(&driver);
-            match (selection, wanted) {
-                (Ok(selection), Ok(wanted)) => assert_eq!(selection.to_string(), wanted, "{text}"),
-                (Err(Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY, why)), Err(part)) => {
-                    assert!(why.contains(part), "{text}: {why}");
+    async fn carry_out(&self, form: Form) -> Result<Outcome, Outcome> {
+        let submission = match Order::try_from(form).map_err(unprocessable)? {
+            Order::Planned(submission) => *submission,
+            Order::Ask { driver, selection, finalize, rebuild } => {
+                let driver = driver.unwrap_or_else(|| self.inventory.driver().clone());
+                if let Some(build) = self.under_way(&driver, &selection, finalize || rebuild).await? {
+                    return Ok(build);
                 }
-                (selection, _) => panic!("{text}: {selection:?}"),
+                let planned = self.ask(&driver, &selection).await?;
+                if planned.plan.packages.is_empty() {
+                    return Ok(Outcome::Nothing(vec![planned.nothing().to_owned()]));
+                }
+                Submission { selection, plan: planned.plan, finalize, rebuild }
             }
+        };
+        if self.inventory.host(&submission.plan.driver).is_none() {
+            return Err(unknown(&submission.plan.driver));
         }
-        for text in [r#"{"package":["a/b"]}"#, r#"{"packages":["--ask"]}"#, r#"{"packages":["a b"]}"#, "[]", ""] {
-            assert!(serde_json::from_str::<Order>(text).is_err(), "{text}");
-        }
+        let answer = self.wishes.grant(&Verb::Submit(Box::new(submission))).await.map_err(refused)?;
+        Ok(match answer.build {
+            Some(build) => Outcome::Accepted(build, answer.lines),
+            None => Outcome::Nothing(answer.lines),
+        })
     }
+
+    /// What is worked off or waits already needs no other plan.
+    async fn under_way(
+        &self,
+        driver: &HostName,
+        selection: &Selection,
+        changes: bool,
+    ) -> Result<Option<Outcome>, Outcome> {
+        if self.inventory.host(driver).is_none() {
+            return Err(unknown(driver));
+        }
+        let read = self.wishes.books().read().await;
+        let read = read.map_err(|error| Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        let same = read.state.under_way(driver, selection).filter(|_| !changes);
+        let line = |build: &BuildName| format!("build {build} of {selection} for {driver} is under way already");
+        Ok(same.map(|build| Outcome::Accepted(build.clone(), vec![line(build)])))
+    }
+
+    async fn ask(&self, driver: &HostName, selection: &Selection) -> Result<planning::Planned, Outcome> {
+        let _turn = self.asking.acquire().await.map_err(unprocessable)?;
+        planning::plan_for(&self.inventory, driver, selection).await.map_err(unprocessable)
+    }
+}
+
+fn unknown(driver: &HostName) -> Outcome {
+    unprocessable(format!("the driver {driver} is no host of this controller's inventory"))
+}
+
+fn refused(error: WishError) -> Outcome {
+    Outcome::Refused(error.status(), escaped(&error.to_string()))
 }

@@ -1,27 +1,30 @@
 //! The controller as a service: an HTTP server beside the state directory and the live release.
 //!
-//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what a controller on this host tells
-//! at its socket, begins builds ([`builds`]), and stands by where another one leads ([`crate::standby`]). It holds no state: a controller is a push of its own, which goes on
-//! when the service ends, and the service can be started again at any moment.
+//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]), takes orders
+//! ([`builds`]) and other wishes ([`wishes`]), keeps a controller at work for as long as there is work ([`worker`]), and
+//! stands by where another one leads ([`crate::standby`]). It holds no state: a controller is a process of its own, which
+//! goes on when the service ends, and the service can be started again at any moment.
 
 pub mod binhost;
 pub mod books;
 pub mod builds;
 pub mod condition;
+pub mod feed;
 pub mod file;
 pub mod place;
 pub mod routes;
+pub mod wishes;
+pub mod worker;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_rustls::TlsAcceptor;
 
-use crate::controller::{now, socket};
+use crate::controller::now;
 use crate::core::names::HostName;
 use crate::http::access::{Door, Token, TokenError};
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
@@ -33,17 +36,18 @@ use crate::ssh::{self, Pace};
 use crate::standby::peer::Peer;
 use crate::standby::serve::{Ground, Socket};
 use crate::standby::view::View;
-use crate::standby::watch::{Reins, Watcher};
+use crate::standby::watch::{self, Watcher};
 use binhost::Binhost;
 use books::Books;
 use builds::Builds;
+use feed::Feed;
 use place::PlaceError;
 use routes::Service;
+use wishes::Wishes;
+use worker::{MayBegin, Worker};
 
 /// How many events a listener may be behind before it misses some.
 const EVENTS_HELD: usize = 1024;
-/// Between two looks for a controller that listens.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// What the service is told besides the inventory.
 #[derive(Debug, Clone, Default)]
@@ -120,32 +124,41 @@ pub async fn run(
     if token.is_none() {
         tracing::info!("no `token_file` is set, so builds cannot be asked for over HTTP");
     }
-    let (_socket, watcher, reins) = match own.filter(|(_, settings)| settings.api.is_some()) {
+    let books = Arc::new(Books::new(settings.state.clone(), settings.production.clone()));
+    let (_socket, watcher, standby) = match own.filter(|(_, settings)| settings.api.is_some()) {
         Some(own) => stand_by(inventory, own)?,
         None => (None, None, None),
     };
     if let Some(watcher) = watcher {
         tokio::spawn(watcher.run(stop.clone()));
     }
+    // Who leads is not asked for yet.
+    let may_begin: MayBegin = Arc::new(|| true);
+    let reins = worker::Reins::new(settings.state.clone());
+    let fleet = Arc::new(inventory.clone());
+    let wishes = Arc::new(Wishes::new(fleet.clone(), books.clone(), reins.clone(), may_begin.clone()));
     let service = Arc::new(Service {
         name: own.map(|(host, _)| host.name.clone()),
         binhost: Binhost::new(settings.production.clone()),
-        books: Books::new(settings.state.clone(), settings.production.clone()),
+        books: books.clone(),
         view: View::new(inventory, own.map(|(host, _)| &host.name)),
-        reins,
-        builds: Builds::new(options.inventory, settings.state.clone(), settings.driver.clone()),
+        standby,
+        builds: Arc::new(Builds::new(fleet, wishes.clone())),
+        wishes,
         door: Door::new(token),
         events: broadcast::Sender::new(EVENTS_HELD),
         tally: Arc::new(Tally::default()),
         stop: stop.clone(),
     });
-    let relaying = tokio::spawn(relay(settings.state.clone(), service.events.clone()));
+    let feeding = tokio::spawn(Feed::new(settings.state.clone(), service.events.clone()).run());
+    let working = tokio::spawn(Worker::new(books, options.inventory, reins, may_begin).run());
     let tally = service.tally.clone();
     tokio::select! {
         () = server::serve(listeners, routes::router(service.clone()), Bounds::of_this_process(), tally, stop) => {}
         () = renew(settings, &service.door, shown.as_ref(), again) => {}
     }
-    relaying.abort();
+    feeding.abort();
+    working.abort();
     Ok(())
 }
 
@@ -153,7 +166,7 @@ pub async fn run(
 fn stand_by(
     inventory: &Inventory,
     (host, own): place::Own<'_>,
-) -> Result<(Option<Socket>, Option<Watcher>, Option<Reins>), OrchestratorError> {
+) -> Result<(Option<Socket>, Option<Watcher>, Option<watch::Reins>), OrchestratorError> {
     let settings = &inventory.swarm;
     let (state, staging, production) = (settings.state.clone(), settings.staging.clone(), settings.production.clone());
     let ground = Ground { state, staging, production, now };
@@ -199,27 +212,4 @@ async fn renew(settings: &SwarmSettings, door: &Door, shown: Option<&Shown>, mut
         }
     }
     std::future::pending().await
-}
-
-/// Passes on what a controller on this host tells, whenever there is one.
-async fn relay(state: PathBuf, events: broadcast::Sender<String>) {
-    let mut complained = String::new();
-    loop {
-        match socket::follow(&state).await {
-            Ok(Some(mut follower)) => {
-                while let Some(event) = follower.next().await {
-                    // Nobody may be listening.
-                    let _unheard = events.send(event);
-                }
-            }
-            Ok(None) => {}
-            // The same is said once, not each second.
-            Err(error) if error.to_string() == complained => {}
-            Err(error) => {
-                tracing::error!("{error}");
-                complained = error.to_string();
-            }
-        }
-        tokio::time::sleep(LOOK).await;
-    }
 }

@@ -1,5 +1,6 @@
 //! What the service answers; section 6 of the design.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,15 +10,19 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, body::Body};
+use hyper::body::Bytes;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
 use super::binhost::Binhost;
 use super::books::{Books, BooksError, Read};
-use super::builds::{Builds, Order, Outcome};
-use crate::controller::api::{self, Desk, Refusal};
+use super::builds::{Builds, Outcome};
+use super::wishes::Wishes;
+use crate::controller::api::{self, Desk, Refusal, StateView};
 use crate::controller::now;
+use crate::controller::verb::Verb;
 use crate::core::names::{Epoch, HostName, ReleaseName};
+use crate::core::order::{Form, Receipt};
 use crate::core::status::Status;
 use crate::http::access::Door;
 use crate::http::metrics::{Kind, Page};
@@ -27,10 +32,10 @@ use crate::http::{self, sentence};
 use crate::standby::view::View;
 use crate::standby::watch::Reins;
 
-/// The longest order (bytes): some thousands of atoms.
-const ORDER_LIMIT: usize = 1 << 20;
+/// The longest order or wish (bytes): a plan of some ten thousand packages.
+const ORDER_LIMIT: usize = 128 << 20;
 /// So long an order may take to arrive.
-const ORDER_TIME: Duration = Duration::from_secs(30);
+const ORDER_TIME: Duration = Duration::from_secs(120);
 
 /// The service.
 #[derive(Debug)]
@@ -40,13 +45,15 @@ pub struct Service {
     /// What clients get.
     pub binhost: Binhost,
     /// What is known.
-    pub books: Books,
+    pub books: Arc<Books>,
     /// What is known of standbys.
     pub view: View,
     /// Makes the standby let go of the state directory; none where this one is alone.
-    pub reins: Option<Reins>,
-    /// What is begun here.
-    pub builds: Builds,
+    pub standby: Option<Reins>,
+    /// Takes orders.
+    pub builds: Arc<Builds>,
+    /// Takes wishes.
+    pub wishes: Arc<Wishes>,
     /// Who may begin something.
     pub door: Door,
     /// What happens, for who listens.
@@ -63,6 +70,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/health", get(health))
         .route("/packages/{*path}", get(packages))
         .route("/build", post(build))
+        .route("/verb", post(verb))
+        .route("/state", get(state))
         .route("/metrics", get(metrics))
         .route("/", get(page))
         .with_state(service)
@@ -131,33 +140,60 @@ async fn packages(
     service.binhost.answer(&method, &path, &headers).await
 }
 
+/// The body of a request of whoever may change something.
+async fn admitted(service: &Service, from: IpAddr, headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
+    service.door.admit(from, headers).map_err(|refusal| {
+        tracing::warn!("refused what {from} asked for: {refusal:?}");
+        refusal.into_response()
+    })?;
+    http::body(body, ORDER_LIMIT, ORDER_TIME).await
+}
+
 async fn build(
     Shared(service): Shared<Arc<Service>>,
     Extension(Peer(from)): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
-) -> Response {
-    if let Err(refusal) = service.door.admit(from, &headers) {
-        tracing::warn!("refused a build that {from} asked for: {refusal:?}");
-        return refusal.into_response();
+) -> Result<Response, Response> {
+    let body = admitted(&service, from, &headers, body).await?;
+    let form: Form = serde_json::from_slice(&body)
+        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this is no order: {error}")))?;
+    match service.builds.take(form).await {
+        Outcome::Accepted(build, said) => {
+            Ok((StatusCode::ACCEPTED, Json(Receipt { build: Some(build), said })).into_response())
+        }
+        Outcome::Nothing(said) => Ok(Json(Receipt { build: None, said }).into_response()),
+        Outcome::Refused(status, why) => Err(sentence(status, why)),
     }
-    let body = match http::body(body, ORDER_LIMIT, ORDER_TIME).await {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
-    let order: Order = match serde_json::from_slice(&body) {
-        Ok(order) => order,
-        Err(error) => return sentence(StatusCode::BAD_REQUEST, format!("this is no order: {error}")),
-    };
-    let outcome = match service.books.read().await {
-        Ok(read) => service.builds.begin(order, &read.state).await,
-        Err(error) => Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-    };
-    match outcome {
-        Outcome::Open(build) => (StatusCode::ACCEPTED, Json(serde_json::json!({ "build": build }))).into_response(),
-        Outcome::Nothing(said) => Json(serde_json::json!({ "build": null, "said": said })).into_response(),
-        Outcome::Refused(status, why) => sentence(status, why),
+}
+
+/// `POST /verb`: what an operator asks of the controller, as at its own socket.
+async fn verb(
+    Shared(service): Shared<Arc<Service>>,
+    Extension(Peer(from)): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let body = admitted(&service, from, &headers, body).await?;
+    let verb: Verb = serde_json::from_slice(&body)
+        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this is nothing that can be asked: {error}")))?;
+    let wishes = Arc::clone(&service.wishes);
+    // Whoever asked may go; what was begun is done.
+    let granted = tokio::spawn(async move { wishes.grant(&verb).await }).await;
+    match granted {
+        Ok(Ok(answer)) => Ok(Json(answer).into_response()),
+        Ok(Err(error)) => Err(sentence(error.status(), error)),
+        Err(error) => Err(sentence(StatusCode::INTERNAL_SERVER_ERROR, format!("it was lost: {error}"))),
     }
+}
+
+/// `GET /state`: all that is known, and the number of the event that it is known from: those after it lead on.
+async fn state(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refusal> {
+    let read = service.books.read_anew().await.map_err(|error| {
+        tracing::error!("{error}");
+        (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))
+    })?;
+    Ok(Json(StateView { sequence: read.sequence, state: &read.state }).into_response())
 }
 
 async fn metrics(Shared(service): Shared<Arc<Service>>) -> Result<Page, Refusal> {

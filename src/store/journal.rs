@@ -187,6 +187,11 @@ impl Journal {
         if self.behind < SNAPSHOT_EVERY { Ok(()) } else { self.snapshot(state) }
     }
 
+    /// The number of the event that was written last.
+    pub fn last_written(&self) -> i64 {
+        self.connection.last_insert_rowid()
+    }
+
     /// Writes down what all events up to the last one come to, so that the next replay need not read them.
     fn snapshot(&mut self, state: &State) -> Result<(), StoreError> {
         let unreadable = |source| StoreError::Unreadable { sequence: -1, path: self.path.clone(), source };
@@ -239,11 +244,31 @@ impl Journal {
     /// # Errors
     /// When an event cannot be read or does not fit those before it.
     pub fn replay(&self) -> Result<State, StoreError> {
-        let (from, mut state) = self.latest_snapshot()?.unwrap_or_default();
-        self.each(from, |sequence, event| {
+        self.replay_numbered().map(|(state, _)| state)
+    }
+
+    /// The state that the journal says, and the number of the last event that led to it; zero where there is none.
+    ///
+    /// # Errors
+    /// As [`Journal::replay`].
+    pub fn replay_numbered(&self) -> Result<(State, i64), StoreError> {
+        let (mut last, mut state) = self.latest_snapshot()?.unwrap_or_default();
+        self.each(last, |sequence, _, event| {
+            last = sequence;
             state.apply(&event).map_err(|source| StoreError::Damaged { sequence, path: self.path.clone(), source })
         })?;
-        Ok(state)
+        Ok((state, last))
+    }
+
+    /// The events after this number, with their own and their moments, in order.
+    ///
+    /// # Errors
+    /// When an event cannot be read.
+    pub fn each_after(&self, sequence: i64, mut take: impl FnMut(i64, Timestamp, Event)) -> Result<(), StoreError> {
+        self.each(sequence, |sequence, at, event| {
+            take(sequence, at, event);
+            Ok(())
+        })
     }
 
     /// All that has happened, from the beginning.
@@ -251,16 +276,20 @@ impl Journal {
     /// # Errors
     /// When an event cannot be read.
     pub fn events(&self, mut take: impl FnMut(&Event)) -> Result<(), StoreError> {
-        self.each(0, |_, event| {
+        self.each(0, |_, _, event| {
             take(&event);
             Ok(())
         })
     }
 
-    fn each(&self, from: i64, mut take: impl FnMut(i64, Event) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn each(
+        &self,
+        from: i64,
+        mut take: impl FnMut(i64, Timestamp, Event) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut statement = self
             .connection
-            .prepare("SELECT sequence, schema, body FROM events WHERE sequence > ?1 ORDER BY sequence")
+            .prepare("SELECT sequence, schema, body, at FROM events WHERE sequence > ?1 ORDER BY sequence")
             .map_err(|source| self.fault("read", source))?;
         let mut rows = statement.query([from]).map_err(|source| self.fault("read", source))?;
         while let Some(row) = rows.next().map_err(|source| self.fault("read", source))? {
@@ -276,7 +305,7 @@ impl Journal {
                 path: self.path.clone(),
                 source,
             })?;
-            take(sequence, event)?;
+            take(sequence, Timestamp(row.get(3).map_err(read)?), event)?;
         }
         Ok(())
     }

@@ -8,10 +8,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::text::line;
 use crate::controller::Observer;
-use crate::core::build::Phase;
+use crate::core::build::{Build, Phase};
 use crate::core::decide::End;
-use crate::core::event::{Event, JobOutcome, Rooms, Trouble};
-use crate::core::names::{HostName, Timestamp};
+use crate::core::event::{Event, JobOutcome, Rooms, Selection, Trouble};
+use crate::core::names::{BuildName, HostName, Timestamp};
 use crate::core::state::State;
 use crate::core::status::Moment;
 use crate::core::text::escaped;
@@ -67,8 +67,13 @@ fn words(event: &Event, state: &State) -> Option<String> {
             let job = state.jobs.get(job)?;
             format!("back       {} on {}", label(job.package), job.drone)
         }
-        Event::BuildOpened { build, selection, plan, .. } => {
-            format!("needed     {} packages for {selection}, build {build}", plan.packages.len())
+        Event::BuildOpened { build, selection, plan, .. } => needed(build, selection, plan.packages.len()),
+        Event::QueuedBuildOpened { build, .. } => {
+            let build = state.builds.get(build)?;
+            needed(&build.name, &build.selection, build.packages.len())
+        }
+        Event::BuildQueued { build, selection, plan, .. } => {
+            format!("queued     {} packages for {selection}, build {build}", plan.packages.len())
         }
         Event::JobStarted { package, drone, .. } => format!("delegated  {} to {drone}", label(*package)),
         Event::PackageReceived { package, file, .. } => format!("received   {} as {}", label(*package), file.path),
@@ -91,14 +96,19 @@ fn words(event: &Event, state: &State) -> Option<String> {
         | Event::RetryAsked { .. }
         | Event::JobEnded { .. }
         | Event::BuildFinished { .. }
+        | Event::FinalizeAsked { .. }
         | Event::RunBegun { .. }
         | Event::BuildReleased { .. } => return None,
     })
 }
 
-/// The last words of a run.
-pub fn summary(state: &State, end: End) -> Vec<String> {
-    let Some(build) = state.open_build() else { return Vec::new() };
+fn needed(build: &BuildName, selection: &Selection, packages: usize) -> String {
+    format!("needed     {packages} packages for {selection}, build {build}")
+}
+
+/// The last words on a build that was worked off; there are none on one that was released meanwhile.
+pub fn summary(build: Option<&Build>, end: End) -> Vec<String> {
+    let Some(build) = build.filter(|build| build.released.is_none()) else { return Vec::new() };
     let count = |wanted: fn(&Phase) -> bool| build.packages.iter().filter(|package| wanted(&package.phase)).count();
     let received = count(|phase| matches!(phase, Phase::Received(_)));
     let failed = count(|phase| matches!(phase, Phase::Failed));

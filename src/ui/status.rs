@@ -72,6 +72,19 @@ pub fn text(status: &Status) -> String {
         let warnings: String = status.warnings.iter().map(|warning| format!("note: {}\n", line(warning))).collect();
         text.push_str(&format!("\n{warnings}"));
     }
+    if !status.queue.is_empty() {
+        let rows = status.queue.iter().map(|queued| {
+            let (id, driver, packages) =
+                (queued.id.to_string(), queued.driver.to_string(), queued.packages.to_string());
+            vec![id, driver, line(&queued.selection), packages]
+        });
+        text.push_str(&format!("\n{}", table(&["WAITS", "DRIVER", "SELECTION", "PACKAGES"], rows.collect())));
+    }
+    for id in &status.set_aside {
+        text.push_str(&format!(
+            "\nset aside: build {id}; `swarm status --build {id}` shows it, `swarm finalize --build {id}` releases it"
+        ));
+    }
     let release = status.release.as_ref().map_or("none", |release| release.as_str());
     text.push_str(&format!("\nrelease: {release}\n"));
     for (name, own) in status.orchestrators.iter().filter(|(_, own)| **own != status.release) {

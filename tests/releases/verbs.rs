@@ -187,7 +187,7 @@ async fn with_a_controller_at_work_it_is_told_and_does_it() {
     let socket = Socket::open(session.directory(), asked, broadcast::Sender::new(1)).unwrap();
     let works = async {
         while let Some(Asked::Verb(wish, answer)) = asks.recv().await {
-            let done = verb::carry_out(&mut session, &wish).await.map(|lines| verb::Answer { lines, trouble: false });
+            let done = verb::carry_out(&mut session, &wish).await;
             let done = done.map_err(|error| error.to_string());
             answer.send(done).unwrap();
         }

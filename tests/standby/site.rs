@@ -213,7 +213,7 @@ impl Controller {
 
     /// Makes the open build live.
     pub async fn release(&mut self) -> ReleaseName {
-        finalize(&mut self.session, Extent::Whole).await.unwrap().release.unwrap()
+        finalize(&mut self.session, Extent::Whole, None).await.unwrap().release.unwrap()
     }
 
     pub fn record(&mut self, event: &Event) {
@@ -223,6 +223,6 @@ impl Controller {
     /// Claims an epoch for this site's controller.
     pub fn claim(&mut self, epoch: u64) {
         let controller = swarm::store::name::own(self.session.directory(), None).unwrap();
-        self.record(&Event::EpochClaimed { epoch: Epoch(epoch), controller, at: now() });
+        self.record(&Event::EpochClaimed { epoch: Epoch(epoch), controller, voters: [].into(), at: now() });
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Record {
     released: Option<ReleaseName>,
     #[serde(default)]
     rebuild: bool,
+    #[serde(default)]
+    finalize: bool,
     phases: Vec<Phase>,
     attempts: BTreeMap<PackageIndex, Vec<Attempt>>,
     /// What the packages were taken to cost, while the build is open: a controller that goes on decides as the one
@@ -41,6 +43,7 @@ struct RecordOf<'a> {
     finished: Option<Timestamp>,
     released: &'a Option<ReleaseName>,
     rebuild: bool,
+    finalize: bool,
     phases: Vec<&'a Phase>,
     attempts: BTreeMap<PackageIndex, &'a [Attempt]>,
     costs: &'a [Cost],
@@ -58,6 +61,7 @@ impl Serialize for Build {
             finished: self.finished,
             released: &self.released,
             rebuild: self.rebuild,
+            finalize: self.finalize,
             phases: self.packages.iter().map(|package| &package.phase).collect(),
             attempts: tried.map(|(index, package)| (PackageIndex::at(index), package.attempts.as_slice())).collect(),
             costs: self.graph.costs(),
@@ -86,6 +90,7 @@ impl TryFrom<Record> for Build {
         build.finished = record.finished;
         build.released = record.released;
         build.rebuild = record.rebuild;
+        build.finalize = record.finalize;
         build.speeds = record.speeds;
         build.mark_blocked();
         if record.costs.len() == build.packages.len() {

@@ -125,6 +125,10 @@ impl State {
     pub(super) fn bring_back(&mut self, name: &JobName) -> Result<(), Inconsistent> {
         let job =
             self.jobs.get_mut(name).ok_or_else(|| inconsistent(format!("that job {name}, which is over, is back")))?;
+        // Of a build that was set aside nothing is waited for any more; what the job brings is welcome all the same.
+        if self.open.as_ref() != Some(&job.build) {
+            return Ok(());
+        }
         let Some(build) = self.builds.get_mut(&job.build) else { return Ok(()) };
         if job.standing == Standing::GivenUp && matches!(build.packages[job.package.index()].phase, Phase::Needed) {
             job.standing = Standing::Active;

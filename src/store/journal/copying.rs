@@ -231,6 +231,7 @@ mod tests {
         Event::EpochClaimed {
             epoch: Epoch(epoch),
             controller: controller.parse().unwrap(),
+            voters: [].into(),
             at: Timestamp(epoch as i64),
         }
     }

@@ -1,0 +1,162 @@
+//! `swarm push` where the controller is an orchestrator: the plan is made here, and the build followed there.
+
+use anyhow::bail;
+
+use super::exit::Exit;
+use super::interrupt;
+use super::push::Arguments;
+use crate::controller::remote::follow::{Followed, follow};
+use crate::controller::remote::{self, Remote};
+use crate::controller::verb::Verb;
+use crate::controller::{Observer, install, planning};
+use crate::core::event::Selection;
+use crate::core::names::BuildName;
+use crate::core::order::{Form, Receipt, Submission};
+use crate::core::state::State;
+use crate::core::text::escaped;
+use crate::inventory::Inventory;
+use crate::ui;
+use crate::ui::table::{tell, tell_lines, write_out};
+
+/// What an order came to.
+enum Asked {
+    Build(BuildName),
+    Nothing,
+    /// All of it is in the live release.
+    Live,
+}
+
+pub async fn run(arguments: &Arguments, inventory: &Inventory, remote: &Remote) -> anyhow::Result<Exit> {
+    refuse_what_is_local(arguments)?;
+    let selection = arguments.selected.selection()?;
+    let mut halts = interrupt::listen()?;
+    let mut observer = ui::progress::observer(arguments.json);
+    let asked = tokio::select! {
+        asked = ask(arguments, selection, inventory, remote, observer.as_mut()) => asked?,
+        _ = halts.recv() => {
+            tell("interrupted: what was asked for before goes on at the orchestrator");
+            return Ok(Exit::Interrupted);
+        }
+    };
+    let build = match asked {
+        Asked::Build(build) => build,
+        Asked::Nothing => return Ok(Exit::Done),
+        Asked::Live => {
+            install(arguments, inventory, remote).await?;
+            return Ok(Exit::Done);
+        }
+    };
+    if arguments.retry_failed {
+        retry(&build, remote, observer.as_mut()).await?;
+    }
+    if arguments.detach {
+        write_out(&format!(
+            "build {build} goes on at the orchestrator; `swarm push` follows it, `swarm status` tells\n"
+        ))?;
+        return Ok(Exit::Done);
+    }
+    let exit = match follow(remote, &build, observer.as_mut(), &mut halts).await? {
+        Followed::Over(status) => Exit::of_status(i32::from(status)).unwrap_or(Exit::Impossible),
+        Followed::Finished { complete: true } => Exit::Done,
+        Followed::Finished { complete: false } => Exit::SomeFailed,
+        Followed::Reset => {
+            observer.note("the build was reset");
+            return Ok(Exit::Impossible);
+        }
+        Followed::Detached => {
+            observer.note(&format!(
+                "interrupted: build {build} goes on at the orchestrator; the next `swarm push` follows it, `swarm reset \
+                 --build {build}` gives it up"
+            ));
+            return Ok(Exit::Interrupted);
+        }
+    };
+    if exit == Exit::Done {
+        install(arguments, inventory, remote).await?;
+    }
+    Ok(exit)
+}
+
+/// What is decided where the controller is.
+fn refuse_what_is_local(arguments: &Arguments) -> anyhow::Result<()> {
+    let local = [
+        (arguments.selected.on.is_some(), "--on"),
+        (arguments.replace, "--replace"),
+        (arguments.take_over, "--take-over"),
+    ];
+    for (given, option) in local {
+        if given {
+            bail!(
+                "{option} is for the host on which the controller is, an orchestrator: builds asked of it wait for \
+                 their turn, `swarm reset --build ID` gives one up, `swarm drain` keeps a drone from work"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that the build is asked for, where there is something to build.
+async fn ask(
+    arguments: &Arguments,
+    selection: Option<Selection>,
+    inventory: &Inventory,
+    remote: &Remote,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<Asked> {
+    let finalize = arguments.finalize || arguments.install;
+    let state = remote::state(remote, |text| observer.note(text)).await?;
+    if let Some((build, known)) = under_way(&state, selection.as_ref(), inventory) {
+        if finalize {
+            let wish = Submission { finalize, rebuild: arguments.rebuild, ..known };
+            remote::submit(remote, &wish.into(), |text| observer.note(text)).await?;
+        }
+        return Ok(Asked::Build(build));
+    }
+    let selection = selection.unwrap_or(Selection::World);
+    let planned = planning::plan_here(inventory, &selection).await?;
+    for note in ui::plan::notes(&planned) {
+        observer.note(&note);
+    }
+    if planned.plan.packages.is_empty() {
+        observer.note(planned.nothing());
+        return Ok(Asked::Nothing);
+    }
+    let form: Form = Submission { selection, plan: planned.plan, finalize, rebuild: arguments.rebuild }.into();
+    let Receipt { build, said } = remote::submit(remote, &form, |text| observer.note(text)).await?;
+    let Some(build) = build else {
+        said.iter().for_each(|line| observer.note(line));
+        return Ok(Asked::Live);
+    };
+    Ok(Asked::Build(build))
+}
+
+/// The build that an interrupted push has asked for, with what it asked for.
+fn under_way(state: &State, selection: Option<&Selection>, inventory: &Inventory) -> Option<(BuildName, Submission)> {
+    let driver = inventory.driver();
+    let of_open = state.open_build().filter(|build| build.plan.driver == *driver && !build.is_over());
+    let of_open = of_open.map(|build| (&build.name, &build.selection, &*build.plan, build.rebuild));
+    let waiting = state.queue.iter().filter(|queued| queued.plan.driver == *driver);
+    let waiting = waiting.map(|queued| (&queued.name, &queued.selection, &queued.plan, queued.rebuild));
+    let mut all = of_open.into_iter().chain(waiting);
+    let (name, selection, plan, rebuild) =
+        all.find(|(_, other, ..)| selection.is_none_or(|selection| other.is_resumed_by(selection)))?;
+    let (selection, plan) = (selection.clone(), plan.clone());
+    Some((name.clone(), Submission { selection, plan, finalize: false, rebuild }))
+}
+
+async fn retry(build: &BuildName, remote: &Remote, observer: &mut dyn Observer) -> anyhow::Result<()> {
+    let state = remote::state(remote, |text| observer.note(text)).await?;
+    if state.open.as_ref() == Some(build) {
+        let wish = Verb::Unblock { packages: Vec::new() };
+        remote::tell(remote, &wish, |text| observer.note(text)).await?;
+    }
+    Ok(())
+}
+
+async fn install(arguments: &Arguments, inventory: &Inventory, remote: &Remote) -> anyhow::Result<()> {
+    if arguments.install {
+        let binhost = format!("{}/packages", remote.base());
+        tell_lines(&escaped(&install::install_from(inventory, &binhost).await?));
+    }
+    Ok(())
+}

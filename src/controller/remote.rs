@@ -1,0 +1,310 @@
+//! The controller where that is an orchestrator: asked through the gateway, which knows the one that leads.
+//!
+//! What only asks is repeated for as long as nobody answers (an orchestrator takes another's place within a few checks of
+//! the gateway), as is an order, which means the same however often it is given. Other wishes are repeated only where it
+//! is certain that nobody has heard them. The operator is told once, and ends the waiting with Ctrl-C.
+
+pub mod follow;
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::api::{Follower, StateView};
+use super::verb::{Answer, Verb};
+use crate::core::order::{Form, Receipt};
+use crate::core::state::State;
+use crate::core::text::escaped;
+use crate::http::access::{Token, TokenError};
+use crate::http::client::{AskError, Client};
+use crate::http::tls::{self, TlsError};
+use crate::inventory::{ControllerPlace, Inventory, Role};
+
+/// What can be told at once is told within this time.
+const QUICK: Duration = Duration::from_secs(30);
+/// The longest answer (bytes).
+const ANSWER_LIMIT: usize = 1 << 30;
+/// The first pause before nobody's answer is waited for again; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What keeps a command from the controller elsewhere.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// There is no way to it.
+    #[error(
+        "`controller` is \"orchestrator\" and the inventory has no `[gateway]`, through which it is asked: add one, or set \
+         `controller = \"local\"`"
+    )]
+    NoGateway,
+    /// It would not do anything.
+    #[error("the controller is an orchestrator, which does this for whoever has the token: set `token_file`")]
+    NoToken,
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Nobody is there; it was not heard.
+    #[error("the controller, asked through {gateway}, {why}")]
+    Nobody {
+        /// Where.
+        gateway: String,
+        /// What happened.
+        why: String,
+    },
+    /// Whether it was heard is not known.
+    #[error("the controller, asked through {gateway}, {why}")]
+    Lost {
+        /// Where.
+        gateway: String,
+        /// What happened.
+        why: String,
+    },
+    /// Something else holds the controller's place.
+    #[error("{0}")]
+    Busy(String),
+    /// It says no.
+    #[error("{0}")]
+    Refused(String),
+    /// It says what is none of ours.
+    #[error("the controller does not say what was asked for: {0}")]
+    Strange(String),
+}
+
+/// The controller elsewhere.
+pub struct Remote {
+    base: String,
+    token: Option<Token>,
+    tls: Option<tokio_rustls::TlsConnector>,
+}
+
+impl Remote {
+    /// The controller of this inventory, where it is not this machine: an orchestrator itself decides what is asked there.
+    ///
+    /// # Errors
+    /// There is no gateway, or token or certificate are of no use.
+    pub fn of(inventory: &Inventory) -> Result<Option<Self>, RemoteError> {
+        if inventory.swarm.controller == ControllerPlace::Local || is_orchestrator(inventory) {
+            return Ok(None);
+        }
+        let base = inventory.gateway_url().ok_or(RemoteError::NoGateway)?;
+        let swarm = &inventory.swarm;
+        let token = swarm.token_file.as_deref().map(Token::read).transpose()?;
+        let tls = match base.starts_with("https:") {
+            true => Some(tls::connector(swarm.tls_cert.as_deref())?),
+            false => None,
+        };
+        Ok(Some(Self { base, token, tls }))
+    }
+
+    /// The gateway's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// All that is known there.
+    ///
+    /// # Errors
+    /// It does not answer, or not with that.
+    pub async fn state(&self) -> Result<StateView, RemoteError> {
+        let bytes = self.get("/state").await?;
+        let view: StateView = read(&bytes)?;
+        let state = view.state.settled().ok_or_else(|| RemoteError::Strange("its state is damaged".to_owned()))?;
+        Ok(StateView { sequence: view.sequence, state })
+    }
+
+    /// Its status, the JSON as it stands.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn status(&self) -> Result<String, RemoteError> {
+        let bytes = self.get("/swarm").await?;
+        String::from_utf8(bytes).map_err(|error| RemoteError::Strange(error.to_string()))
+    }
+
+    /// What happens there from here on.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn events(&self) -> Result<Follower, RemoteError> {
+        let request = self.request(Method::GET, "/events", Bytes::new())?;
+        let response = self.ask(request, QUICK).await?;
+        Ok(Follower::new(response.into_body()))
+    }
+
+    /// Has it do something.
+    ///
+    /// # Errors
+    /// It does not answer, or says no.
+    pub async fn tell(&self, verb: &Verb) -> Result<Answer, RemoteError> {
+        self.post("/verb", verb, verb.patience()).await
+    }
+
+    /// Asks for a build.
+    ///
+    /// # Errors
+    /// It does not answer, or says no.
+    pub async fn submit(&self, form: &Form) -> Result<Receipt, RemoteError> {
+        self.post("/build", form, 10 * QUICK).await
+    }
+
+    async fn get(&self, path: &str) -> Result<Vec<u8>, RemoteError> {
+        let request = self.request(Method::GET, path, Bytes::new())?;
+        self.body(self.ask(request, QUICK).await?).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        what: &impl Serialize,
+        patience: Duration,
+    ) -> Result<T, RemoteError> {
+        let token = self.token.as_ref().ok_or(RemoteError::NoToken)?;
+        let body = serde_json::to_vec(what).map_err(|error| RemoteError::Strange(error.to_string()))?;
+        let mut request = self.request(Method::POST, path, body.into())?;
+        request.headers_mut().insert(header::AUTHORIZATION, token.bearer());
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        read(&self.body(self.ask(request, patience).await?).await?)
+    }
+
+    fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Full<Bytes>>, RemoteError> {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.base)).body(Full::new(body));
+        request.map_err(|error| RemoteError::Strange(error.to_string()))
+    }
+
+    async fn ask(&self, request: Request<Full<Bytes>>, patience: Duration) -> Result<Response<Incoming>, RemoteError> {
+        let client = Client::new(self.tls.clone(), patience);
+        let response = client.ask(request).await.map_err(|error| self.unanswered(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let words = client.read(response.into_body(), 1 << 20).await.unwrap_or_default();
+        let words = escaped(String::from_utf8_lossy(&words).trim());
+        let gateway = self.base.clone();
+        Err(match status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                RemoteError::Nobody { gateway, why: format!("answers {status}: {words}") }
+            }
+            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+                RemoteError::Lost { gateway, why: format!("does not answer: {words}") }
+            }
+            StatusCode::LOCKED => RemoteError::Busy(words),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                RemoteError::Refused(format!("the controller refuses the token of `token_file`: {words}"))
+            }
+            _ => RemoteError::Refused(words),
+        })
+    }
+
+    async fn body(&self, response: Response<Incoming>) -> Result<Vec<u8>, RemoteError> {
+        let client = Client::new(self.tls.clone(), QUICK);
+        client.read(response.into_body(), ANSWER_LIMIT).await.map_err(|error| self.unanswered(&error))
+    }
+
+    fn unanswered(&self, error: &AskError) -> RemoteError {
+        let (gateway, why) = (self.base.clone(), error.to_string());
+        match error {
+            AskError::Address(_) => RemoteError::Strange(why),
+            AskError::Connect(_) => RemoteError::Nobody { gateway, why },
+            AskError::Silent(_) | AskError::Speech(_) | AskError::TooMuch(_) => RemoteError::Lost { gateway, why },
+        }
+    }
+}
+
+/// Whether this machine is one of the orchestrators that decide.
+fn is_orchestrator(inventory: &Inventory) -> bool {
+    inventory.hosts().any(|host| match &host.role {
+        Role::Orchestrator(settings) => settings.api.is_some() && inventory.is_here(host),
+        Role::Plain | Role::Drone(_) => false,
+    })
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RemoteError> {
+    serde_json::from_slice(bytes).map_err(|error| RemoteError::Strange(error.to_string()))
+}
+
+impl RemoteError {
+    /// Whether somebody may answer later.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Nobody { .. } | Self::Lost { .. })
+    }
+
+    /// Whether it is certain that nobody has heard what was said.
+    pub fn unheard(&self) -> bool {
+        matches!(self, Self::Nobody { .. })
+    }
+}
+
+/// How long nobody has answered, and whether the operator knows.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    pause: Option<Duration>,
+}
+
+impl Waiting {
+    /// Waits a moment; tells the operator the first time.
+    pub async fn pause(&mut self, error: &RemoteError, mut tell: impl FnMut(&str)) {
+        if self.pause.is_none() {
+            tell(&format!("{error}; it is asked again until another answers (Ctrl-C ends that)"));
+        }
+        let pause = self.pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
+        self.pause = Some(pause);
+        tokio::time::sleep(pause).await;
+    }
+
+    /// Somebody answers.
+    pub fn over(&mut self) {
+        self.pause = None;
+    }
+}
+
+/// What is known there, asked for until somebody answers.
+///
+/// # Errors
+/// What does not pass by waiting.
+pub async fn state(remote: &Remote, mut tell: impl FnMut(&str)) -> Result<State, RemoteError> {
+    let mut waiting = Waiting::default();
+    loop {
+        match remote.state().await {
+            Ok(view) => return Ok(view.state),
+            Err(error) if error.may_pass() => waiting.pause(&error, &mut tell).await,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A build, asked for until somebody answers.
+///
+/// # Errors
+/// What does not pass by waiting.
+pub async fn submit(remote: &Remote, form: &Form, mut tell: impl FnMut(&str)) -> Result<Receipt, RemoteError> {
+    let mut waiting = Waiting::default();
+    loop {
+        match remote.submit(form).await {
+            Err(error) if error.may_pass() => waiting.pause(&error, &mut tell).await,
+            done => return done,
+        }
+    }
+}
+
+/// Another wish, told until somebody hears it.
+///
+/// # Errors
+/// What does not pass by waiting, or may have been heard.
+pub async fn tell(remote: &Remote, verb: &Verb, mut tell: impl FnMut(&str)) -> Result<Answer, RemoteError> {
+    let mut waiting = Waiting::default();
+    loop {
+        match remote.tell(verb).await {
+            Err(error) if error.unheard() => waiting.pause(&error, &mut tell).await,
+            done => return done,
+        }
+    }
+}

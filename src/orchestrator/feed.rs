@@ -1,0 +1,121 @@
+//! What happens, for those who follow it: every event of the journal in its order, whoever wrote it, and what a
+//! controller at work tells besides.
+//!
+//! A controller tells events as it writes them. Those of before one is connected, and those of commands that write
+//! without listening, are read from the journal. So a follower finds no number missing, as long as it reads on.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::sync::broadcast;
+
+use crate::controller::{ControlError, api, socket};
+use crate::store::{Journal, StoreError};
+
+/// Between two looks for a controller that listens, and for what others have written.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What a line says of its place in the journal.
+#[derive(Deserialize)]
+struct Numbered {
+    #[serde(default)]
+    sequence: Option<i64>,
+}
+
+/// Follows what happens on a state directory.
+pub struct Feed {
+    state: PathBuf,
+    events: broadcast::Sender<String>,
+    /// The last event that was told; none before the journal was first looked at.
+    last: Option<i64>,
+    /// The journal as it was at the last look.
+    seen: Option<(u64, std::time::SystemTime)>,
+    complained: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FeedError {
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error(transparent)]
+    Journal(#[from] StoreError),
+    #[error("cannot read the journal: {0}")]
+    Lost(#[from] tokio::task::JoinError),
+}
+
+impl Feed {
+    /// One that tells these listeners.
+    pub fn new(state: PathBuf, events: broadcast::Sender<String>) -> Self {
+        Self { state, events, last: None, seen: None, complained: String::new() }
+    }
+
+    /// Tells for as long as it is not dropped.
+    pub async fn run(mut self) {
+        loop {
+            match self.follow().await {
+                Ok(()) => self.complained.clear(),
+                // The same is said once, not each time.
+                Err(error) if error.to_string() == self.complained => {}
+                Err(error) => {
+                    tracing::error!("{error}");
+                    self.complained = error.to_string();
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Tells what was written, and while a controller is at work what it tells.
+    async fn follow(&mut self) -> Result<(), FeedError> {
+        let follower = socket::follow(&self.state).await?;
+        self.catch_up(follower.is_some()).await?;
+        let Some(mut follower) = follower else { return Ok(()) };
+        while let Some(line) = follower.next().await {
+            let sequence = serde_json::from_str::<Numbered>(&line).ok().and_then(|numbered| numbered.sequence);
+            match (sequence, self.last) {
+                (Some(sequence), Some(last)) if sequence <= last => continue,
+                (Some(sequence), Some(last)) if sequence > last + 1 => self.catch_up(true).await?,
+                (Some(sequence), _) => {
+                    self.last = Some(sequence);
+                    self.tell(line);
+                }
+                (None, _) => self.tell(line),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, line: String) {
+        // Nobody may be listening.
+        let _unheard = self.events.send(line);
+    }
+
+    /// Tells what the journal has beyond what was told.
+    async fn catch_up(&mut self, surely: bool) -> Result<(), FeedError> {
+        let look = |name: &str| std::fs::metadata(self.state.join(name)).ok();
+        let metadata = look("journal.db-wal").or_else(|| look("journal.db"));
+        let seen = metadata.and_then(|metadata| Some((metadata.len(), metadata.modified().ok()?)));
+        if seen == self.seen && !surely {
+            return Ok(());
+        }
+        let (state, last) = (self.state.clone(), self.last);
+        let (last, lines) = tokio::task::spawn_blocking(move || read(&state, last)).await??;
+        self.last = Some(last);
+        self.seen = seen;
+        lines.into_iter().for_each(|line| self.tell(line));
+        Ok(())
+    }
+}
+
+/// The events after this one, and the number of the last; at first only the latter.
+fn read(state: &std::path::Path, last: Option<i64>) -> Result<(i64, Vec<String>), StoreError> {
+    let Some(journal) = Journal::open_to_read(state)? else { return Ok((last.unwrap_or(0), Vec::new())) };
+    let Some(mut last) = last else { return Ok((journal.last()?, Vec::new())) };
+    let mut lines = Vec::new();
+    journal.each_after(last, |sequence, at, event| {
+        last = sequence;
+        lines.extend(api::told(sequence, at, &event));
+    })?;
+    Ok((last, lines))
+}

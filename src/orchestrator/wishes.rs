@@ -1,0 +1,139 @@
+//! What is asked of the controller of this host: told to it where one is at work, else done here with the lock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+use super::books::Books;
+use super::worker::{MayBegin, Reins};
+use crate::controller::publish::{self, Whom};
+use crate::controller::socket::{self, Reply};
+use crate::controller::verb::{self, Answer, Verb};
+use crate::controller::{ControlError, Observer, Session};
+use crate::core::event::Event;
+use crate::core::names::Timestamp;
+use crate::core::state::State;
+use crate::inventory::Inventory;
+use crate::store::LockError;
+
+/// A controller that is just beginning or ending is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries to reach it.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a wish is not granted.
+#[derive(Debug, thiserror::Error)]
+pub enum WishError {
+    /// Another orchestrator decides.
+    #[error("this orchestrator does not lead: ask again, the gateway knows the one that does")]
+    Elsewhere,
+    /// The controller says no, or cannot.
+    #[error(transparent)]
+    Refused(#[from] ControlError),
+}
+
+impl WishError {
+    /// The status of the answer that says so.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Elsewhere => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(error) if error.is_of_another() => StatusCode::LOCKED,
+            Self::Refused(_) => StatusCode::CONFLICT,
+        }
+    }
+}
+
+/// Grants wishes.
+pub struct Wishes {
+    inventory: Arc<Inventory>,
+    books: Arc<Books>,
+    reins: Reins,
+    may_begin: MayBegin,
+    /// Held by whoever does something here.
+    turn: Mutex<()>,
+}
+
+impl std::fmt::Debug for Wishes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Wishes").field("books", &self.books).finish_non_exhaustive()
+    }
+}
+
+impl Wishes {
+    /// Those of the controller of this inventory's state directory, whose worker has these reins.
+    pub fn new(inventory: Arc<Inventory>, books: Arc<Books>, reins: Reins, may_begin: MayBegin) -> Self {
+        Self { inventory, books, reins, may_begin, turn: Mutex::default() }
+    }
+
+    /// What the journal says.
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// Has it done.
+    ///
+    /// # Errors
+    /// It does not fit what is there, another orchestrator decides, or something else than a controller of ours holds
+    /// the state directory.
+    pub async fn grant(&self, wish: &Verb) -> Result<Answer, WishError> {
+        if !(self.may_begin)() {
+            return Err(WishError::Elsewhere);
+        }
+        let directory = &self.inventory.swarm.state;
+        let begun = Instant::now();
+        loop {
+            let waited = match socket::try_tell(directory, wish).await? {
+                Reply::Done(answer) => {
+                    self.reins.nudge();
+                    return Ok(answer);
+                }
+                Reply::Ending(why) => ControlError::Refused(why),
+                Reply::Nobody => match self.here(wish).await {
+                    Err(error @ ControlError::Lock(LockError::Busy { .. })) => error,
+                    done => {
+                        self.reins.nudge();
+                        return Ok(done?);
+                    }
+                },
+            };
+            if begun.elapsed() > PATIENCE {
+                return Err(waited.into());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Takes the place of a controller for a moment. That belongs to one thread.
+    async fn here(&self, wish: &Verb) -> Result<Answer, ControlError> {
+        let _turn = self.turn.lock().await;
+        let (inventory, wish, runtime) = (Inventory::clone(&self.inventory), wish.clone(), Handle::current());
+        let done = tokio::task::spawn_blocking(move || runtime.block_on(carry_out(inventory, &wish))).await;
+        done.map_err(|error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm")))?
+    }
+}
+
+async fn carry_out(inventory: Inventory, wish: &Verb) -> Result<Answer, ControlError> {
+    let mut session = Session::open(inventory, Box::new(Log)).await?;
+    let mut answer = verb::carry_out(&mut session, wish).await?;
+    if wish.releases()
+        && let Some(publication) = publish::everywhere(&mut session, Whom::All).await?
+    {
+        answer.lines.extend(publication.lines());
+        answer.trouble |= !publication.is_good();
+    }
+    Ok(answer)
+}
+
+/// What a service is told goes to its log.
+struct Log;
+
+impl Observer for Log {
+    fn saw(&mut self, _event: &Event, _state: &State, _at: Timestamp) {}
+
+    fn note(&mut self, text: &str) {
+        tracing::info!("{text}");
+    }
+}
