@@ -1,7 +1,8 @@
-//! The live release goes to every orchestrator that has another one.
+//! The live release goes to every orchestrator, and every object storage, that has another one.
 //!
-//! Each gets what it lacks, and swaps at the end; they are served side by side and share the limit on bandwidth. One
-//! that is away is named, and is behind until the next command reaches it.
+//! Each gets what it lacks, and swaps at the end; they are served side by side. Orchestrators share the limit on
+//! bandwidth, each storage has one of the same size of its own. One that is away is named, and is behind until the next
+//! command reaches it.
 
 use std::sync::Arc;
 
@@ -19,8 +20,11 @@ use crate::release::Release;
 pub use crate::release::publish::Sent;
 use crate::release::publish::{self, Shipment};
 use crate::ssh::{Host, HostError, HostErrorKind};
+use depot::Depot;
 
-/// How it went with one orchestrator.
+mod depot;
+
+/// How it went with one orchestrator or storage.
 #[derive(Debug)]
 pub enum Outcome {
     /// It has the release, and its clients can read it.
@@ -29,8 +33,8 @@ pub enum Outcome {
     Unread(Sent, String),
     /// Its clients could not read it, so it was swapped back there, if that could be.
     TakenBack(String),
-    /// It did not get it.
-    Missed(HostError),
+    /// It did not get it, for this reason.
+    Missed(String),
 }
 
 impl Outcome {
@@ -45,22 +49,22 @@ impl Outcome {
 pub struct Publication {
     /// What went there.
     pub release: ReleaseName,
-    /// Those that were looked at.
-    pub orchestrators: Vec<(HostName, Outcome)>,
+    /// Those that were looked at: orchestrators, then storages.
+    pub receivers: Vec<(HostName, Outcome)>,
 }
 
 impl Publication {
     /// Whether nothing is to be mended: somebody has it now, and nobody had to be swapped back. One that is away gets it
     /// later.
     pub fn is_good(&self) -> bool {
-        let outcomes = || self.orchestrators.iter().map(|(_, outcome)| outcome);
-        (self.orchestrators.is_empty() || outcomes().any(Outcome::has_it))
+        let outcomes = || self.receivers.iter().map(|(_, outcome)| outcome);
+        (self.receivers.is_empty() || outcomes().any(Outcome::has_it))
             && !outcomes().any(|outcome| matches!(outcome, Outcome::TakenBack(_)))
     }
 
-    /// What the operator is told: a line an orchestrator.
+    /// What the operator is told: a line for each.
     pub fn lines(&self) -> Vec<String> {
-        self.orchestrators.iter().map(|(name, outcome)| format!("{name}: {}", escaped(&self.line(outcome)))).collect()
+        self.receivers.iter().map(|(name, outcome)| format!("{name}: {}", escaped(&self.line(outcome)))).collect()
     }
 
     fn line(&self, outcome: &Outcome) -> String {
@@ -97,12 +101,26 @@ pub struct Errand {
     production: String,
     live: Release,
     kept: Vec<Release>,
-    hosts: Vec<(HostName, HttpUrl, Arc<dyn Host>)>,
+    receivers: Vec<Receiver>,
     reader: Reader,
 }
 
+/// One that gets the release.
+struct Receiver {
+    name: HostName,
+    /// Where its clients read it.
+    binhost: Option<HttpUrl>,
+    way: Way,
+}
+
+/// How it is reached.
+enum Way {
+    Host(Arc<dyn Host>),
+    Storage(Depot),
+}
+
 impl Errand {
-    /// Brings the live release to orchestrators; none where there is no release, or nobody to look at.
+    /// Brings the live release to orchestrators and storages; none where there is no release, or nobody to look at.
     ///
     /// # Errors
     /// When the releases here cannot be read.
@@ -110,44 +128,57 @@ impl Errand {
         let Some(live) = session.releases.current()? else { return Ok(None) };
         let inventory = &session.inventory;
         let behind = |name: &HostName| session.state().orchestrators.get(name) != Some(&Some(live.name.clone()));
-        let hosts: Vec<_> = inventory
-            .orchestrators()
-            .into_iter()
-            .filter(|(host, _)| !inventory.is_here(host) && (whom == Whom::All || behind(&host.name)))
+        let is_wanted = |name: &HostName| whom == Whom::All || behind(name);
+        let hosts = inventory.orchestrators().into_iter();
+        let hosts = hosts.filter(|(host, _)| !inventory.is_here(host) && is_wanted(&host.name));
+        let mut receivers: Vec<Receiver> = hosts
             .filter_map(|(host, settings)| {
-                let way = session.hosts.get(&host.name)?;
-                Some((host.name.clone(), settings.binhost.clone(), Arc::clone(way)))
+                let way = Way::Host(Arc::clone(session.hosts.get(&host.name)?));
+                Some(Receiver { name: host.name.clone(), binhost: Some(settings.binhost.clone()), way })
             })
             .collect();
-        if hosts.is_empty() {
+        for storage in inventory.storages().iter().filter(|storage| is_wanted(&storage.name)) {
+            let way = Way::Storage(Depot::of(inventory, storage)?);
+            receivers.push(Receiver { name: storage.name.clone(), binhost: storage.settings.binhost.clone(), way });
+        }
+        if receivers.is_empty() {
             return Ok(None);
         }
         let production = inventory.swarm.production.display().to_string();
         let reader = Reader::new(inventory)?;
-        Ok(Some(Self { production, live, kept: session.releases.list()?, hosts, reader }))
+        Ok(Some(Self { production, live, kept: session.releases.list()?, receivers, reader }))
     }
 
-    /// Does it. Trouble with an orchestrator is in the answer.
+    /// Does it. Trouble with one of them is in the answer.
     pub async fn run(&self) -> Publication {
         let shipment = Shipment::read(&self.live, &self.kept);
-        let shipment = &shipment;
         let mut publishing = Vec::new();
-        for (orchestrator, binhost, host) in &self.hosts {
+        for receiver in &self.receivers {
+            let shipment = shipment.as_ref();
             publishing.push(async move {
-                let outcome = self.publish(shipment, host.as_ref(), binhost).await.unwrap_or_else(Outcome::Missed);
-                (orchestrator.clone(), outcome)
+                let outcome = match shipment {
+                    Ok(shipment) => self.serve(receiver, shipment).await,
+                    Err(error) => Outcome::Missed(publish::unread(&self.live, error)),
+                };
+                (receiver.name.clone(), outcome)
             });
         }
-        Publication { release: self.live.name.clone(), orchestrators: join_all(publishing).await }
+        Publication { release: self.live.name.clone(), receivers: join_all(publishing).await }
     }
 
-    async fn publish(
-        &self,
-        shipment: &std::io::Result<Shipment>,
-        host: &dyn Host,
-        binhost: &HttpUrl,
-    ) -> Result<Outcome, HostError> {
-        let shipment = shipment.as_ref().map_err(|error| publish::unread(host, &self.live, error))?;
+    async fn serve(&self, receiver: &Receiver, shipment: &Shipment) -> Outcome {
+        match (&receiver.way, &receiver.binhost) {
+            (Way::Storage(depot), binhost) => self.store(shipment, depot, binhost.as_ref()).await,
+            (Way::Host(host), Some(binhost)) => {
+                let outcome = self.publish(shipment, host.as_ref(), binhost).await;
+                outcome.unwrap_or_else(|error| Outcome::Missed(error.to_string()))
+            }
+            // The inventory has none without.
+            (Way::Host(_), None) => Outcome::Missed("the inventory has no `binhost` for it".to_owned()),
+        }
+    }
+
+    async fn publish(&self, shipment: &Shipment, host: &dyn Host, binhost: &HttpUrl) -> Result<Outcome, HostError> {
         let sent = publish::publish(host, &self.production, shipment).await?;
         if sent.was_live {
             return Ok(Outcome::Served(sent));
@@ -158,6 +189,26 @@ impl Errand {
             Reading::Same => Ok(Outcome::Served(sent)),
             Reading::Unreachable(why) => Ok(Outcome::Unread(sent, why)),
             Reading::Wrong(why) => Ok(Outcome::TakenBack(self.take_back(host, sent.before, why).await)),
+        }
+    }
+
+    async fn store(&self, shipment: &Shipment, depot: &Depot, binhost: Option<&HttpUrl>) -> Outcome {
+        let (sent, before) = match depot.publish(shipment).await {
+            Ok(published) => (published.sent, published.before),
+            Err(error) => return Outcome::Missed(error.to_string()),
+        };
+        let index = match self.live.index_text() {
+            _ if sent.was_live => return Outcome::Served(sent),
+            Ok(index) => index,
+            Err(error) => return Outcome::Unread(sent, error.to_string()),
+        };
+        let Some(binhost) = binhost else {
+            return Outcome::Unread(sent, "no `binhost` is set, so no URL of clients is known".to_owned());
+        };
+        match self.reader.read(binhost, &index).await {
+            Reading::Same => Outcome::Served(sent),
+            Reading::Unreachable(why) => Outcome::Unread(sent, why),
+            Reading::Wrong(why) => Outcome::TakenBack(depot.take_back(&self.live.name, before.as_ref(), why).await),
         }
     }
 
@@ -180,22 +231,37 @@ impl Errand {
 /// # Errors
 /// When the journal cannot be written.
 pub fn note_down(session: &mut Session, publication: &Publication) -> Result<(), ControlError> {
-    for (orchestrator, _) in publication.orchestrators.iter().filter(|(_, outcome)| outcome.has_it()) {
+    for (orchestrator, _) in publication.receivers.iter().filter(|(_, outcome)| outcome.has_it()) {
         let (orchestrator, release) = (orchestrator.clone(), Some(publication.release.clone()));
         session.record(&Event::OrchestratorSeen { orchestrator, release })?;
     }
     Ok(())
 }
 
-/// Brings the live release to orchestrators that lack it; none where there is nobody to look at.
+/// Brings the live release to orchestrators and storages that lack it; none where there is nobody to look at.
 ///
 /// # Errors
-/// When the releases here cannot be read, or the journal cannot be written. Trouble with an orchestrator is in the answer.
+/// When the releases here cannot be read, or the journal cannot be written. Trouble with one of them is in the answer.
 pub async fn everywhere(session: &mut Session, whom: Whom) -> Result<Option<Publication>, ControlError> {
     let Some(errand) = Errand::new(session, whom)? else { return Ok(None) };
     let publication = errand.run().await;
     note_down(session, &publication)?;
     Ok(Some(publication))
+}
+
+/// Removes from each storage what no kept release has. Gives what the operator is told: a line for each.
+///
+/// # Errors
+/// When the releases here cannot be read. Trouble with a storage is in the answer.
+pub async fn prune(session: &Session) -> Result<Vec<String>, ControlError> {
+    let Some(live) = session.releases.current()? else { return Ok(Vec::new()) };
+    let kept = session.releases.list()?;
+    let mut pruning = Vec::new();
+    for storage in session.inventory.storages() {
+        let (live, kept, depot) = (&live, &kept, Depot::of(&session.inventory, storage)?);
+        pruning.push(async move { format!("{}: {}", storage.name, escaped(&depot.prune(live, kept).await)) });
+    }
+    Ok(join_all(pruning).await)
 }
 
 #[cfg(test)]

@@ -57,7 +57,11 @@ impl Site {
             production: self.path("there/production").display().to_string(),
             live: live.clone(),
             kept: Vec::new(),
-            hosts: vec![("orch-izar".parse().unwrap(), self.binhost.clone(), Arc::new(LocalHost::here()))],
+            receivers: vec![Receiver {
+                name: "orch-izar".parse().unwrap(),
+                binhost: Some(self.binhost.clone()),
+                way: Way::Host(Arc::new(LocalHost::here())),
+            }],
             reader: Reader::with(Client::new(None, Duration::from_secs(5))),
         };
         std::fs::create_dir_all(self.path("there")).unwrap();
