@@ -50,7 +50,8 @@ fn address(inventory: &Inventory) -> Option<(String, &'static str)> {
         return Some((format!("{scheme}://{place}/packages"), remark));
     }
     if let Some((_, settings)) = inventory.orchestrators().into_iter().next() {
-        let remark = "There is no gateway in the inventory: this is the first orchestrator, and no other takes its place.";
+        let remark =
+            "There is no gateway in the inventory: this is the first orchestrator, and no other takes its place.";
         return Some((settings.binhost.to_string(), remark));
     }
     let binhost = inventory.storages().iter().find_map(|storage| storage.settings.binhost.as_ref())?;

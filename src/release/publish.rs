@@ -230,9 +230,8 @@ async fn live_index(host: &dyn Host, production: &str, sight: &Sight, shipment: 
     };
     let text = match (&sight.live, shipment.kept.iter().map(|(release, _)| release).find(same)) {
         (Live::Nothing | Live::Other(_), _) => Vec::new(),
-        (_, Some(release)) => {
-            std::fs::read(release.root.join("Packages")).map_err(|error| HostError::new(host.name(), HostErrorKind::Local, unread(release, &error)))?
-        }
+        (_, Some(release)) => std::fs::read(release.root.join("Packages"))
+            .map_err(|error| HostError::new(host.name(), HostErrorKind::Local, unread(release, &error)))?,
         (Live::Release(_) | Live::Directory, None) => {
             host.read(&format!("{production}/Packages"), INDEX_LIMIT).await?.unwrap_or_default()
         }

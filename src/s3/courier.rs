@@ -88,7 +88,8 @@ impl Courier {
     /// The answer, whole.
     async fn exchange(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let uri = request.uri().clone();
-        let server = format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |it| it.as_str()));
+        let server =
+            format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |it| it.as_str()));
         address_origin(&mut request).map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         let movement = Movement::default();
         let request = request.map(|body| Moving::new(body, self.pace.clone(), movement.clone()));

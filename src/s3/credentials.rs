@@ -110,8 +110,14 @@ mod tests {
     fn a_key_is_read_as_amazons_tools_write_it() {
         for (text, read) in [
             ("aws_access_key_id = A\naws_secret_access_key=b/+=\n", key("A", "b/+=", None)),
-            ("[default]\naws_access_key_id=A\naws_secret_access_key=b\naws_session_token = c\n", key("A", "b", Some("c"))),
-            ("[other]\naws_access_key_id=X\n[default]\naws_access_key_id=A\naws_secret_access_key=b", key("A", "b", None)),
+            (
+                "[default]\naws_access_key_id=A\naws_secret_access_key=b\naws_session_token = c\n",
+                key("A", "b", Some("c")),
+            ),
+            (
+                "[other]\naws_access_key_id=X\n[default]\naws_access_key_id=A\naws_secret_access_key=b",
+                key("A", "b", None),
+            ),
             ("[other]\naws_access_key_id=A\naws_secret_access_key=b\n", None),
             ("aws_access_key_id = A\n", None),
             ("aws_access_key_id = A\naws_secret_access_key = \n", None),

@@ -18,7 +18,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, BackoffConfig, GetOptions, ObjectStore, PutMode, PutOptions, PutPayload,
+    Attribute, Attributes, BackoffConfig, GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, PutPayload,
     RetryConfig, UpdateVersion,
 };
 
@@ -35,7 +35,7 @@ const SHA1: &str = "sha1";
 const TOLD: usize = 400;
 
 /// What a bucket's backend has to be able to do.
-trait Store: ObjectStore + MultipartStore {}
+pub(crate) trait Store: ObjectStore + MultipartStore {}
 
 impl<S: ObjectStore + MultipartStore> Store for S {}
 
@@ -95,6 +95,8 @@ pub enum Condition {
 pub struct Listed {
     /// Its length in bytes.
     pub size: u64,
+    /// When it was written, by the clock of the storage.
+    pub modified: Timestamp,
 }
 
 /// What is known of an object.
@@ -160,7 +162,8 @@ impl Bucket {
         Self::over(store, &settings.url)
     }
 
-    fn over(store: impl Store, url: &BucketUrl) -> Result<Self, S3Error> {
+    /// One over any backend.
+    pub(crate) fn over(store: impl Store, url: &BucketUrl) -> Result<Self, S3Error> {
         let shown = url.to_string();
         let prefix = Path::parse(url.prefix()).map_err(|error| S3Error::local(&shown, "write", error.to_string()))?;
         Ok(Self { store: Arc::new(store), prefix, url: shown })
@@ -189,7 +192,7 @@ impl Bucket {
             Some(rest.trim_start_matches('/').to_owned())
         };
         let listed = self.store.list(prefix).try_filter_map(|meta| async move {
-            Ok(key(&meta.location).map(|key| (key, Listed { size: meta.size })))
+            Ok(key(&meta.location).map(|key| (key, Listed { size: meta.size, modified: moment(&meta) })))
         });
         listed.try_collect().await.map_err(|error| self.failed("list what is", error))
     }
@@ -221,7 +224,7 @@ impl Bucket {
             found => found.map_err(|error| self.failed(doing(), error))?,
         };
         let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
-        let modified = Timestamp(found.meta.last_modified.timestamp());
+        let modified = moment(&found.meta);
         let sha1 = found.attributes.get(&Attribute::Metadata(SHA1.into())).map(|value| value.as_ref().to_owned());
         let bytes = match is_head {
             true => Bytes::new(),
@@ -282,6 +285,10 @@ impl Bucket {
         };
         S3Error { url: self.url.clone(), doing: doing.into(), reason: reason(&error), kind }
     }
+}
+
+fn moment(meta: &ObjectMeta) -> Timestamp {
+    Timestamp(meta.last_modified.timestamp())
 }
 
 /// A server that has no such bucket says that nothing is found there, too.

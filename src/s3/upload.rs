@@ -200,10 +200,11 @@ mod tests {
         assert!(bucket.read("a/b+c").await.unwrap().unwrap().bytes == bytes);
         assert!(spool.all().is_empty());
 
-        // One that the storage knows no more of begins anew.
-        let begun = Begun { id: "gone".to_owned(), ..begun };
-        spool.write(upload.sha1, &begun).unwrap();
+        // One that is given up begins anew.
+        let id = bucket.store.create_multipart(&path).await.unwrap();
+        spool.write(upload.sha1, &Begun { id: id.clone(), ..begun }).unwrap();
         bucket.give_up_uploads(&spool).await;
+        assert!(spool.all().is_empty() && bucket.store.abort_multipart(&path, &id).await.is_err());
         bucket.upload(&upload, &spool).await.unwrap();
         let object = bucket.read("a/b+c").await.unwrap().unwrap();
         assert!(object.bytes == damaged);
@@ -218,7 +219,10 @@ mod tests {
         let upload = Upload { key: "a", file: &file, size: 6, sha1: "00" };
         let bucket = Bucket::in_memory();
         let error = bucket.upload(&upload, &Spool::new(directory.path().join("uploads"))).await.unwrap_err();
-        assert!(error.to_string().contains("cannot send a in s3://memory/prefix: the file has become shorter"), "{error}");
+        assert!(
+            error.to_string().contains("cannot send a in s3://memory/prefix: the file has become shorter"),
+            "{error}"
+        );
         assert!(bucket.read("a").await.unwrap().is_none());
     }
 }

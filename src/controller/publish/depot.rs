@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use super::ControlError;
+use crate::controller::now;
 use crate::core::names::ReleaseName;
 use crate::http::tls;
 use crate::inventory::{Inventory, Storage};
 use crate::release::Release;
 use crate::release::publish::Shipment;
-use crate::release::publish::storage::{self, Before, Published, StorageError};
+use crate::release::publish::storage::{self, Before, Pruned, Published, StorageError};
 use crate::s3::courier::Courier;
 use crate::s3::upload::Spool;
 use crate::s3::{Bucket, S3Error};
@@ -59,7 +60,9 @@ impl Depot {
     /// Makes what was live before a release live again, since clients cannot read it; says why, and how that went.
     pub async fn take_back(&self, release: &ReleaseName, before: Option<&Before>, why: String) -> String {
         let Some(before) = before else {
-            return format!("{why}. No release was live there before, so it stays; mend `binhost` or who may read there");
+            return format!(
+                "{why}. No release was live there before, so it stays; mend `binhost` or who may read there"
+            );
         };
         let taken = async { storage::take_back(self.bucket()?, release, before).await };
         match taken.await {
@@ -74,9 +77,12 @@ impl Depot {
 
     /// Removes what none of these releases has; says how that went.
     pub async fn prune(&self, live: &Release, kept: &[Release]) -> String {
-        let pruned = async { storage::prune(self.bucket()?, live, kept).await };
+        let pruned = async { storage::prune(self.bucket()?, live, kept, now()).await };
         match pruned.await {
-            Ok(count) => format!("{count} packages that no kept release has are removed"),
+            Ok(Pruned { removed, young: 0 }) => format!("{removed} packages that no kept release has are removed"),
+            Ok(Pruned { removed, young }) => format!(
+                "{removed} packages that no kept release has are removed, {young} that were sent within the last day stay"
+            ),
             Err(error) => error.to_string(),
         }
     }

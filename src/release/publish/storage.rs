@@ -53,6 +53,8 @@ const ROUNDS: u32 = 3;
 const REMOVED: usize = 1000;
 /// What Portage's client adds to the TIMESTAMP that it has, and the rounding of dates to seconds (seconds).
 const TOLERANCE: i64 = 5 + 1;
+/// What was sent within this time (seconds) is not removed: it may be another controller's, whose claim is yet to come.
+const YOUNG: u64 = 24 * 3600;
 /// A clock that is behind by more than this is set by hand (seconds).
 const CLOCK: i64 = 60;
 
@@ -158,11 +160,21 @@ pub async fn take_back(bucket: &Bucket, release: &ReleaseName, before: &Before) 
     Ok(())
 }
 
-/// Removes the packages that none of these releases has, nor the index there; gives how many. What is no package stays.
+/// What a prune has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Packages that were removed.
+    pub removed: usize,
+    /// Those that would have been, and were sent within the last day.
+    pub young: usize,
+}
+
+/// Removes the packages that none of these releases has, nor the index there. What is no package stays, and what was sent
+/// less than a day before `now`.
 ///
 /// # Errors
 /// What is live there is not the live release of these, or it cannot be reached.
-pub async fn prune(bucket: &Bucket, live: &Release, kept: &[Release]) -> Result<usize, StorageError> {
+pub async fn prune(bucket: &Bucket, live: &Release, kept: &[Release], now: Timestamp) -> Result<Pruned, StorageError> {
     let shipment = Shipment::read(live, kept).map_err(|error| unread(live, &error))?;
     let ours = OwnIndex::read(&shipment)?;
     let sight = look(bucket).await?;
@@ -179,13 +191,14 @@ pub async fn prune(bucket: &Bucket, live: &Release, kept: &[Release]) -> Result<
         let releases = || shipment.kept.iter().map(|(_, items)| items).chain([&shipment.items]);
         listed.contains_key(key) || releases().any(|items| items.contains_key(key))
     };
-    let is_surplus = |key: &&String| key.parse::<PackagePath>().is_ok() && !has(key);
-    let surplus: Vec<String> = sight.files.keys().filter(is_surplus).cloned().collect();
-    for some in surplus.chunks(REMOVED) {
+    let surplus = sight.files.iter().filter(|(key, _)| key.parse::<PackagePath>().is_ok() && !has(key));
+    let (old, young): (Vec<_>, Vec<_>) = surplus.partition(|(_, file)| now.seconds_since(file.modified) >= YOUNG);
+    let old: Vec<String> = old.into_iter().map(|(key, _)| key.clone()).collect();
+    for some in old.chunks(REMOVED) {
         confirm(bucket, &ours.live).await?;
         bucket.remove(some).await?;
     }
-    Ok(surplus.len())
+    Ok(Pruned { removed: old.len(), young: young.len() })
 }
 
 /// The index of a release here.
@@ -208,9 +221,11 @@ impl OwnIndex {
     /// Whether this is what clients read there.
     fn is_live(&self, sight: &Sight) -> bool {
         sight.live.as_ref().is_some_and(|(live, _)| *live == self.live)
-            && sight.indexes.iter().zip(&self.files).all(|(there, own)| {
-                there.as_ref().is_some_and(|there| there.bytes == *own)
-            })
+            && sight
+                .indexes
+                .iter()
+                .zip(&self.files)
+                .all(|(there, own)| there.as_ref().is_some_and(|there| there.bytes == *own))
     }
 }
 
@@ -298,12 +313,7 @@ fn other_content(bucket: &Bucket, path: &str, sight: &Sight) -> StorageError {
 
 /// What another controller has released since is not replaced by something from before; nor is an index that clients
 /// would take for a newer one.
-fn refuse_to_go_back(
-    bucket: &Bucket,
-    shipment: &Shipment,
-    ours: &OwnIndex,
-    sight: &Sight,
-) -> Result<(), StorageError> {
+fn refuse_to_go_back(bucket: &Bucket, shipment: &Shipment, ours: &OwnIndex, sight: &Sight) -> Result<(), StorageError> {
     let own = &shipment.release.name;
     if let Some((there, _)) = &sight.live {
         let is_kept = *there == ours.live || shipment.indexes.get(&there.release) == Some(&there.index);
@@ -388,7 +398,8 @@ async fn swap(
 
 /// Says that this is to be live, where what was found is still what is said; gives when that was, by the storage's clock.
 async fn claim(bucket: &Bucket, own: &Live, sight: &Sight) -> Result<Timestamp, StorageError> {
-    let text = serde_json::to_vec(own).map_err(|error| StorageError::Refused(format!("cannot write {LIVE}: {error}")))?;
+    let text =
+        serde_json::to_vec(own).map_err(|error| StorageError::Refused(format!("cannot write {LIVE}: {error}")))?;
     let version = sight.live.as_ref().map(|(_, object)| object.version.clone());
     write_still(bucket, LIVE, Bytes::from(text), version).await?;
     Ok(confirmed(bucket, own).await?.modified)
@@ -451,7 +462,8 @@ async fn wait_for_the_clock(
 }
 
 fn is_the_index_of(sight: &Sight, shipment: &Shipment) -> bool {
-    let there = sight.indexes[0].as_ref().map(|object| data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(&object.bytes)));
+    let there =
+        sight.indexes[0].as_ref().map(|object| data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(&object.bytes)));
     there.is_some() && there.as_ref() == shipment.indexes.get(&shipment.release.name)
 }
 
