@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod orchestrator;
 pub mod portage;
 pub mod release;
+pub mod s3;
 pub mod schedule;
 mod seeded;
 pub mod ssh;

@@ -1,7 +1,8 @@
-//! The live release goes to every orchestrator that has another one.
+//! The live release goes to every orchestrator, and every object storage, that has another one.
 //!
-//! Each gets what it lacks, and swaps at the end; they are served side by side and share the limit on bandwidth. One
-//! that is away is named, and is behind until the next command reaches it.
+//! Each gets what it lacks, and swaps at the end; they are served side by side. Orchestrators share the limit on
+//! bandwidth, each storage has one of the same size of its own. One that is away is named, and is behind until the next
+//! command reaches it.
 
 use std::sync::Arc;
 
@@ -21,8 +22,11 @@ use crate::release::Release;
 pub use crate::release::publish::Sent;
 use crate::release::publish::{self, Place, Shipment};
 use crate::ssh::{Host, HostError, HostErrorKind};
+use depot::Depot;
 
-/// How it went with one orchestrator.
+mod depot;
+
+/// How it went with one orchestrator or storage.
 #[derive(Debug)]
 pub enum Outcome {
     /// It has the release, and its clients can read it.
@@ -31,8 +35,8 @@ pub enum Outcome {
     Unread(Sent, String),
     /// Its clients could not read it, so it was swapped back there, if that could be.
     TakenBack(String),
-    /// It did not get it.
-    Missed(HostError),
+    /// It did not get it, for this reason.
+    Missed(String),
 }
 
 impl Outcome {
@@ -47,22 +51,22 @@ impl Outcome {
 pub struct Publication {
     /// What went there.
     pub release: ReleaseName,
-    /// Those that were looked at.
-    pub orchestrators: Vec<(HostName, Outcome)>,
+    /// Those that were looked at: orchestrators, then storages.
+    pub receivers: Vec<(HostName, Outcome)>,
 }
 
 impl Publication {
     /// Whether nothing is to be mended: somebody has it now, and nobody had to be swapped back. One that is away gets it
     /// later.
     pub fn is_good(&self) -> bool {
-        let outcomes = || self.orchestrators.iter().map(|(_, outcome)| outcome);
-        (self.orchestrators.is_empty() || outcomes().any(Outcome::has_it))
+        let outcomes = || self.receivers.iter().map(|(_, outcome)| outcome);
+        (self.receivers.is_empty() || outcomes().any(Outcome::has_it))
             && !outcomes().any(|outcome| matches!(outcome, Outcome::TakenBack(_)))
     }
 
-    /// What the operator is told: a line an orchestrator.
+    /// What the operator is told: a line for each.
     pub fn lines(&self) -> Vec<String> {
-        self.orchestrators.iter().map(|(name, outcome)| format!("{name}: {}", escaped(&self.line(outcome)))).collect()
+        self.receivers.iter().map(|(name, outcome)| format!("{name}: {}", escaped(&self.line(outcome)))).collect()
     }
 
     fn line(&self, outcome: &Outcome) -> String {
@@ -104,16 +108,20 @@ pub struct Errand {
     reader: Reader,
 }
 
-/// An orchestrator that is to get it.
+/// One that gets the release.
 struct Receiver {
     name: HostName,
-    binhost: HttpUrl,
-    host: Arc<dyn Host>,
-    workdir: String,
+    way: Way,
+}
+
+/// How it is reached, and where its clients read it.
+enum Way {
+    Host { host: Arc<dyn Host>, workdir: String, binhost: HttpUrl },
+    Storage { depot: Depot, binhost: Option<HttpUrl> },
 }
 
 impl Errand {
-    /// Brings the live release to orchestrators; none where there is no release, or nobody to look at.
+    /// Brings the live release to orchestrators and storages; none where there is no release, or nobody to look at.
     ///
     /// # Errors
     /// When the releases here cannot be read.
@@ -121,19 +129,23 @@ impl Errand {
         let Some(live) = session.releases.current()? else { return Ok(None) };
         let inventory = &session.inventory;
         let behind = |name: &HostName| session.state().orchestrators.get(name) != Some(&Some(live.name.clone()));
-        let receivers: Vec<_> = inventory
-            .orchestrators()
-            .into_iter()
-            .filter(|(host, _)| !inventory.is_here(host) && (whom == Whom::All || behind(&host.name)))
+        let is_wanted = |name: &HostName| whom == Whom::All || behind(name);
+        let hosts = inventory.orchestrators().into_iter();
+        let hosts = hosts.filter(|(host, _)| !inventory.is_here(host) && is_wanted(&host.name));
+        let mut receivers: Vec<Receiver> = hosts
             .filter_map(|(host, settings)| {
-                Some(Receiver {
-                    name: host.name.clone(),
-                    binhost: settings.binhost.clone(),
+                let way = Way::Host {
                     host: Arc::clone(session.hosts.get(&host.name)?),
                     workdir: session.workdir(&host.name),
-                })
+                    binhost: settings.binhost.clone(),
+                };
+                Some(Receiver { name: host.name.clone(), way })
             })
             .collect();
+        for storage in inventory.storages().iter().filter(|storage| is_wanted(&storage.name)) {
+            let (depot, binhost) = (Depot::of(inventory, storage)?, storage.settings.binhost.clone());
+            receivers.push(Receiver { name: storage.name.clone(), way: Way::Storage { depot, binhost } });
+        }
         if receivers.is_empty() {
             return Ok(None);
         }
@@ -143,24 +155,40 @@ impl Errand {
         Ok(Some(Self { production, live, kept, visitor, receivers, reader }))
     }
 
-    /// Does it. Trouble with an orchestrator is in the answer.
+    /// Does it. Trouble with one of them is in the answer.
     pub async fn run(&self) -> Publication {
         let shipment = Shipment::read(&self.live, &self.kept);
-        let shipment = &shipment;
         let mut publishing = Vec::new();
         for receiver in &self.receivers {
+            let shipment = shipment.as_ref();
             publishing.push(async move {
-                let outcome = self.publish(shipment, receiver).await.unwrap_or_else(Outcome::Missed);
+                let outcome = match shipment {
+                    Ok(shipment) => self.serve(receiver, shipment).await,
+                    Err(error) => Outcome::Missed(publish::unread(&self.live, error)),
+                };
                 (receiver.name.clone(), outcome)
             });
         }
-        Publication { release: self.live.name.clone(), orchestrators: join_all(publishing).await }
+        Publication { release: self.live.name.clone(), receivers: join_all(publishing).await }
     }
 
-    async fn publish(&self, shipment: &std::io::Result<Shipment>, receiver: &Receiver) -> Result<Outcome, HostError> {
-        let Receiver { host, binhost, workdir, .. } = receiver;
-        let host = host.as_ref();
-        let shipment = shipment.as_ref().map_err(|error| publish::unread(host, &self.live, error))?;
+    async fn serve(&self, receiver: &Receiver, shipment: &Shipment) -> Outcome {
+        match &receiver.way {
+            Way::Storage { depot, binhost } => self.store(shipment, depot, binhost.as_ref()).await,
+            Way::Host { host, workdir, binhost } => {
+                let outcome = self.publish(shipment, host.as_ref(), workdir, binhost).await;
+                outcome.unwrap_or_else(|error| Outcome::Missed(error.to_string()))
+            }
+        }
+    }
+
+    async fn publish(
+        &self,
+        shipment: &Shipment,
+        host: &dyn Host,
+        workdir: &str,
+        binhost: &HttpUrl,
+    ) -> Result<Outcome, HostError> {
         let place = Place { production: &self.production, workdir, visitor: &self.visitor };
         let sent = publish::publish(host, &place, shipment).await?;
         if sent.was_live {
@@ -172,6 +200,26 @@ impl Errand {
             Reading::Same => Ok(Outcome::Served(sent)),
             Reading::Unreachable(why) => Ok(Outcome::Unread(sent, why)),
             Reading::Wrong(why) => Ok(Outcome::TakenBack(self.take_back(host, sent.before, why).await)),
+        }
+    }
+
+    async fn store(&self, shipment: &Shipment, depot: &Depot, binhost: Option<&HttpUrl>) -> Outcome {
+        let (sent, before) = match depot.publish(shipment).await {
+            Ok(published) => (published.sent, published.before),
+            Err(error) => return Outcome::Missed(error.to_string()),
+        };
+        let index = match self.live.index_text() {
+            _ if sent.was_live => return Outcome::Served(sent),
+            Ok(index) => index,
+            Err(error) => return Outcome::Unread(sent, error.to_string()),
+        };
+        let Some(binhost) = binhost else {
+            return Outcome::Unread(sent, "no `binhost` is set, so no URL of clients is known".to_owned());
+        };
+        match self.reader.read(binhost, &index).await {
+            Reading::Same => Outcome::Served(sent),
+            Reading::Unreachable(why) => Outcome::Unread(sent, why),
+            Reading::Wrong(why) => Outcome::TakenBack(depot.take_back(&self.live.name, before.as_ref(), why).await),
         }
     }
 
@@ -194,18 +242,18 @@ impl Errand {
 /// # Errors
 /// When the journal cannot be written.
 pub fn note_down(session: &mut Session, publication: &Publication) -> Result<(), ControlError> {
-    for (orchestrator, _) in publication.orchestrators.iter().filter(|(_, outcome)| outcome.has_it()) {
+    for (orchestrator, _) in publication.receivers.iter().filter(|(_, outcome)| outcome.has_it()) {
         let (orchestrator, release) = (orchestrator.clone(), Some(publication.release.clone()));
         session.record(&Event::OrchestratorSeen { orchestrator, release })?;
     }
     Ok(())
 }
 
-/// Brings the live release to orchestrators that lack it; none where there is nobody to look at.
+/// Brings the live release to orchestrators and storages that lack it; none where there is nobody to look at.
 ///
 /// # Errors
-/// Another controller may decide, the releases here cannot be read, or the journal cannot be written. Trouble with an
-/// orchestrator is in the answer.
+/// Another controller may decide, the releases here cannot be read, or the journal cannot be written. Trouble with one of
+/// them is in the answer.
 pub async fn everywhere(session: &mut Session, whom: Whom) -> Result<Option<Publication>, ControlError> {
     if Errand::new(session, whom)?.is_none() {
         return Ok(None);
@@ -215,6 +263,21 @@ pub async fn everywhere(session: &mut Session, whom: Whom) -> Result<Option<Publ
     let publication = errand.run().await;
     note_down(session, &publication)?;
     Ok(Some(publication))
+}
+
+/// Removes from each storage what no kept release has. Gives what the operator is told: a line for each.
+///
+/// # Errors
+/// When the releases here cannot be read. Trouble with a storage is in the answer.
+pub async fn prune(session: &Session) -> Result<Vec<String>, ControlError> {
+    let Some(live) = session.releases.current()? else { return Ok(Vec::new()) };
+    let kept = session.releases.list()?;
+    let mut pruning = Vec::new();
+    for storage in session.inventory.storages() {
+        let (live, kept, depot) = (&live, &kept, Depot::of(&session.inventory, storage)?);
+        pruning.push(async move { format!("{}: {}", storage.name, escaped(&depot.prune(live, kept).await)) });
+    }
+    Ok(join_all(pruning).await)
 }
 
 #[cfg(test)]

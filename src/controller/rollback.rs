@@ -2,6 +2,7 @@
 
 use super::error::ControlError;
 use super::go_live::go_live;
+use super::publish;
 use super::session::{Session, blocking, now};
 use crate::core::event::Event;
 use crate::core::names::ReleaseName;
@@ -47,7 +48,8 @@ pub async fn roll_back(session: &mut Session, wanted: Option<&ReleaseName>) -> R
     Ok(lines)
 }
 
-/// Removes releases until so many are left as the inventory says. Gives what the operator is told.
+/// Removes releases until so many are left as the inventory says, and from the object storages what none of them has.
+/// Gives what the operator is told.
 ///
 /// # Errors
 /// One cannot be removed.
@@ -58,5 +60,6 @@ pub async fn prune(session: &Session) -> Result<Vec<String>, ControlError> {
     let left = session.releases.list()?.len();
     let mut lines: Vec<String> = removed.iter().map(|name| format!("release {name} is removed")).collect();
     lines.push(format!("{left} releases are kept; `keep` is {keep}"));
+    lines.extend(publish::prune(session).await?);
     Ok(lines)
 }

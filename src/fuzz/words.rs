@@ -117,6 +117,10 @@ listen = "10.42.0.199:8090"
 address = "10.42.0.201"
 priority = 100
 binhost = "http://10.42.0.201/packages"
+[storage.attic]
+url = "s3://argo-packages/amd64"
+endpoint = "https://s3.example.net"
+priority = 300
 [drones.izar]
 address = "10.42.0.203"
 cores = 16

@@ -12,7 +12,7 @@ const PRIORITY: u32 = 100;
 /// Nobody could be named to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the inventory has neither `[gateway]` nor an orchestrator, so it does not say where clients fetch packages: \
+    "the inventory has neither `[gateway]` nor an orchestrator or storage with a `binhost`, so it does not say where clients fetch packages: \
      add one, or write the address of the web server that serves `production` into binrepos.conf"
 )]
 pub struct NoBinhost;
@@ -37,9 +37,14 @@ fn address(inventory: &Inventory) -> Option<(String, &'static str)> {
         let remark = "The gateway sends each request to the orchestrator that serves: this never has to change.";
         return Some((format!("{gateway}/packages"), remark));
     }
-    let (_, settings) = inventory.orchestrators().into_iter().next()?;
-    let remark = "There is no gateway in the inventory: this is the first orchestrator, and no other takes its place.";
-    Some((settings.binhost.to_string(), remark))
+    if let Some((_, settings)) = inventory.orchestrators().into_iter().next() {
+        let remark =
+            "There is no gateway in the inventory: this is the first orchestrator, and no other takes its place.";
+        return Some((settings.binhost.to_string(), remark));
+    }
+    let binhost = inventory.storages().iter().find_map(|storage| storage.settings.binhost.as_ref())?;
+    let remark = "There is no gateway and no orchestrator in the inventory: this is the first storage.";
+    Some((binhost.to_string(), remark))
 }
 
 #[cfg(test)]
@@ -80,6 +85,10 @@ mod tests {
             let text = printed(&settings).unwrap();
             assert!(text.lines().any(|each| each == line), "{line} is not in:\n{text}");
         }
+        let storage = format!("{swarm}[storage.attic]\nurl = 's3://argo/amd64'\n");
+        assert_eq!(printed(&storage), Err(NoBinhost));
+        let text = printed(&format!("{storage}binhost = 'https://packages.example/amd64'\n")).unwrap();
+        assert!(text.contains("sync-uri = https://packages.example/amd64\n"), "{text}");
         assert_eq!(printed(swarm), Err(NoBinhost));
     }
 }

@@ -18,12 +18,12 @@ use crate::inventory::{ControllerPlace, Failback, HttpUrl, Inventory};
 
 use super::level::{Counts, Level};
 
-/// An orchestrator, as the inventory has it.
+/// An orchestrator, or an object storage that clients can read: one more binhost, without an API. As the inventory has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orchestrator {
     /// Its name.
     pub name: HostName,
-    /// Where the host is.
+    /// Where the host is; of a storage the bucket.
     pub address: String,
     /// The lowest is first.
     pub priority: u32,
@@ -137,9 +137,22 @@ impl Fleet {
                 api: settings.api.clone(),
             })
         };
+        let storage = |storage: &crate::inventory::Storage| {
+            let settings = &storage.settings;
+            Some(Member::new(Orchestrator {
+                name: storage.name.clone(),
+                address: settings.url.to_string(),
+                priority: settings.priority,
+                binhost: settings.binhost.clone()?,
+                api: None,
+            }))
+        };
+        let mut members: Vec<Member> = inventory.orchestrators().into_iter().map(member).collect();
+        members.extend(inventory.storages().iter().filter_map(storage));
+        members.sort_by_key(|member| (member.orchestrator.priority, member.name().clone()));
         let swarm = &inventory.swarm;
         Self {
-            members: inventory.orchestrators().into_iter().map(member).collect(),
+            members,
             counts: Counts { rise: swarm.rise.get(), fall: swarm.fall.get() },
             failback: swarm.failback,
             leads_builds: swarm.controller == ControllerPlace::Orchestrator,

@@ -51,7 +51,9 @@ pub enum GatewayError {
     #[error("the inventory has no `[gateway]`, so it does not say where to listen")]
     NoGateway,
     /// There is nothing to point to.
-    #[error("the inventory has no `[orchestrators.NAME]`, so there is nothing to point to")]
+    #[error(
+        "the inventory has neither `[orchestrators.NAME]` nor `[storage.NAME]` with a `binhost`, so there is nothing to point to"
+    )]
     NoOrchestrator,
     /// The inventory itself.
     #[error(transparent)]

@@ -184,7 +184,8 @@ async fn packages(
         return sentence(StatusCode::NOT_FOUND, "no binhost has a file of that name");
     }
     let Some(binhost) = gateway.binhost_for_a_client().await else { return gateway.no_binhost() };
-    let path = uri.path().strip_prefix("/packages").unwrap_or_default();
+    // Some object storage takes a plus sign for a blank, and everybody takes this for a plus sign.
+    let path = uri.path().strip_prefix("/packages").unwrap_or_default().replace('+', "%2B");
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     match HeaderValue::try_from(format!("{binhost}{path}{query}")) {
         Ok(location) => {

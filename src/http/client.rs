@@ -59,21 +59,8 @@ impl Client {
 
     async fn ask_at_leisure(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, AskError> {
         let uri = request.uri().clone();
-        let wrong = || AskError::Address(uri.to_string());
-        let (secure, host, port) = place(&uri).ok_or_else(wrong)?;
-        let authority = uri.authority().ok_or_else(wrong)?.as_str();
-        request.headers_mut().insert(header::HOST, HeaderValue::from_str(authority).map_err(|_| wrong())?);
-        // An origin server wants the path alone.
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        *request.uri_mut() = path.parse().map_err(|_| wrong())?;
-        let stream = TcpStream::connect((host, port)).await.map_err(AskError::Connect)?;
-        stream.set_nodelay(true).map_err(AskError::Connect)?;
-        if !secure {
-            return Ok(exchange(stream, request).await?);
-        }
-        let tls = self.tls.as_ref().ok_or_else(wrong)?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| wrong())?;
-        Ok(exchange(tls.connect(name, stream).await.map_err(AskError::Connect)?, request).await?)
+        address_origin(&mut request)?;
+        Ok(exchange(connect(self.tls.as_ref(), &uri).await?, request).await?)
     }
 
     /// The whole body, where it is not longer than `limit` bytes.
@@ -113,6 +100,42 @@ pub fn place(uri: &Uri) -> Option<(bool, &str, u16)> {
     // A number of IPv6 stands in brackets in an address, and nowhere else.
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
     Some((secure, host, uri.port_u16().unwrap_or(if secure { 443 } else { 80 })))
+}
+
+/// A connection to a server, with or without TLS.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<I: AsyncRead + AsyncWrite + Send + Unpin> Stream for I {}
+
+/// Connects to the server that an address names; without a connector `https` is unknown.
+///
+/// # Errors
+/// It is no address of a server, or nobody answers there.
+pub async fn connect(tls: Option<&TlsConnector>, uri: &Uri) -> Result<Box<dyn Stream>, AskError> {
+    let wrong = || AskError::Address(uri.to_string());
+    let (secure, host, port) = place(uri).ok_or_else(wrong)?;
+    let stream = TcpStream::connect((host, port)).await.map_err(AskError::Connect)?;
+    stream.set_nodelay(true).map_err(AskError::Connect)?;
+    if !secure {
+        return Ok(Box::new(stream));
+    }
+    let tls = tls.ok_or_else(wrong)?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| wrong())?;
+    Ok(Box::new(tls.connect(name, stream).await.map_err(AskError::Connect)?))
+}
+
+/// Makes of a request to an address one that its server takes: the path alone, and the server's name in a header.
+///
+/// # Errors
+/// It is no address of a server.
+pub fn address_origin<B>(request: &mut Request<B>) -> Result<(), AskError> {
+    let uri = request.uri().clone();
+    let wrong = || AskError::Address(uri.to_string());
+    let authority = uri.authority().ok_or_else(wrong)?.as_str();
+    request.headers_mut().insert(header::HOST, HeaderValue::from_str(authority).map_err(|_| wrong())?);
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    *request.uri_mut() = path.parse().map_err(|_| wrong())?;
+    Ok(())
 }
 
 /// One question and the head of its answer, on a stream that is there already.

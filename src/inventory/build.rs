@@ -12,6 +12,7 @@ use super::hosts::{Defaults, Gateway, Kind, Network, WrittenHost};
 use super::limits::{Limits, PackageLimits, Pattern};
 use super::read::{Document, Reading, Section, Site};
 use super::settings::SwarmSettings;
+use super::storage::{Storage, StorageSettings};
 use super::surroundings::Surroundings;
 use super::values::LOCAL;
 use super::{Inventory, hosts::Host};
@@ -25,6 +26,7 @@ pub(super) struct Parts {
     pub gateway: Option<Written<Gateway>>,
     pub networks: BTreeMap<NetworkName, Written<Network>>,
     pub hosts: BTreeMap<HostName, Written<WrittenHost>>,
+    pub storages: BTreeMap<HostName, Written<StorageSettings>>,
     pub packages: BTreeMap<Pattern, Written<Limits>>,
 }
 
@@ -59,6 +61,7 @@ pub(super) fn inventory(files: &[(PathBuf, String)], surroundings: Surroundings)
     }
     let swarm = parts.swarm_settings(files, &mut reading);
     check::references(&parts, &mut reading.faults);
+    check::storage_names(&parts, &mut reading.faults);
     check::circles(&parts, &mut reading.faults);
     let hosts = parts.whole_hosts(surroundings.home.as_deref(), &mut reading);
     let faults = reading.into_faults();
@@ -67,6 +70,7 @@ pub(super) fn inventory(files: &[(PathBuf, String)], surroundings: Surroundings)
             swarm,
             networks: parts.networks.into_iter().filter_map(|(name, part)| Some((name, part.content?))).collect(),
             hosts,
+            storages: storages(parts.storages),
             gateway: parts.gateway.and_then(|part| part.content),
             limits: PackageLimits::new(
                 parts.packages.into_iter().filter_map(|(pattern, part)| Some((pattern, part.content?))).collect(),
@@ -102,12 +106,15 @@ impl Parts {
             for (name, section) in root.tables(table, reading) {
                 let read = |section: Section<'_>, reading: &mut Reading<'_>| WrittenHost::read(section, kind, reading);
                 let written = Written::read(section, "", reading, read);
-                if name == LOCAL {
-                    let problem = "this name is taken: it is this machine itself, which needs no entry";
-                    reading.faults.push(written.site.fault(problem, None));
-                } else {
+                if is_free(name, &written.site, reading) {
                     add(&mut self.hosts, name, written, "two hosts of one name", reading);
                 }
+            }
+        }
+        for (name, section) in root.tables("storage", reading) {
+            let written = Written::read(section, "", reading, StorageSettings::read);
+            if is_free(name, &written.site, reading) {
+                add(&mut self.storages, name, written, "two storages of one name", reading);
             }
         }
         root.finish(reading);
@@ -148,6 +155,23 @@ impl Parts {
         }
         whole
     }
+}
+
+/// The storages in the order of [`Inventory::storages`].
+fn storages(written: BTreeMap<HostName, Written<StorageSettings>>) -> Vec<Storage> {
+    let storage = |(name, part): (HostName, Written<StorageSettings>)| Some(Storage { name, settings: part.content? });
+    let mut storages: Vec<Storage> = written.into_iter().filter_map(storage).collect();
+    storages.sort_by_key(|storage| storage.settings.priority);
+    storages
+}
+
+/// One name stands for this machine itself.
+fn is_free(name: &str, site: &Site, reading: &mut Reading<'_>) -> bool {
+    if name == LOCAL {
+        let problem = "this name is taken: it is this machine itself, which needs no entry";
+        reading.faults.push(site.fault(problem, None));
+    }
+    name != LOCAL
 }
 
 /// Keeps a part of which there may be only one.

@@ -33,6 +33,16 @@ pub(super) fn references(parts: &Parts, faults: &mut Vec<Fault>) {
     overlaps(parts, faults);
 }
 
+/// A storage stands beside hosts in all that is said of it, so it has a name of its own.
+pub(super) fn storage_names(parts: &Parts, faults: &mut Vec<Fault>) {
+    for (name, storage) in &parts.storages {
+        if let Some(host) = parts.hosts.get(name) {
+            let problem = format!("a host has this name: it is {} in {}", host.site.key, host.site.place());
+            faults.push(storage.site.fault(problem, None));
+        }
+    }
+}
+
 /// A network inside another is legal (the narrower one counts); the same one twice is not.
 fn overlaps(parts: &Parts, faults: &mut Vec<Fault>) {
     let mut seen: Vec<(&NetworkName, &Network)> = Vec::new();

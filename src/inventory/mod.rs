@@ -17,6 +17,7 @@ mod read;
 mod route;
 pub mod select;
 pub mod settings;
+pub mod storage;
 pub mod surroundings;
 pub mod values;
 
@@ -32,6 +33,7 @@ pub use hosts::{Access, CleanRoom, DroneSettings, Gateway, Host, Network, Orches
 pub use limits::{Limits, PackageLimits};
 pub use select::{SelectError, Selection};
 pub use settings::{ControllerPlace, Failback, SwarmSettings};
+pub use storage::{BucketUrl, Storage, StorageSettings};
 pub use surroundings::Surroundings;
 pub use values::{Address, Addresses, HttpUrl, RemoteDirectory};
 
@@ -42,6 +44,7 @@ pub struct Inventory {
     pub swarm: SwarmSettings,
     networks: BTreeMap<NetworkName, Network>,
     hosts: BTreeMap<HostName, Host>,
+    storages: Vec<Storage>,
     gateway: Option<Gateway>,
     limits: PackageLimits,
     surroundings: Surroundings,
@@ -106,6 +109,11 @@ impl Inventory {
             .collect();
         orchestrators.sort_by_key(|(_, settings)| settings.priority);
         orchestrators
+    }
+
+    /// The object storages, the one with the lowest priority number first; by name where two share it.
+    pub fn storages(&self) -> &[Storage] {
+        &self.storages
     }
 
     /// The name of the machine whose packages are wanted; [`Inventory::host`] has it.

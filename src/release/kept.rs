@@ -104,7 +104,8 @@ impl Release {
         Ok(latest.max(self.header_timestamp()?))
     }
 
-    fn header_timestamp(&self) -> Result<Option<Timestamp>, ReleaseError> {
+    /// The TIMESTAMP in its index.
+    pub(super) fn header_timestamp(&self) -> Result<Option<Timestamp>, ReleaseError> {
         let path = self.root.join(tree::INDEX[0]);
         let file = match std::fs::File::open(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

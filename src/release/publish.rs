@@ -188,10 +188,9 @@ pub async fn take_back(
     }
 }
 
-/// That a release could not be read, as trouble with the host that does not get it.
-pub fn unread(host: &dyn Host, release: &Release, error: &std::io::Error) -> HostError {
-    let text = format!("cannot read release {} in {}: {error}", release.name, release.root.display());
-    HostError::new(host.name(), HostErrorKind::Local, text)
+/// That a release could not be read, for whoever does not get it.
+pub fn unread(release: &Release, error: &std::io::Error) -> String {
+    format!("cannot read release {} in {}: {error}", release.name, release.root.display())
 }
 
 fn script(text: &str, production: &str) -> Script {
@@ -236,9 +235,8 @@ async fn live_index(host: &dyn Host, production: &str, sight: &Sight, shipment: 
     };
     let text = match (&sight.live, shipment.kept.iter().map(|(release, _)| release).find(same)) {
         (Live::Nothing | Live::Other(_), _) => Vec::new(),
-        (_, Some(release)) => {
-            std::fs::read(release.root.join("Packages")).map_err(|error| unread(host, release, &error))?
-        }
+        (_, Some(release)) => std::fs::read(release.root.join("Packages"))
+            .map_err(|error| HostError::new(host.name(), HostErrorKind::Local, unread(release, &error)))?,
         (Live::Release(_) | Live::Directory, None) => {
             host.read(&format!("{production}/Packages"), INDEX_LIMIT).await?.unwrap_or_default()
         }
@@ -407,5 +405,6 @@ async fn swap(
     }
 }
 
+pub mod storage;
 #[cfg(test)]
 mod tests;

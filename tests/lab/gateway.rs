@@ -20,6 +20,37 @@ pre_pkg_preinst() {
 END
 "#;
 
+/// Object storage, where the controller is: a bucket that anybody may read, and only whoever has a key may write.
+const S3: &str = "http://10.42.0.1:9000";
+const START_S3: &str = r#"
+. "$1/tests/lab/lib/common.sh"
+"$MOTO_VENV/bin/moto_server" -H 10.42.0.1 -p 9000 >"$2/s3.log" 2>&1 &
+trap 'kill $!' TERM
+wait
+"#;
+const MAKE_BUCKET: &str = r#"
+put() { wget -qO- --method=PUT --header="Authorization: AWS4-HMAC-SHA256 Credential=a/20200101/us-east-1/s3/aws4_request" "$@"; }
+put "$1/argo" && put --header="Content-Type: application/json" --body-data='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",
+"Action":"s3:GetObject","Resource":"arn:aws:s3:::argo/*"}]}' "$1/argo?policy"
+"#;
+
+/// Starts the storage and puts it into the inventory.
+fn storage(lab: &Laboratory) -> Child {
+    let directory = lab.file("");
+    let arguments = [env!("CARGO_MANIFEST_DIR"), directory.to_str().unwrap()];
+    let server = lab.run_beside(&[&["bash", "-c", START_S3, "bash"], arguments.as_slice()].concat());
+    lab.wait("the storage has a bucket", || lab.run(&["sh", "-c", MAKE_BUCKET, "sh", S3]).status == 0);
+    let credentials = lab.file("credentials");
+    std::fs::write(&credentials, "aws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
+    lab.run(&["chmod", "600", credentials.to_str().unwrap()]).gives(0, &[]);
+    let entry = format!(
+        "\n[storage.attic]\nurl = 's3://argo/lab'\nendpoint = '{S3}'\ncredentials = {credentials:?}\n\
+         binhost = '{S3}/argo/lab'\n"
+    );
+    lab.edit_inventory(|text| text + &entry);
+    server
+}
+
 /// The two orchestrators and the gateway, all where the controller is, each at its own address and port.
 struct Site {
     lab: Laboratory,
@@ -90,7 +121,9 @@ impl Site {
 
 #[test]
 fn a_client_of_the_gateway_installs_and_updates_while_orchestrators_come_and_go() {
-    let site = Site::new(Laboratory::up("gateway"));
+    let lab = Laboratory::up("gateway");
+    let mut attic = storage(&lab);
+    let site = Site::new(lab);
     let lab = &site.lab;
     let mut izar = site.start("izar.toml", &["orchestrator", "orch-izar"], IZAR);
     let mut tarn = site.start("tarn.toml", &["orchestrator", "orch-tarn"], TARN);
@@ -160,11 +193,15 @@ fn a_client_of_the_gateway_installs_and_updates_while_orchestrators_come_and_go(
     assert_eq!(site.active(), "orch-tarn");
     lab.on("client", &pretend.replace("app-lab/hello", "dev-lab/libbar")).gives(0, &[known, "dev-lab/libbar-1.0"]);
 
-    // With none there is none, and the client says so.
+    // With no orchestrator left there is the storage, and with none at all the client says so.
     for each in [&mut izar, &mut tarn] {
         each.kill().unwrap();
         each.wait().unwrap();
     }
+    lab.wait("clients get the storage", || site.active() == "attic");
+    lab.on("client", &format!("rm -rf /var/cache/binpkgs; {install} dev-lab/libbar")).gives(0, &["dev-lab/libbar-1.0"]);
+    lab.run(&["kill", &attic.id().to_string()]).gives(0, &[]);
+    attic.wait().unwrap();
     lab.wait("there is none", || site.active().is_null());
     lab.on("client", pretend).gives(0, &["HTTP Error 503"]);
     gateway.kill().unwrap();

@@ -2,9 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod farm;
+#[path = "../services/http.rs"]
+#[expect(dead_code, reason = "its other half is for services")]
+mod http;
+mod moto;
 #[path = "../support/package.rs"]
 #[expect(dead_code, reason = "its other half is for drones")]
 mod package;
 mod served;
 mod signed;
+mod storage;
 mod verbs;

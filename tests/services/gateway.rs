@@ -76,6 +76,8 @@ fn clients_get_the_first_that_is_healthy_at_once_when_it_dies_and_not_an_old_one
     assert_eq!(answer.header("location"), Some(format!("{}/packages/{HELLO}?x=1&y", a.url()).as_str()));
     assert_eq!((answer.status, answer.header("cache-control")), (302, Some("no-store")));
     assert_eq!(ask(&gateway.url, "HEAD /packages/Packages.gz", &[], b"").status, 302);
+    let plus = get(&gateway.url, "/packages/dev-libs/libsigc++/x");
+    assert_eq!(plus.header("location"), Some(format!("{}/packages/dev-libs/libsigc%2B%2B/x", a.url()).as_str()));
     for path in ["/packages/../x", "/packages/%2e%2e/x", "/packages/.x", "/packages/"] {
         assert_eq!(get(&gateway.url, path).status, 404, "{path}");
     }

@@ -65,9 +65,11 @@ impl Site {
             },
             receivers: vec![Receiver {
                 name: "orch-izar".parse().unwrap(),
-                binhost: self.binhost.clone(),
-                host: Arc::new(LocalHost::here()),
-                workdir: self.path("work").display().to_string(),
+                way: Way::Host {
+                    host: Arc::new(LocalHost::here()),
+                    workdir: self.path("work").display().to_string(),
+                    binhost: self.binhost.clone(),
+                },
             }],
             reader: Reader::with(Client::new(None, Duration::from_secs(5))),
         };

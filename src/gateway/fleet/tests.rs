@@ -199,3 +199,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_storage_that_clients_can_read_is_one_more_binhost_in_the_same_order_and_without_an_api() {
+    let entry = |name: &str, keys: &str| format!("[storage.{name}]\nurl = 's3://argo/{name}'\n{keys}\n");
+    let attic = entry("x", "binhost = 'https://x.test/argo'\npriority = 150");
+    let text = attic + &entry("y", "binhost = 'https://y.test/argo'") + &entry("z", "");
+    let mut fleet = fleet_with(&text, "c");
+    let names: Vec<&str> = fleet.members().iter().map(|member| member.name().as_str()).collect();
+    assert_eq!(names, ["a", "x", "b", "y"], "nobody is sent where no client can read");
+    let storage = &fleet.members()[1].orchestrator;
+    assert_eq!((storage.address.as_str(), &storage.api, storage.speaks_tls()), ("s3://argo/x", &None, true));
+    let mut saw = |name: &str, index: Result<i64, &str>| {
+        let api = ["a", "b"].contains(&name).then(|| Err("cannot be reached".to_owned()));
+        let index = index.map(Timestamp).map_err(str::to_owned);
+        fleet.saw(&name.parse().unwrap(), Look { index, api }, Timestamp(1000));
+        fleet.active().map(|member| member.name().to_string())
+    };
+    saw("a", Err("cannot be reached"));
+    saw("b", Ok(5));
+    saw("y", Ok(5));
+    assert_eq!(saw("x", Ok(5)).as_deref(), Some("x"));
+    for _ in 0..2 {
+        saw("x", Err("cannot be reached"));
+    }
+    assert_eq!(saw("x", Err("cannot be reached")).as_deref(), Some("b"));
+    assert_eq!(fleet.controller(), None);
+}

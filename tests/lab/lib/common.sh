@@ -8,6 +8,10 @@ PORTAGE_VERSION=3.0.83
 LAB_CACHE=${SWARM_LAB_CACHE:-${XDG_CACHE_HOME:-/var/cache}/swarm-lab}
 PORTAGE_VENV=$LAB_CACHE/portage-$PORTAGE_VERSION
 
+# The S3 server that releases are brought to in tests.
+MOTO_VERSION=5.2.5
+MOTO_VENV=$LAB_CACHE/moto-$MOTO_VERSION
+
 say() { printf '%s\n' "lab: $*" >&2; }
 
 fail() {
