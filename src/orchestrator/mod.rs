@@ -2,15 +2,17 @@
 //!
 //! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]), takes orders
 //! ([`builds`]) and other wishes ([`wishes`]), keeps a controller at work for as long as there is work ([`worker`]), and
-//! stands by where another one leads ([`crate::standby`]). It holds no state: a controller is a process of its own, which
+//! stands by where another one leads ([`company`], [`crate::standby`]) until it is to take that one's place ([`office`]). It holds no state: a controller is a process of its own, which
 //! goes on when the service ends, and the service can be started again at any moment.
 
 pub mod binhost;
 pub mod books;
 pub mod builds;
+pub mod company;
 pub mod condition;
 pub mod feed;
 pub mod file;
+pub mod office;
 pub mod place;
 pub mod routes;
 pub mod wishes;
@@ -18,29 +20,25 @@ pub mod worker;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_rustls::TlsAcceptor;
 
-use crate::controller::now;
 use crate::core::names::HostName;
 use crate::http::access::{Door, Token, TokenError};
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
 use crate::http::stop::Stop;
 use crate::http::tls::{self, Shown, TlsError};
-use crate::inventory::{self, Inventory, SwarmSettings};
+use crate::inventory::{Inventory, SwarmSettings};
 use crate::release::{ReleaseError, keep_staging_apart};
-use crate::ssh::{self, Pace};
-use crate::standby::peer::Peer;
-use crate::standby::serve::{Ground, Socket};
 use crate::standby::view::View;
-use crate::standby::watch::{self, Watcher};
 use binhost::Binhost;
 use books::Books;
 use builds::Builds;
+use company::StandingBy;
 use feed::Feed;
+use office::Office;
 use place::PlaceError;
 use routes::Service;
 use wishes::Wishes;
@@ -125,24 +123,24 @@ pub async fn run(
         tracing::info!("no `token_file` is set, so builds cannot be asked for over HTTP");
     }
     let books = Arc::new(Books::new(settings.state.clone(), settings.production.clone()));
-    let (_socket, watcher, standby) = match own.filter(|(_, settings)| settings.api.is_some()) {
-        Some(own) => stand_by(inventory, own)?,
-        None => (None, None, None),
-    };
-    if let Some(watcher) = watcher {
-        tokio::spawn(watcher.run(stop.clone()));
-    }
-    // Who leads is not asked for yet.
-    let may_begin: MayBegin = Arc::new(|| true);
-    let reins = worker::Reins::new(settings.state.clone());
-    let fleet = Arc::new(inventory.clone());
+    let (fleet, reins) = (Arc::new(inventory.clone()), worker::Reins::new(settings.state.clone()));
+    let company = company::of(inventory, own).map_err(OrchestratorError::Socket)?;
+    let (fellows, standing_by) = company.unzip();
+    let office = Arc::new(Office::new(fleet.clone(), fellows, reins.clone()));
+    let (place, answering) = (office.clone(), office.clone());
+    let may_begin: MayBegin = Arc::new(move || place.is_here());
+    let standing_by = tokio::spawn(async move {
+        if let Some(StandingBy { watcher, resign, socket: _socket }) = standing_by {
+            tokio::join!(watcher.run(), answering.answer(resign));
+        }
+    });
     let wishes = Arc::new(Wishes::new(fleet.clone(), books.clone(), reins.clone(), may_begin.clone()));
     let service = Arc::new(Service {
         name: own.map(|(host, _)| host.name.clone()),
         binhost: Binhost::new(settings.production.clone()),
         books: books.clone(),
         view: View::new(inventory, own.map(|(host, _)| &host.name)),
-        standby,
+        office,
         builds: Arc::new(Builds::new(fleet, wishes.clone())),
         wishes,
         door: Door::new(token),
@@ -157,44 +155,10 @@ pub async fn run(
         () = server::serve(listeners, routes::router(service.clone()), Bounds::of_this_process(), tally, stop) => {}
         () = renew(settings, &service.door, shown.as_ref(), again) => {}
     }
-    feeding.abort();
-    working.abort();
-    Ok(())
-}
-
-/// Lets other orchestrators look, and looks where they stand.
-fn stand_by(
-    inventory: &Inventory,
-    (host, own): place::Own<'_>,
-) -> Result<(Option<Socket>, Option<Watcher>, Option<watch::Reins>), OrchestratorError> {
-    let settings = &inventory.swarm;
-    let (state, staging, production) = (settings.state.clone(), settings.staging.clone(), settings.production.clone());
-    let ground = Ground { state, staging, production, now };
-    let socket = Socket::open(ground.clone()).map_err(OrchestratorError::Socket)?;
-    let peers = peers(inventory, &host.name);
-    if peers.is_empty() {
-        return Ok((Some(socket), None, None));
+    for task in [feeding, working, standing_by] {
+        task.abort();
     }
-    let (watcher, reins) = Watcher::new(ground, host.name.clone(), own.priority, peers);
-    Ok((Some(socket), Some(watcher), Some(reins)))
-}
-
-/// The other orchestrators with a service. What comes from them shares one limit.
-fn peers(inventory: &Inventory, own: &HostName) -> Vec<Peer> {
-    let settings = &inventory.swarm;
-    let pace = settings.bandwidth_limit.map(|rate| Arc::new(Pace::new(rate)));
-    let text = |path: &Path| path.display().to_string();
-    let others =
-        inventory.orchestrators().into_iter().filter(|(host, settings)| host.name != *own && settings.api.is_some());
-    let peer = |(host, orchestrator): (&inventory::Host, &inventory::OrchestratorSettings)| Peer {
-        name: host.name.clone(),
-        priority: orchestrator.priority,
-        host: ssh::host_at_pace(&inventory.destination_of(host), pace.clone()),
-        state: text(&settings.state),
-        staging: text(&settings.staging),
-        production: text(&settings.production),
-    };
-    others.map(peer).collect()
+    Ok(())
 }
 
 /// Renews the secrets at each word; never comes back.

@@ -1,5 +1,6 @@
 //! What the service answers; section 6 of the design.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,18 +12,20 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, body::Body};
 use hyper::body::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::binhost::Binhost;
 use super::books::{Books, BooksError, Read};
 use super::builds::{Builds, Outcome};
+use super::office::{Office, PromoteError};
 use super::wishes::Wishes;
 use crate::controller::api::{self, Desk, Refusal, StateView};
 use crate::controller::now;
 use crate::controller::verb::Verb;
 use crate::core::names::{Epoch, HostName, ReleaseName};
 use crate::core::order::{Form, Receipt};
+use crate::core::state::Turn;
 use crate::core::status::Status;
 use crate::http::access::Door;
 use crate::http::metrics::{Kind, Page};
@@ -30,7 +33,6 @@ use crate::http::server::{Peer, Tally};
 use crate::http::stop::Stop;
 use crate::http::{self, sentence};
 use crate::standby::view::View;
-use crate::standby::watch::Reins;
 
 /// The longest order or wish (bytes): a plan of some ten thousand packages.
 const ORDER_LIMIT: usize = 128 << 20;
@@ -48,8 +50,8 @@ pub struct Service {
     pub books: Arc<Books>,
     /// What is known of standbys.
     pub view: View,
-    /// Makes the standby let go of the state directory; none where this one is alone.
-    pub standby: Option<Reins>,
+    /// The controller's place.
+    pub office: Arc<Office>,
     /// Takes orders.
     pub builds: Arc<Builds>,
     /// Takes wishes.
@@ -71,6 +73,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/packages/{*path}", get(packages))
         .route("/build", post(build))
         .route("/verb", post(verb))
+        .route("/promote", post(promote))
         .route("/state", get(state))
         .route("/metrics", get(metrics))
         .route("/", get(page))
@@ -82,6 +85,12 @@ pub fn router(service: Arc<Service>) -> Router {
 struct Health<'a> {
     name: Option<&'a HostName>,
     epoch: Epoch,
+    /// Whether that epoch is its own: what it says of builds is what counts.
+    leads: bool,
+    /// Whether anything is being built, or waits for it.
+    builds: bool,
+    /// Whether it follows another one and lacked nothing when it last heard of that.
+    caught_up: bool,
     release: Option<&'a ReleaseName>,
 }
 
@@ -127,7 +136,15 @@ impl Desk for Arc<Service> {
 
 async fn health(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refusal> {
     let read = service.read().await?;
-    let health = Health { name: service.name.as_ref(), epoch: read.state.epoch, release: read.release.as_ref() };
+    let leads = service.office.leads(read.state.controller.as_ref());
+    let health = Health {
+        name: service.name.as_ref(),
+        epoch: read.state.epoch,
+        leads,
+        builds: read.state.turn(&BTreeSet::new()) != Turn::Rest,
+        caught_up: !leads && service.view.has_caught_up(now()),
+        release: read.release.as_ref(),
+    };
     Ok(Json(health).into_response())
 }
 
@@ -227,4 +244,50 @@ async fn page(Shared(service): Shared<Arc<Service>>) -> String {
     format!(
         "{name}\n\n/packages/  the binhost\n/status     how things stand\n/events     what happens\n/metrics    for Prometheus\n"
     )
+}
+
+/// What is asked for besides, as it stands in the request; an empty one asks for nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Promotion {
+    /// Whether the living lease of another controller is to be broken.
+    take_over: bool,
+}
+
+/// `POST /promote`: the controller is to be here.
+async fn promote(
+    Shared(service): Shared<Arc<Service>>,
+    Extension(Peer(from)): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let body = match admitted(&service, from, &headers, body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let text = if body.is_empty() { b"{}".as_slice() } else { &body };
+    let Promotion { take_over } = match serde_json::from_slice(text) {
+        Ok(promotion) => promotion,
+        Err(error) => {
+            return sentence(StatusCode::BAD_REQUEST, format!("this asks for nothing that there is: {error}"));
+        }
+    };
+    // It goes on to its end, whether or not anybody waits for it.
+    let office = service.office.clone();
+    match tokio::spawn(async move { office.promote(take_over).await }).await {
+        Ok(Ok(epoch)) => Json(Promoted { epoch }).into_response(),
+        Ok(Err(error)) => refused(&error),
+        Err(error) => sentence(StatusCode::INTERNAL_SERVER_ERROR, format!("it broke off: {error}")),
+    }
+}
+
+/// The answer to who is the controller now.
+#[derive(Debug, Serialize)]
+struct Promoted {
+    epoch: Epoch,
+}
+
+fn refused(error: &PromoteError) -> Response {
+    tracing::warn!("not made the controller: {error}");
+    sentence(error.status(), error.to_string())
 }

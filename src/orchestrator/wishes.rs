@@ -128,7 +128,7 @@ async fn carry_out(inventory: Inventory, wish: &Verb) -> Result<Answer, ControlE
 }
 
 /// What a service is told goes to its log.
-struct Log;
+pub(super) struct Log;
 
 impl Observer for Log {
     fn saw(&mut self, _event: &Event, _state: &State, _at: Timestamp) {}

@@ -130,6 +130,16 @@ impl Peer {
         self.read(what, response).await
     }
 
+    /// Has its controller stand down, so that this one can take its place; where it stands then.
+    ///
+    /// # Errors
+    /// It does not answer, or does not stand down.
+    pub async fn resign(&self) -> Result<Standing, AskError> {
+        let what = "/resign";
+        let response = self.ask(Method::POST, what, Bytes::new()).await?;
+        self.read(what, response).await
+    }
+
     /// The answer to a question.
     ///
     /// # Errors

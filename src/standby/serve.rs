@@ -7,6 +7,7 @@
 //! | `GET /digests?after=N&until=M` | the digests of its events, an array |
 //! | `GET /journal?after=N&digest=D` | its events after N, an [`Entry`] a line, and on as they come; an empty line is a sign of life. 409 where its event N is another one |
 //! | `POST /progress` | what a standby has: [`Told`]; answers with its [`Lag`]. 409 where that is of another history |
+//! | `POST /resign` | its controller is to stand down; where it stands once nobody is at work there |
 //! | `GET /staged` | the paths of the packages in staging, an array |
 //! | `GET /releases` | the kept releases: [`Kept`] |
 //! | `GET /releases/ID` | what one of them consists of: [`Manifest`] |
@@ -28,12 +29,12 @@ use axum::extract::{Path as Named, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use futures::StreamExt;
 use hyper::body::Bytes;
 use serde::Deserialize;
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::peer::{SIGN_OF_LIFE, SOCKET, Told};
 use super::progress;
@@ -169,6 +170,11 @@ impl Ground {
     }
 }
 
+/// Whether nobody is at work here any more; why not.
+pub type Resigned = Result<(), String>;
+/// The way to whoever can have the controller here stand down.
+pub type Resign = mpsc::Sender<oneshot::Sender<Resigned>>;
+
 /// The socket, served until it is dropped.
 #[derive(Debug)]
 pub struct Socket {
@@ -187,7 +193,7 @@ impl Socket {
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub fn open(ground: Ground) -> io::Result<Self> {
+    pub fn open(ground: Ground, resign: Resign) -> io::Result<Self> {
         fs_err::create_dir_all(&ground.state)?;
         let path = ground.state.join(SOCKET);
         let new = ground.state.join(format!(".{SOCKET}.{}", std::process::id()));
@@ -198,7 +204,7 @@ impl Socket {
         let listener = UnixListener::bind(&new)
             .map_err(|error| io::Error::new(error.kind(), format!("cannot listen at {}: {error}", new.display())))?;
         fs_err::rename(&new, &path)?;
-        let router = router(ground);
+        let router = router(ground).layer(Extension(resign));
         let served = tokio::spawn(async move {
             // It ends with the task.
             let _ended = axum::serve(listener, router).await;
@@ -215,6 +221,7 @@ fn router(ground: Ground) -> Router {
         .route("/digests", get(digests))
         .route("/journal", get(journal))
         .route("/progress", post(take_note))
+        .route("/resign", post(stand_down))
         .route("/releases", get(|ground| look(ground, |ground| Ok(Kept::of(&Shelf::look(&ground.production)?)?))))
         .route("/releases/{name}", get(release))
         .with_state(Arc::new(ground))
@@ -244,6 +251,15 @@ async fn digests(ground: Grounds, Query(range): Query<Range>) -> Result<Json<Vec
 
 async fn take_note(ground: Grounds, Json(told): Json<Told>) -> Result<Json<Lag>, GroundError> {
     look(ground, move |ground| ground.take_note(&told)).await
+}
+
+/// Has the controller here stand down, and then tells where this one stands.
+async fn stand_down(ground: Grounds, Extension(resign): Extension<Resign>) -> Result<Json<Standing>, GroundError> {
+    let (answer, answered) = oneshot::channel();
+    let ending = || GroundError::Conflict("the service is just ending".to_owned());
+    resign.send(answer).await.map_err(|_| ending())?;
+    answered.await.map_err(|_| ending())?.map_err(GroundError::Conflict)?;
+    look(ground, |ground| ground.standing()).await
 }
 
 async fn release(ground: Grounds, Named(name): Named<ReleaseName>) -> Result<Json<Manifest>, GroundError> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::progress;
 use crate::core::names::{HostName, Timestamp};
+use crate::core::standby::{AWAY_AFTER, Lag};
 use crate::core::status::Status;
 use crate::inventory::Inventory;
 use crate::store::StoreError;
@@ -39,6 +40,15 @@ impl View {
     /// Of the orchestrator of this name, or else of the one with an address of this machine.
     pub fn new(inventory: &Inventory, own: Option<&HostName>) -> Self {
         Self { state: inventory.swarm.state.clone(), others: standbys(inventory, own) }
+    }
+
+    /// Whether this one follows another, heard of it lately, and lacked nothing then.
+    pub fn has_caught_up(&self, now: Timestamp) -> bool {
+        let following = progress::read_own(&self.state).filter(|_| !self.others.is_empty());
+        following.is_some_and(|following| {
+            let near = now.seconds_since(following.heard) < AWAY_AFTER;
+            near && following.trouble.is_none() && following.lag == Lag::default()
+        })
     }
 
     /// Says in a status how far standbys are behind, what stays on drones for their sake, and whom this one follows.

@@ -4,6 +4,7 @@
 //! is free for whoever wants to lead here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -16,7 +17,6 @@ use super::serve::{Ground, GroundError};
 use crate::core::names::HostName;
 use crate::core::role::{Candidate, Role, role};
 use crate::core::standby::Following;
-use crate::http::stop::Stop;
 
 /// Between two looks at where the others stand.
 const LOOK: Duration = Duration::from_secs(5);
@@ -40,6 +40,8 @@ pub struct Watcher {
 pub struct Reins {
     pauses: watch::Sender<usize>,
     busy: Arc<Mutex<()>>,
+    /// Whether this one led when it was last looked.
+    leads: Arc<AtomicBool>,
 }
 
 /// As long as it is there nobody is followed, and the watcher does not have the state directory's lock.
@@ -60,6 +62,16 @@ impl Drop for Wanted {
 }
 
 impl Reins {
+    /// Whether this one leads, as far as could be seen when it was last looked.
+    pub fn leads(&self) -> bool {
+        self.leads.load(Ordering::Relaxed)
+    }
+
+    /// It leads from here on, as whoever has just got an epoch knows.
+    pub fn lead(&self) {
+        self.leads.store(true, Ordering::Relaxed);
+    }
+
     /// Stops following, and comes back once the state directory's lock has been given back. What was on its way is
     /// left for the next time.
     pub async fn pause(&self) -> Pause {
@@ -79,19 +91,12 @@ impl Reins {
 impl Watcher {
     /// The orchestrator `own` among these others.
     pub fn new(ground: Ground, own: HostName, priority: u32, peers: Vec<Peer>) -> (Self, Reins) {
-        let reins = Reins { pauses: watch::Sender::new(0), busy: Arc::default() };
+        let reins = Reins { pauses: watch::Sender::new(0), busy: Arc::default(), leads: Arc::default() };
         (Self { ground, own, priority, peers, reins: reins.clone(), said: String::new() }, reins)
     }
 
-    /// Watches until the word to stop.
-    pub async fn run(mut self, stop: Stop) {
-        tokio::select! {
-            () = self.watch() => {}
-            () = stop.wait() => {}
-        }
-    }
-
-    async fn watch(&mut self) {
+    /// Watches for as long as it is not dropped.
+    pub async fn run(mut self) {
         loop {
             self.reins.until(|count| count == 0).await;
             match self.look().await {
@@ -126,7 +131,9 @@ impl Watcher {
             Some(Candidate { name: peer.name.clone(), priority: peer.priority, standing: standing.ok()? })
         });
         let others: Vec<Candidate> = join_all(asked).await.into_iter().flatten().collect();
-        Ok(role(&own, &others))
+        let role = role(&own, &others);
+        self.reins.leads.store(role == Role::Leads, Ordering::Relaxed);
+        Ok(role)
     }
 
     async fn follow(&mut self, leader: &HostName) {

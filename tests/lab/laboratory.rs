@@ -47,7 +47,7 @@ impl Laboratory {
         lab
     }
 
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/lab");
         let mut command = Command::new(script);
         command.env("SWARM_LAB", &self.directory).stdin(Stdio::null());

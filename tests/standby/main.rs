@@ -1,5 +1,5 @@
 //! An orchestrator that follows another one, over a real sshd.
-#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail anywhere")]
 
 #[path = "../support/sshd.rs"]
 #[expect(dead_code, reason = "its other half is for other tests")]
@@ -12,12 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use swarm::core::names::{Epoch, HostName};
-use swarm::http::stop;
 use swarm::ssh::RemoteHost;
 use swarm::standby::follow::{FollowError, follow};
 use swarm::standby::peer::Peer;
 use swarm::standby::progress;
-use swarm::standby::serve::Socket;
+use swarm::standby::serve::{Resign, Socket};
 use swarm::standby::watch::Watcher;
 use swarm::store::{Journal, Lock};
 use tokio::task::JoinHandle;
@@ -66,12 +65,17 @@ async fn even(leader: &Site, standby: &Site) {
     wait("staging is the same", || leader.staged() == standby.staged()).await;
 }
 
+/// There is no controller that could be told to stand down.
+fn nobody() -> Resign {
+    tokio::sync::mpsc::channel(1).0
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_leader_receives_and_releases_is_at_the_standby_each_byte_of_it_once() {
     let sshd = Sshd::start();
     let way = Counted::new(RemoteHost::new(&sshd.destination()), u64::MAX);
     let (leader, standby) = (Site::new(), Site::new());
-    let _socket = Socket::open(leader.ground()).unwrap();
+    let _socket = Socket::open(leader.ground(), nobody()).unwrap();
     let mut controller = leader.controller().await;
     controller.open(4);
     let sizes = [3_000_000, 200_000, 1_000];
@@ -115,7 +119,7 @@ fn a_standby_that_is_killed_again_and_again_goes_on_from_the_byte_that_it_had() 
     let (leader, standby) = (Site::new(), Site::new());
     let leading = runtime();
     let (_socket, whole) = leading.block_on(async {
-        let socket = Socket::open(leader.ground()).unwrap();
+        let socket = Socket::open(leader.ground(), nobody()).unwrap();
         let mut controller = leader.controller().await;
         controller.open(30);
         let sizes = (0..30).map(|number| if number == 7 { 24 << 20 } else { 100_000 + number * 10_007 });
@@ -149,7 +153,7 @@ fn a_standby_that_is_killed_again_and_again_goes_on_from_the_byte_that_it_had() 
 async fn one_that_led_and_finds_a_higher_epoch_cuts_off_what_nobody_else_has() {
     let sshd = Sshd::start();
     let (leader, standby) = (Site::new(), Site::new());
-    let _socket = Socket::open(leader.ground()).unwrap();
+    let _socket = Socket::open(leader.ground(), nobody()).unwrap();
     let mut controller = leader.controller().await;
     controller.open(3);
     controller.receive(0, 1_000);
@@ -186,14 +190,13 @@ async fn a_watcher_follows_whoever_leads_and_lets_go_of_the_state_directory_when
     let sshd = Sshd::start();
     let way: Arc<RemoteHost> = Arc::new(RemoteHost::new(&sshd.destination()));
     let (izar, tarn) = (Site::new(), Site::new());
-    let _sockets = [&izar, &tarn].map(|site| Socket::open(site.ground()).unwrap());
+    let _sockets = [&izar, &tarn].map(|site| Socket::open(site.ground(), nobody()).unwrap());
     let mut controller = izar.controller().await;
     controller.open(2);
     controller.receive(0, 1_000);
     let peers = vec![izar.peer("izar", 100, way.clone())];
     let (watcher, reins) = Watcher::new(tarn.ground(), name("tarn"), 200, peers);
-    let (stopper, stop) = stop::channel();
-    let watching = tokio::spawn(watcher.run(stop));
+    let watching = tokio::spawn(watcher.run());
     even(&izar, &tarn).await;
     assert!(Lock::take(&tarn.path("state")).is_err());
     let pause = reins.pause().await;
@@ -214,11 +217,8 @@ async fn a_watcher_follows_whoever_leads_and_lets_go_of_the_state_directory_when
     // The old one follows it now.
     drop(controller);
     let (watcher, _reins) = Watcher::new(izar.ground(), name("izar"), 100, vec![tarn.peer("tarn", 200, way)]);
-    let (old_stopper, stop) = stop::channel();
-    let old = tokio::spawn(watcher.run(stop));
+    let old = tokio::spawn(watcher.run());
     wait("the old one has all of it", || izar.events() == tarn.events()).await;
-    stopper.stop();
-    old_stopper.stop();
-    watching.await.unwrap();
-    old.await.unwrap();
+    watching.abort();
+    old.abort();
 }

@@ -1,0 +1,64 @@
+//! The orchestrator that builds dies, and the other one goes on.
+
+use std::time::{Duration, Instant};
+
+use super::pair::{GATEWAY, INTERVAL, PAIR, Pair};
+
+const SUITE: [&str; 14] = [
+    "app-lab/consumer-1.0",
+    "app-lab/daemon-0.9_beta1",
+    "app-lab/editor-2.4b",
+    "app-lab/hello-1.1-r1",
+    "app-lab/multislot-1.0",
+    "app-lab/multislot-2.0",
+    "app-lab/plugins-3",
+    "app-lab/suite-1.0",
+    "app-lab/viewer-1.0.20240229",
+    "dev-lab/generator-1.0_rc2_p3-r1",
+    "dev-lab/libbar-1.0",
+    "dev-lab/libbase-1.0",
+    "dev-lab/libbaz-1.3_p2",
+    "dev-lab/libsigc++-2.12.1",
+];
+
+#[test]
+fn a_standby_finishes_what_the_orchestrator_that_lost_power_began_and_nothing_is_built_twice() {
+    let mut pair = Pair::up("failover");
+    let (first, second) = (PAIR[0].0, PAIR[1].0);
+    pair.configure_client();
+
+    // Every drone builds, and something has been received.
+    for held in ["editor", "viewer", "plugins"] {
+        std::fs::write(pair.lab.shared(&format!("hold/{held}")), "").unwrap();
+    }
+    let mut push = pair.lab.swarm_beside(&["push", "app-lab/suite", "--finalize"]);
+    pair.wait_for("every drone builds", |status| {
+        let drones = status["drones"].as_object();
+        drones.is_some_and(|drones| {
+            drones.len() == 3 && drones.values().all(|drone| !drone["building"].as_array().unwrap().is_empty())
+        })
+    });
+
+    pair.lab.lab(&["power-off", first]).gives(0, &[]);
+    let died = Instant::now();
+    pair.lab.wait("the gateway answers with the other", || pair.gateway()["controller"] == second);
+    let took = died.elapsed();
+    assert!(took < Duration::from_secs(3 * INTERVAL + 2), "{took:?}: three intervals, and the time to ask");
+    for held in ["editor", "viewer", "plugins"] {
+        std::fs::remove_file(pair.lab.shared(&format!("hold/{held}"))).unwrap();
+    }
+    let ended = push.wait().unwrap();
+    assert_eq!(ended.code(), Some(0), "{}", pair.swarm());
+    pair.lab.compiled_once(&SUITE);
+    assert_eq!(pair.gateway()["active"], second);
+    let install = "emerge --quiet --oneshot --getbinpkgonly --usepkgonly app-lab/suite && lab-suite";
+    pair.lab.on("client", install).gives(0, &["app-lab/suite-1.0"]);
+
+    // The first comes back, follows, and gets the role back, since nothing is being built.
+    pair.lab.lab(&["power-on", first]).gives(0, &[]);
+    pair.start(first, &["orchestrator", first]);
+    pair.lab.wait("the first has the role again", || pair.gateway()["controller"] == first);
+    pair.lab.wait("both have the same", || pair.production(first) == pair.production(second));
+    pair.lab.swarm(&["push", "dev-lab/libfoo", "--finalize"]).gives(0, &["is live"]);
+    assert!(pair.get(&format!("{GATEWAY}/status"))["orchestrators"].as_array().unwrap().len() == 2);
+}
