@@ -302,7 +302,8 @@ async fn a_swap_is_refused_where_production_has_changed_since_it_was_looked_at()
     let _now = look(&host, production).await.unwrap();
     let shipment = Shipment::read(&second, &sites.kept).unwrap();
     let visitor = visitor(1, "ours-1");
-    let place = Place { production, staging: "/nowhere", workdir: sites.root.path().to_str().unwrap(), visitor: &visitor };
+    let place =
+        Place { production, staging: "/nowhere", workdir: sites.root.path().to_str().unwrap(), visitor: &visitor };
     let error = swap(&host, &place, &shipment, &before, &List::default()).await.unwrap_err();
     assert!(error.message.contains("production was none there and is something now"), "{error}");
     assert_eq!(std::fs::read_link(sites.production()).unwrap().file_name().unwrap(), first.name.as_str());
