@@ -223,7 +223,7 @@ mod tests {
         let mut journal = Journal::open(state.path()).unwrap();
         let mut event = |epoch| {
             let controller = "izar".parse().unwrap();
-            let event = Event::EpochClaimed { epoch: Epoch(epoch), controller, at: Timestamp(0) };
+            let event = Event::EpochClaimed { epoch: Epoch(epoch), controller, voters: [].into(), at: Timestamp(0) };
             journal.append(&State::default(), &event, Timestamp(0)).unwrap();
         };
         (1..=3).for_each(&mut event);

@@ -125,13 +125,10 @@ pub async fn run(
         tracing::info!("no `token_file` is set, so builds cannot be asked for over HTTP");
     }
     let books = Arc::new(Books::new(settings.state.clone(), settings.production.clone()));
-    let (_socket, watcher, standby) = match own.filter(|(_, settings)| settings.api.is_some()) {
-        Some(own) => stand_by(inventory, own)?,
-        None => (None, None, None),
+    let among = match own.filter(|(_, settings)| settings.api.is_some()) {
+        Some(own) => Some(stand_by(inventory, own, stop.clone())?),
+        None => None,
     };
-    if let Some(watcher) = watcher {
-        tokio::spawn(watcher.run(stop.clone()));
-    }
     // Who leads is not asked for yet.
     let may_begin: MayBegin = Arc::new(|| true);
     let reins = worker::Reins::new(settings.state.clone());
@@ -142,7 +139,7 @@ pub async fn run(
         binhost: Binhost::new(settings.production.clone()),
         books: books.clone(),
         view: View::new(inventory, own.map(|(host, _)| &host.name)),
-        standby,
+        standby: among.as_ref().and_then(|among| among.reins.clone()),
         builds: Arc::new(Builds::new(fleet, wishes.clone())),
         wishes,
         door: Door::new(token),
@@ -162,21 +159,25 @@ pub async fn run(
     Ok(())
 }
 
-/// Lets other orchestrators look, and looks where they stand.
-fn stand_by(
-    inventory: &Inventory,
-    (host, own): place::Own<'_>,
-) -> Result<(Option<Socket>, Option<Watcher>, Option<watch::Reins>), OrchestratorError> {
+/// One among other orchestrators, for as long as it is there.
+struct Among {
+    _socket: Socket,
+    reins: Option<watch::Reins>,
+}
+
+/// Lets other orchestrators look here, and looks where they stand.
+fn stand_by(inventory: &Inventory, (host, own): place::Own<'_>, stop: Stop) -> Result<Among, OrchestratorError> {
     let settings = &inventory.swarm;
     let (state, staging, production) = (settings.state.clone(), settings.staging.clone(), settings.production.clone());
     let ground = Ground { state, staging, production, now };
     let socket = Socket::open(ground.clone()).map_err(OrchestratorError::Socket)?;
     let peers = peers(inventory, &host.name);
     if peers.is_empty() {
-        return Ok((Some(socket), None, None));
+        return Ok(Among { _socket: socket, reins: None });
     }
     let (watcher, reins) = Watcher::new(ground, host.name.clone(), own.priority, peers);
-    Ok((Some(socket), Some(watcher), Some(reins)))
+    tokio::spawn(watcher.run(stop));
+    Ok(Among { _socket: socket, reins: Some(reins) })
 }
 
 /// The other orchestrators with a service. What comes from them shares one limit.
