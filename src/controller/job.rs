@@ -6,7 +6,8 @@
 //! 4. *Compare*: the drone's own resolver is asked, which now sees them and no older ones in their place; an answer unlike
 //!    the plan is `parity`. A failure up to here is hardly ever the package's.
 //! 5. *Build*: detached, not merged; the watch reports its end, the log is kept as it grows.
-//! 6. *Collect*: fetched, verified, staged, written down; only then is the drone's copy removed.
+//! 6. *Collect*: fetched, verified, staged, written down; only then is the drone's copy removed, and where an
+//!    orchestrator stands by, not before that has it as well ([`super::removals`]).
 //!
 //! A lost connection repeats the step that it hit, for as long as the loop lets the job be.
 
@@ -26,6 +27,7 @@ use super::electorate::Electorate;
 use super::error::ControlError;
 use super::kept_log::KeptLog;
 use super::persist::persist;
+use super::removals::{self, Removals};
 use super::report::Report;
 use super::session;
 use super::support::Support;
@@ -92,6 +94,8 @@ pub struct Work {
     pub delivered: bool,
     /// Whether its drone was away for so long that the package may have been given to another.
     pub given_up: bool,
+    /// What stays on drones for the sake of standbys.
+    pub removals: Arc<Removals>,
     /// Makes the drone's keeper look.
     pub doubt: Arc<Notify>,
     /// The way to the loop.
@@ -170,7 +174,7 @@ impl Work {
             // The log is wanted most where something failed, but a drone that is gone has none to give.
             let _kept = log.complete(host, &self.directory).await;
         }
-        self.clear().await;
+        self.clear(worked.is_ok()).await;
         worked
     }
 
@@ -369,17 +373,16 @@ impl Work {
         blocking(move || accept::accept(&file, &stanza, &identity, Some(build_id), keyring.as_deref())).await
     }
 
-    /// Removes what is left of the job, on both sides.
-    async fn clear(&self) {
+    /// Removes what is left of the job, on both sides; what it brought stays on the drone until standbys have it.
+    async fn clear(&self, brought: bool) {
         if let Err(error) = self.staging.discard(&self.directory.job) {
             let _gone = self.reports.send(Report::Note(error.to_string())).await;
         }
         Failpoint::BeforeRemove.pass();
-        let mut removed = job::remove(self.host.as_ref(), &self.directory).await;
-        if removed.as_ref().is_err_and(|error| error.kind == HostErrorKind::Lost) {
-            // The connection broke in the middle; a drone that is gone is not waited for, since nobody waits for this.
-            removed = job::remove(self.host.as_ref(), &self.directory).await;
-        }
+        let removed = match brought {
+            true => self.removals.remove(&self.host, &self.directory).await,
+            false => removals::remove(self.host.as_ref(), &self.directory).await,
+        };
         Failpoint::AfterRemove.pass();
         if let Err(error) = removed {
             let note = format!("job {} stays on its drone: {error}", self.directory.job);

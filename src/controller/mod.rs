@@ -24,6 +24,7 @@ pub mod planning;
 pub mod publish;
 pub mod queue;
 pub mod remote;
+pub mod removals;
 pub mod report;
 pub mod reuse;
 pub mod rollback;

@@ -101,6 +101,7 @@ pub enum Whom {
 /// What is to be brought to whom. It wants nothing more of the controller until it is done.
 pub struct Errand {
     production: String,
+    staging: String,
     live: Release,
     kept: Vec<Release>,
     visitor: Visitor,
@@ -150,9 +151,10 @@ impl Errand {
             return Ok(None);
         }
         let production = inventory.swarm.production.display().to_string();
+        let staging = inventory.swarm.staging.display().to_string();
         let reader = Reader::new(inventory)?;
         let (kept, visitor) = (session.releases.list()?, session.visitor());
-        Ok(Some(Self { production, live, kept, visitor, receivers, reader }))
+        Ok(Some(Self { production, staging, live, kept, visitor, receivers, reader }))
     }
 
     /// Does it. Trouble with one of them is in the answer.
@@ -189,7 +191,8 @@ impl Errand {
         workdir: &str,
         binhost: &HttpUrl,
     ) -> Result<Outcome, HostError> {
-        let place = Place { production: &self.production, workdir, visitor: &self.visitor };
+        let (production, staging, visitor) = (&self.production, &self.staging, &self.visitor);
+        let place = Place { production, staging, workdir, visitor };
         let sent = publish::publish(host, &place, shipment).await?;
         if sent.was_live {
             return Ok(Outcome::Served(sent));

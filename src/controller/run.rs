@@ -20,6 +20,7 @@ use super::error::ControlError;
 use super::job::{self, Work};
 use super::keeper::{Keeper, Reins};
 use super::publish::{Errand, Whom, note_down};
+use super::removals::Removals;
 use super::report::Report;
 use super::session::{Session, now};
 use super::socket::Asked;
@@ -94,6 +95,8 @@ struct Run<'a> {
     fetches: JoinSet<()>,
     works: BTreeMap<JobName, AbortHandle>,
     discarding: BTreeSet<JobName>,
+    /// What stays on drones for the sake of standbys.
+    removals: Arc<Removals>,
     /// Held by whoever brings a release to the orchestrators: one after the other, in their order.
     errands: Arc<Mutex<()>>,
     /// Drones whose keepers have not looked yet.
@@ -136,6 +139,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     raise_build_ids(session)?;
     let (reports, mut reported) = mpsc::channel(64);
     let visitor = Visitor { take_over: orders.take_over, ..session.visitor() };
+    let removals = Arc::new(Removals::new(session));
     let mut run = Run {
         session,
         visitor: watch::Sender::new(visitor),
@@ -149,6 +153,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         fetches: JoinSet::new(),
         works: BTreeMap::new(),
         discarding: BTreeSet::new(),
+        removals,
         errands: Arc::default(),
         unseen: BTreeSet::new(),
         looked: None,
@@ -157,10 +162,12 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     };
     run.keep(&orders.drones);
     run.stay_in_office();
+    run.tidy_up();
     run.take_up()?;
     let finish = run.work_off(&mut reported, outside).await;
     // Nothing may be written down any more: what jobs find from here on is found again by the next controller.
     run.tasks.abort_all();
+    run.removals.finish().await;
     let fetched = async { while run.fetches.join_next().await.is_some() {} };
     // A driver that is gone is not waited for.
     let _late = tokio::time::timeout(LONGEST_FETCH, fetched).await;
@@ -380,6 +387,7 @@ impl Run<'_> {
             visitor: self.visitor.subscribe(),
             delivered: build.received_path(job.package).is_some(),
             given_up: job.standing == Standing::GivenUp,
+            removals: Arc::clone(&self.removals),
             doubt: self.doubt(&job.drone),
             reports: self.reports.clone(),
         };

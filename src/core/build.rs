@@ -440,6 +440,12 @@ impl Build {
         matches!(self.packages[index].phase, Phase::Needed).then(|| PackageIndex::at(index))
     }
 
+    /// Whether the package of this form has been received.
+    pub fn has(&self, identity: &Identity) -> bool {
+        let index = self.plan.packages.iter().position(|package| package.identity == *identity);
+        index.is_some_and(|index| matches!(self.packages[index].phase, Phase::Received(_)))
+    }
+
     /// The packages by their exact form.
     pub fn by_identity(&self) -> HashMap<&Identity, PackageIndex> {
         let entry = |index| (self.identity(PackageIndex::at(index)), PackageIndex::at(index));

@@ -5,6 +5,8 @@
 //! has ever been at work, or two have the same epoch, the lowest priority number does. Nobody becomes a controller by
 //! this: that takes an epoch, and voters. It only says whose journal is copied by whom.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 use super::names::{ControllerName, Epoch, HostName, ReleaseName};
@@ -49,13 +51,15 @@ pub enum Role {
 /// The role of `own` among those of the others that can be reached.
 pub fn role(own: &Candidate, others: &[Candidate]) -> Role {
     let all = || others.iter().chain([own]);
-    let rank = |candidate: &&Candidate| (candidate.standing.epoch, std::cmp::Reverse(candidate.priority));
+    // By name where two share a number, as the inventory has it.
+    let first = |candidate: &&Candidate| (candidate.priority, candidate.name.clone());
+    let rank = |candidate: &&Candidate| (candidate.standing.epoch, Reverse(first(candidate)));
     let leader = all().filter(|candidate| candidate.standing.own).max_by_key(rank);
     // One that has copied the journal of a controller knows that there is a higher epoch than that of whoever else leads.
     let highest = all().map(|candidate| candidate.standing.epoch).max().unwrap_or_default();
     let leader = match leader {
         Some(leader) if leader.standing.epoch == highest => leader,
-        _ if highest == Epoch::default() => match all().min_by_key(|candidate| (candidate.priority, &candidate.name)) {
+        _ if highest == Epoch::default() => match all().min_by_key(first) {
             Some(first) => first,
             None => return Role::Waits,
         },

@@ -430,6 +430,21 @@ pub async fn collect(
     host.download(&directory.file(&format!("pkgs/{}", stanza.path())), local).await
 }
 
+/// Leaves of a job that is over what its package can be fetched from again; the bytes that this takes there.
+///
+/// # Errors
+/// When the drone is lost or something of the job still lives.
+pub async fn shed(host: &dyn Host, directory: &JobDirectory) -> Result<u64, HostError> {
+    ask(host, &directory.script(include_str!("shed.sh")), "clearing up behind the job", read_kept).await
+}
+
+fn read_kept(lines: &[Vec<String>]) -> Option<u64> {
+    lines.iter().find_map(|line| match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["kept", kib] => kib.parse::<u64>().ok()?.checked_mul(1024),
+        _ => None,
+    })
+}
+
 /// Removes a job that is over from the drone, and trims the drone's cache.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 //! What is there is told by content: a release whose index is ours to the byte has our files, of anything else its own
 //! index tells the sums. What is missing goes by SFTP into `RELEASES/.incoming/SHA1`, resumably; there it is held against
 //! its sum, linked into a tree beside the live one, and production is pointed to that. So a file goes over the line once,
-//! whatever release it is in, and until the swap nothing changes for clients. Nothing of ours has to run there: a shell,
+//! whatever release it is in or on a standby before it is in one (its staging is looked at), and until the swap nothing changes for clients. Nothing of ours has to run there: a shell,
 //! SFTP and the usual tools are enough.
 //!
 //! Cost: a listing of what is live there, and the difference to it.
@@ -71,6 +71,8 @@ struct Sight {
 pub struct Place<'a> {
     /// What clients get there.
     pub production: &'a str,
+    /// Its staging: one that stands by has the packages of a release there before it is one.
+    pub staging: &'a str,
     /// The host's work directory, with its record of epochs.
     pub workdir: &'a str,
     /// Who brings it: nobody whose epoch is below what the host knows may.
@@ -141,9 +143,9 @@ pub async fn publish(host: &dyn Host, place: &Place<'_>, shipment: &Shipment) ->
     }
     refuse_to_go_back(host, production, &sight, shipment)?;
     let index = live_index(host, production, &sight, shipment).await?;
-    let there = there(production, &sight, shipment, &index);
-    let list = List::new(items, &sight, &there, &index);
-    let mut sent = send(host, production, shipment, &list).await?;
+    let known = there_already(production, &sight, shipment, &index);
+    let list = List::new(items, &sight, &known, &index);
+    let mut sent = send(host, place, shipment, &list).await?;
     swap(host, place, shipment, &sight, &list).await?;
     if let Live::Release(before) = sight.live {
         sent.before = Some(before);
@@ -245,7 +247,7 @@ async fn live_index(host: &dyn Host, production: &str, sight: &Sight, shipment: 
 }
 
 /// `index` is that of what is live on the host.
-fn there(production: &str, sight: &Sight, shipment: &Shipment, index: &Index) -> There {
+fn there_already(production: &str, sight: &Sight, shipment: &Shipment, index: &Index) -> There {
     let mut there = There::new();
     let root = match &sight.live {
         Live::Nothing | Live::Other(_) => None,
@@ -321,22 +323,25 @@ impl List {
 }
 
 /// Sends what is lacking, until all of it is there and whole.
-async fn send(host: &dyn Host, production: &str, shipment: &Shipment, list: &List) -> Result<Sent, HostError> {
-    let Shipment { release, items, .. } = shipment;
+async fn send(host: &dyn Host, place: &Place<'_>, shipment: &Shipment, list: &List) -> Result<Sent, HostError> {
+    let (Shipment { release, items, .. }, Place { production, staging, .. }) = (shipment, place);
     let by_sum: BTreeMap<&String, (&String, &Item)> = items
         .iter()
         .filter(|(_, item)| list.lacking.contains(&item.sha1))
         .map(|(path, item)| (&item.sha1, (path, item)))
         .collect();
     let lines: Vec<String> =
-        by_sum.iter().map(|(sha1, (_, item))| format!("{sha1} {} {}", item.size, item.mtime)).collect();
-    let receive = script(include_str!("publish/receive.sh"), production).set("wanted", &lines.join("\n"));
+        by_sum.iter().map(|(sha1, (path, item))| format!("{sha1} {} {} {path}", item.size, item.mtime)).collect();
+    let receive =
+        script(include_str!("publish/receive.sh"), production).set("staging", staging).set("wanted", &lines.join("\n"));
+    let mut sums = BTreeSet::new();
     for sent in 0..=SENT {
         let missing = ask(host, &receive, "taking in what was sent", read_missing).await?;
         if missing.is_empty() {
-            let bytes = by_sum.values().map(|(_, item)| item.size).sum();
-            return Ok(Sent { files: by_sum.len(), bytes, ..Sent::default() });
+            let bytes = sums.iter().filter_map(|sha1| by_sum.get(sha1)).map(|(_, item)| item.size).sum();
+            return Ok(Sent { files: sums.len(), bytes, ..Sent::default() });
         }
+        sums.extend(missing.iter().cloned());
         if sent == SENT {
             break;
         }

@@ -183,15 +183,21 @@ impl Follower {
         let mut come = pin!(each(lines).map(|line| inflow.take(line)).buffered(AHEAD).ready_chunks(CHUNK));
         // One look in any case.
         self.changed.notify_one();
+        let mut untidy = false;
         loop {
             tokio::select! {
                 chunk = come.next() => match chunk {
                     Some(chunk) => self.take_in(chunk)?,
                     None => return Err(FollowError::Lines(leader.name.clone(), LinesError::Ended)),
                 },
-                Some(()) = sweeps.recv() => self.sweep()?,
+                Some(()) = sweeps.recv() => untidy = true,
                 never = &mut keeping => match never {},
                 told = &mut telling => match told? {},
+            }
+            // Until then there are packages of events that came in another life, and are yet to be read in this one.
+            if untidy && self.has.borrow().sequence >= inflow.tip {
+                self.sweep()?;
+                untidy = false;
             }
         }
     }

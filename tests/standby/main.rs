@@ -1,6 +1,7 @@
 //! An orchestrator that follows another one, over a real sshd.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail anywhere")]
 
+#[cfg(test)]
 #[path = "../support/sshd.rs"]
 #[expect(dead_code, reason = "its other half is for other tests")]
 mod sshd;

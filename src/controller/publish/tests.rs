@@ -54,6 +54,7 @@ impl Site {
 
     async fn publish(&self, live: &Release) -> Publication {
         let errand = Errand {
+            staging: String::new(),
             production: self.path("there/production").display().to_string(),
             live: live.clone(),
             kept: Vec::new(),

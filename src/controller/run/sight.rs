@@ -1,5 +1,7 @@
 //! What follows from a keeper's look at its drone.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::Run;
@@ -7,11 +9,11 @@ use crate::controller::error::ControlError;
 use crate::controller::report::{Report, Sighting};
 use crate::controller::session::now;
 use crate::core::event::{Event, Trouble};
-use crate::core::names::{Epoch, HostName};
+use crate::core::names::{Epoch, HostName, JobName};
 use crate::core::package::Identity;
 use crate::core::state::Condition;
 use crate::core::text::some;
-use crate::drone::job::Progress;
+use crate::drone::job::{JobDirectory, Manifest, Progress};
 use crate::drone::strays::Stray;
 use crate::epoch::{Claimant, Visitor};
 
@@ -98,6 +100,33 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Whether what this job brought has been received.
+    fn is_had(&self, manifest: &Manifest) -> bool {
+        let build = self.session.state().builds.get(&manifest.build);
+        build.is_some_and(|build| build.has(&manifest.identity))
+    }
+
+    /// Removes a job that has brought its package from its drone, once standbys have that, too.
+    fn let_go(&mut self, job: JobName, drone: &HostName) {
+        let Some(host) = self.session.hosts.get(drone).map(Arc::clone) else { return };
+        let directory = JobDirectory { workdir: self.session.workdir(drone), job };
+        let (removals, reports) = (Arc::clone(&self.removals), self.reports.clone());
+        self.tasks.spawn(async move {
+            if let Err(error) = removals.remove(&host, &directory).await {
+                let note = format!("job {} stays on its drone: {error}", directory.job);
+                let _gone = reports.send(Report::Note(note)).await;
+            }
+        });
+    }
+
+    /// Removes what has waited for standbys, as they get it.
+    pub(super) fn tidy_up(&mut self) {
+        if self.removals.wait_for_somebody() {
+            let (removals, reports) = (Arc::clone(&self.removals), self.reports.clone());
+            self.tasks.spawn(async move { removals.run(reports).await });
+        }
+    }
+
     /// Jobs that lie on a drone and are not in our books: another controller's that build what we need are taken in.
     /// Our own that are over are leftovers of a lost answer.
     fn find(&mut self, drone: &HostName, jobs: Vec<Stray>) -> Result<(), ControlError> {
@@ -107,6 +136,14 @@ impl Run<'_> {
                 continue;
             }
             let ours = self.session.visitor().controller == manifest.controller;
+            if found.progress == Progress::Ended
+                && self.is_had(&manifest)
+                && (!ours || self.removals.wait_for_somebody())
+            {
+                // Its package came, to us or to whom we succeed, and a standby may still lack it.
+                self.let_go(manifest.job, drone);
+                continue;
+            }
             if ours {
                 // The journal knows that it is over; only the drone does not.
                 self.discard(manifest.job, drone);

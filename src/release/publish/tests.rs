@@ -49,8 +49,9 @@ impl Sites {
 
     async fn publish_as(&self, release: &Release, visitor: &Visitor) -> Result<Sent, HostError> {
         let shipment = Shipment::read(release, &self.kept).unwrap();
-        let (production, workdir) = (self.production(), self.root.path().join("work"));
-        let place = Place { production: production.to_str().unwrap(), workdir: workdir.to_str().unwrap(), visitor };
+        let there = |name: &str| self.root.path().join(name).display().to_string();
+        let (production, staging, workdir) = (there("there/production"), there("there/staging"), there("work"));
+        let place = Place { production: &production, staging: &staging, workdir: &workdir, visitor };
         publish(&LocalHost::here(), &place, &shipment).await
     }
 
@@ -179,6 +180,25 @@ async fn a_file_that_was_sent_in_part_is_completed_and_one_that_arrived_damaged_
 }
 
 #[tokio::test]
+async fn what_lies_in_the_staging_of_a_standby_is_not_sent_if_it_is_just_that() {
+    let mut sites = Sites::new();
+    let release = sites.release(&[
+        ("app-misc/foo-1.0", 1, "is there"),
+        ("app-misc/bar-1.0", 1, "is other"),
+        ("app-misc/baz-1.0", 1, "is not there"),
+    ]);
+    let staged = |name: &str| sites.root.path().join(format!("there/staging/app-misc/{name}/{name}-1.0-1.gpkg.tar"));
+    write(&staged("foo"), "is there");
+    write(&staged("bar"), "IS OTHER");
+    // Half of it came before the standby had it.
+    write(&sites.incoming("is there").with_extension("part"), "is");
+    let sent = sites.publish(&release).await.unwrap();
+    assert_eq!(sent.files, 4, "two packages, and the index in two forms");
+    sites.shows(&release);
+    assert_eq!(std::fs::read_to_string(staged("bar")).unwrap(), "IS OTHER");
+}
+
+#[tokio::test]
 async fn what_is_no_release_is_left_alone_and_named() {
     for (what, words) in [("a file", "other"), ("a link", "elsewhere")] {
         let mut sites = Sites::new();
@@ -204,7 +224,12 @@ fn a_mount_point_is_refused_before_anything_is_sent() {
             let shipment = Shipment::read(&release, &[]).unwrap();
             let production = root.join("production");
             let (host, visitor) = (LocalHost::here(), visitor(1, "ours-1"));
-            let place = Place { production: production.to_str().unwrap(), workdir: "/nowhere", visitor: &visitor };
+            let place = Place {
+                production: production.to_str().unwrap(),
+                staging: "/nowhere",
+                workdir: "/nowhere",
+                visitor: &visitor,
+            };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let error = runtime.block_on(publish(&host, &place, &shipment)).unwrap_err().to_string();
             assert!(error.contains("is a mount point there") && error.contains("production/packages, say"), "{error}");
@@ -277,7 +302,8 @@ async fn a_swap_is_refused_where_production_has_changed_since_it_was_looked_at()
     let _now = look(&host, production).await.unwrap();
     let shipment = Shipment::read(&second, &sites.kept).unwrap();
     let visitor = visitor(1, "ours-1");
-    let place = Place { production, workdir: sites.root.path().to_str().unwrap(), visitor: &visitor };
+    let place =
+        Place { production, staging: "/nowhere", workdir: sites.root.path().to_str().unwrap(), visitor: &visitor };
     let error = swap(&host, &place, &shipment, &before, &List::default()).await.unwrap_err();
     assert!(error.message.contains("production was none there and is something now"), "{error}");
     assert_eq!(std::fs::read_link(sites.production()).unwrap().file_name().unwrap(), first.name.as_str());
