@@ -96,11 +96,16 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     let halts = interrupt::listen()?;
     let mut session = Session::open(inventory, ui::progress::observer(arguments.json)).await?;
     let (asked, asks) = mpsc::channel(16);
-    let _socket = Socket::open(session.directory(), asked, session.events())?;
+    let socket = Socket::open(session.directory(), asked, session.events())?;
     let mut outside = Outside { halts, asked: asks };
     let pushed = if arguments.work_off {
         let orders = Orders { drones, take_over: arguments.take_over };
-        work_off::everything(&mut session, &orders, &mut outside).await
+        socket.heard().await;
+        let exit = work_off::everything(&mut session, &orders, &mut outside).await;
+        // Whoever still asks is told that the controller is ending.
+        drop(outside);
+        socket.close().await;
+        exit
     } else {
         push(&arguments, &mut session, outside, selection, drones).await
     };

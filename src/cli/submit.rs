@@ -105,12 +105,12 @@ async fn ask(
 ) -> anyhow::Result<Asked> {
     let finalize = arguments.finalize || arguments.install;
     let state = remote::state(remote, |text| observer.note(text)).await?;
-    if let Some((build, known)) = under_way(&state, selection.as_ref(), inventory) {
-        if finalize {
-            let wish = Submission { finalize, rebuild: arguments.rebuild, ..known };
-            remote::submit(remote, &wish.into(), |text| observer.note(text)).await?;
-        }
-        return Ok(Asked::Build(build));
+    if let Some(known) = under_way(&state, selection.as_ref(), inventory) {
+        // Asking again means the same, and no pause between two tries is waited out.
+        let form = Submission { finalize, ..known }.into();
+        let Receipt { build, said } = remote::submit(remote, &form, |text| observer.note(text)).await?;
+        said.iter().filter(|_| build.is_none()).for_each(|line| observer.note(line));
+        return Ok(build.map_or(Asked::Live, Asked::Build));
     }
     let selection = selection.unwrap_or(Selection::World);
     let planned = planning::plan_here(inventory, &selection).await?;
@@ -130,18 +130,17 @@ async fn ask(
     Ok(Asked::Build(build))
 }
 
-/// The build that an interrupted push has asked for, with what it asked for.
-fn under_way(state: &State, selection: Option<&Selection>, inventory: &Inventory) -> Option<(BuildName, Submission)> {
+/// What an interrupted push has asked for.
+fn under_way(state: &State, selection: Option<&Selection>, inventory: &Inventory) -> Option<Submission> {
     let driver = inventory.driver();
     let of_open = state.open_build().filter(|build| build.plan.driver == *driver && !build.is_over());
-    let of_open = of_open.map(|build| (&build.name, &build.selection, &*build.plan, build.rebuild));
+    let of_open = of_open.map(|build| (&build.selection, &*build.plan, build.rebuild));
     let waiting = state.queue.iter().filter(|queued| queued.plan.driver == *driver);
-    let waiting = waiting.map(|queued| (&queued.name, &queued.selection, &queued.plan, queued.rebuild));
+    let waiting = waiting.map(|queued| (&queued.selection, &queued.plan, queued.rebuild));
     let mut all = of_open.into_iter().chain(waiting);
-    let (name, selection, plan, rebuild) =
-        all.find(|(_, other, ..)| selection.is_none_or(|selection| other.is_resumed_by(selection)))?;
-    let (selection, plan) = (selection.clone(), plan.clone());
-    Some((name.clone(), Submission { selection, plan, finalize: false, rebuild }))
+    let (selection, plan, rebuild) =
+        all.find(|(other, ..)| selection.is_none_or(|selection| other.is_resumed_by(selection)))?;
+    Some(Submission { selection: selection.clone(), plan: plan.clone(), finalize: false, rebuild })
 }
 
 async fn retry(build: &BuildName, remote: &Remote, observer: &mut dyn Observer) -> anyhow::Result<()> {

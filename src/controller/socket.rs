@@ -4,6 +4,7 @@
 //! answers ([`api`]). Who may open the socket is whoever may open the state directory; there is no other permission.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State as Shared};
@@ -27,6 +28,11 @@ const NAME: &str = "control.sock";
 /// A longer answer (bytes) than this is none of ours.
 const ANSWER_LIMIT: usize = 64 << 20;
 
+/// Between two looks whether somebody listens, and has heard what was told.
+const LOOK: Duration = Duration::from_millis(5);
+/// Listeners are waited for so long.
+const LISTENERS: Duration = Duration::from_secs(2);
+
 /// What is asked of the loop.
 #[derive(Debug)]
 pub enum Asked {
@@ -41,7 +47,8 @@ pub enum Asked {
 pub struct Socket {
     path: PathBuf,
     served: tokio::task::JoinHandle<()>,
-    _stopper: Stopper,
+    stopper: Stopper,
+    events: broadcast::Sender<String>,
 }
 
 impl Drop for Socket {
@@ -77,14 +84,38 @@ impl Socket {
         }
         let listener = UnixListener::bind(&path).map_err(local)?;
         let (stopper, stop) = stop::channel();
+        let stopped = stop.clone().wait();
+        let told = events.clone();
         let router = api::routes()
             .route("/verb", post(verb).layer(DefaultBodyLimit::max(LONGEST_VERB)))
             .with_state(Ear { asked, events, stop });
         let served = tokio::spawn(async move {
             // It ends with the task.
-            let _ended = axum::serve(listener, router).await;
+            let _ended = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
         });
-        Ok(Self { path, served, _stopper: stopper })
+        Ok(Self { path, served, stopper, events: told })
+    }
+
+    /// Waits until somebody listens to what happens, for a while: who begins a controller wants to hear all of it.
+    pub async fn heard(&self) {
+        let listening = async {
+            while self.events.receiver_count() == 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let _nobody = tokio::time::timeout(LISTENERS, listening).await;
+    }
+
+    /// Ends it once whoever listens has heard all that was told; one that does not listen is not waited for.
+    pub async fn close(mut self) {
+        let told = async {
+            while !self.events.is_empty() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let _late = tokio::time::timeout(LISTENERS, told).await;
+        self.stopper.stop();
+        let _late = tokio::time::timeout(LISTENERS, &mut self.served).await;
     }
 }
 

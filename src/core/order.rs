@@ -161,7 +161,7 @@ mod tests {
             (r#"{"packages":["--ask"]}"#, Err("no form")),
             (r#"{"packages":["a b"]}"#, Err("no form")),
             (r#"{"plan":{"packages":[]}}"#, Err("no form")),
-            ("[]", Err("no form")),
+            ("[]", Err("says what to build")),
             ("", Err("no form")),
         ] {
             match (order(text), wanted) {

@@ -27,7 +27,7 @@ use crate::http::{later, sentence};
 use crate::inventory::HttpUrl;
 
 /// The longest order or wish (bytes), and how long it may take to arrive.
-const ORDER: (usize, Duration) = (128 << 20, Duration::from_secs(120));
+const ORDER: (usize, Duration) = (64 << 20, Duration::from_secs(120));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// What is true now may not be in a moment.

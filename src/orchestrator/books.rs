@@ -29,7 +29,8 @@ pub struct Books {
 
 #[derive(Debug, Clone)]
 struct Kept {
-    looked: Instant,
+    /// None where it is known to be old.
+    looked: Option<Instant>,
     files: Files,
     read: Arc<Read>,
 }
@@ -84,10 +85,17 @@ impl Books {
         self.read_within(Duration::ZERO).await
     }
 
+    /// Something has been written: what was read before is not taken as it is any more.
+    pub async fn expire(&self) {
+        if let Some(kept) = self.kept.lock().await.as_mut() {
+            kept.looked = None;
+        }
+    }
+
     async fn read_within(&self, fresh: Duration) -> Result<Arc<Read>, BooksError> {
         // Who comes while somebody reads waits for the same answer.
         let mut kept = self.kept.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.looked.elapsed() < fresh) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.looked.is_some_and(|looked| looked.elapsed() < fresh)) {
             return Ok(kept.read.clone());
         }
         let (state, production, before) = (self.state.clone(), self.production.clone(), kept.take());
@@ -111,5 +119,5 @@ fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, B
             Arc::new(Read { state, sequence, release })
         }
     };
-    Ok(Kept { looked: Instant::now(), files, read })
+    Ok(Kept { looked: Some(Instant::now()), files, read })
 }

@@ -35,7 +35,7 @@ use crate::http::{self, sentence};
 use crate::standby::view::View;
 
 /// The longest order or wish (bytes): a plan of some ten thousand packages.
-const ORDER_LIMIT: usize = 128 << 20;
+const ORDER_LIMIT: usize = 64 << 20;
 /// So long an order may take to arrive.
 const ORDER_TIME: Duration = Duration::from_secs(120);
 

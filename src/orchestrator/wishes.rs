@@ -87,14 +87,14 @@ impl Wishes {
         loop {
             let waited = match socket::try_tell(directory, wish).await? {
                 Reply::Done(answer) => {
-                    self.reins.nudge();
+                    self.done().await;
                     return Ok(answer);
                 }
                 Reply::Ending(why) => ControlError::Refused(why),
                 Reply::Nobody => match self.here(wish).await {
                     Err(error @ ControlError::Lock(LockError::Busy { .. })) => error,
                     done => {
-                        self.reins.nudge();
+                        self.done().await;
                         return Ok(done?);
                     }
                 },
@@ -104,6 +104,11 @@ impl Wishes {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    async fn done(&self) {
+        self.books.expire().await;
+        self.reins.nudge();
     }
 
     /// Takes the place of a controller for a moment. That belongs to one thread.

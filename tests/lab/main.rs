@@ -16,6 +16,7 @@ mod oddities;
 mod pair;
 mod parity;
 mod publish;
+mod queue;
 mod refused;
 #[cfg(feature = "failpoints")]
 mod releases;

@@ -38,12 +38,10 @@ fn a_build_is_begun_for_who_has_the_token_and_for_nobody_where_there_is_none() {
     post(&service.url, &[RIGHT], b"{").gives(400, "this is no order");
     post(&service.url, &[RIGHT], br#"{"packages":["--ask"]}"#).gives(400, "is not an atom");
     post(&service.url, &[RIGHT], b"{}").gives(422, "says what to build");
-    let long = vec![b' '; (1 << 20) + 1];
+    let long = vec![b' '; (64 << 20) + 1];
     post(&service.url, &[RIGHT], &long).gives(413, "has at most");
-    // Nobody listens at the driver's port: the push says so, and so does the answer.
-    post(&service.url, &[RIGHT], ORDER).gives(422, "capella");
-    let log = std::fs::read_to_string(place.path("state/logs/push.log")).unwrap();
-    assert!(log.contains("capella"), "{log}");
+    // Nobody listens at the driver's port.
+    post(&service.url, &[RIGHT], ORDER).gives(422, "cannot ask the driver for its plan: capella");
     assert!(!service.log().contains("opensesam"), "{}", service.log());
 }
 
@@ -89,7 +87,7 @@ fn a_token_that_others_can_read_keeps_the_service_from_starting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_controller_is_at_work_another_build_is_refused_and_its_events_are_passed_on() {
+async fn what_a_controller_at_work_tells_is_passed_on() {
     let place = Place::new("", "");
     place.write_inventory(&place.token("opensesame\n", 0o600), "");
     std::fs::create_dir(place.path("state")).unwrap();
@@ -104,7 +102,6 @@ async fn while_a_controller_is_at_work_another_build_is_refused_and_its_events_a
         }
     });
     let talk = tokio::task::spawn_blocking(move || {
-        post(&url, &[RIGHT], ORDER).gives(409, "is being worked off; one goes on at a time");
         let mut stream = connect(&url).unwrap();
         send(&mut stream, "GET /events", &[], b"");
         assert_eq!(head(&mut stream).0, 200);

@@ -239,7 +239,7 @@ fn what_concerns_builds_is_passed_on_to_the_controller_with_the_token_that_it_ca
     let right = "authorization: Bearer opensesame";
     post(&[right], "{}").gives(422, "says what to build");
     post(&[right], r#"{"packages":["app-misc/foo"]}"#).gives(422, "capella");
-    post(&[right], &" ".repeat((1 << 20) + 1)).gives(413, "has at most");
+    post(&[right], &" ".repeat((64 << 20) + 1)).gives(413, "has at most");
     running.kill();
     let _broken_off = events.read_to_end(&mut Vec::new());
     wait_for(&gateway, "it has none", |status| status["controller"].is_null());

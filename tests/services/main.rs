@@ -8,5 +8,6 @@ mod http;
 mod nginx;
 mod place;
 mod production;
+mod queue;
 mod strangers;
 mod tls;

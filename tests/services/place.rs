@@ -76,13 +76,18 @@ impl Place {
         self.command(arguments).output().unwrap()
     }
 
-    /// Starts a service and waits until it listens.
-    pub fn serve(&self, arguments: &[&str]) -> Service {
+    /// Starts `swarm` beside the test; what it says on standard error is its log.
+    pub fn beside(&self, arguments: &[&str]) -> Service {
         let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Log::default());
         let (lines, into) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
         std::thread::spawn(move || lines.lines().map_while(Result::ok).for_each(|line| into.add(&line)));
-        let mut service = Service { child, log, url: String::new() };
+        Service { child, log, url: String::new() }
+    }
+
+    /// Starts a service and waits until it listens.
+    pub fn serve(&self, arguments: &[&str]) -> Service {
+        let mut service = self.beside(arguments);
         let line = service.log.line_with("listening at ");
         service.url = line.split_once("listening at ").unwrap().1.to_owned();
         service
