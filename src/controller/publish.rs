@@ -51,6 +51,8 @@ impl Outcome {
 pub struct Publication {
     /// What went there.
     pub release: ReleaseName,
+    /// Whether clients get it from this machine.
+    pub here: bool,
     /// Those that were looked at: orchestrators, then storages.
     pub receivers: Vec<(HostName, Outcome)>,
 }
@@ -60,7 +62,7 @@ impl Publication {
     /// later.
     pub fn is_good(&self) -> bool {
         let outcomes = || self.receivers.iter().map(|(_, outcome)| outcome);
-        (self.receivers.is_empty() || outcomes().any(Outcome::has_it))
+        (self.here || self.receivers.is_empty() || outcomes().any(Outcome::has_it))
             && !outcomes().any(|outcome| matches!(outcome, Outcome::TakenBack(_)))
     }
 
@@ -171,7 +173,7 @@ impl Errand {
                 (receiver.name.clone(), outcome)
             });
         }
-        Publication { release: self.live.name.clone(), receivers: join_all(publishing).await }
+        Publication { release: self.live.name.clone(), here: self.here, receivers: join_all(publishing).await }
     }
 
     async fn serve(&self, receiver: &Receiver, shipment: &Shipment) -> Outcome {

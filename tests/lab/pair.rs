@@ -149,9 +149,11 @@ impl Drop for Pair {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for host in ["orch-izar", "orch-tarn", "altair"] {
-                let log = self.log(host);
-                let from = log.len().saturating_sub(6000);
-                eprintln!("--- {host}\n{}", log.get(from..).unwrap_or(&log));
+                let pushed = self.root(host).join("var/lib/build-swarm/logs/push.log");
+                for log in [self.log(host), std::fs::read_to_string(pushed).unwrap_or_default()] {
+                    let from = log.len().saturating_sub(6000);
+                    eprintln!("--- {host}\n{}", log.get(from..).unwrap_or(&log));
+                }
             }
         }
         for service in &mut self.services {

@@ -56,6 +56,7 @@ impl Site {
         let errand = Errand {
             staging: String::new(),
             production: self.path("there/production").display().to_string(),
+            here: false,
             live: live.clone(),
             kept: Vec::new(),
             visitor: Visitor {
