@@ -1,7 +1,7 @@
 //! `swarm`: a build farm for Gentoo that needs nothing on its build hosts but sshd, a shell and Portage.
 //!
 //! The layers, from the top: [`cli`] uses everything; [`orchestrator`] and [`gateway`] are services on [`http`];
-//! [`controller`] joins [`core`], [`store`], [`drone`] and [`release`]; [`drone`] uses [`ssh`] and [`portage`];
+//! [`controller`] joins [`core`], [`store`], [`drone`] and [`release`]; [`drone`] uses [`ssh`] and [`portage`], [`release`] those and [`s3`];
 //! [`core`] does no input or output at all.
 //! Arrows run downwards only.
 
