@@ -9,4 +9,6 @@ mod nginx;
 mod place;
 mod production;
 mod strangers;
+mod supervised;
 mod tls;
+mod unprivileged;
