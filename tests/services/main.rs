@@ -6,6 +6,7 @@ mod builds;
 mod gateway;
 mod http;
 mod nginx;
+mod packaging;
 mod place;
 mod production;
 mod strangers;
