@@ -2,7 +2,8 @@
 //!
 //! The layers, from the top: [`cli`] uses everything; [`orchestrator`] and [`gateway`] are services on [`http`];
 //! [`controller`] joins [`core`], [`store`], [`drone`] and [`release`]; [`drone`] uses [`epoch`], [`ssh`] and
-//! [`portage`]; [`core`] does no input or output at all.
+//! [`portage`], [`release`] those and [`s3`]; [`standby`] copies what another controller has; [`core`] does no input or
+//! output at all.
 //! Arrows run downwards only.
 
 pub mod cli;

@@ -70,6 +70,10 @@ impl Background {
         let program = std::env::current_exe().map_err(local("find the program of this process"))?;
         let child = Command::new(program)
             .args(arguments)
+            // It is none of the service's whose words its supervisor hears.
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("WATCHDOG_USEC")
+            .env_remove("WATCHDOG_PID")
             .stdin(Stdio::null())
             .stdout(log_too)
             .stderr(log)

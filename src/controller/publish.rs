@@ -104,6 +104,8 @@ pub enum Whom {
 pub struct Errand {
     production: String,
     staging: String,
+    /// Whether this machine is an orchestrator itself.
+    here: bool,
     live: Release,
     kept: Vec<Release>,
     visitor: Visitor,
@@ -156,7 +158,8 @@ impl Errand {
         let staging = inventory.swarm.staging.display().to_string();
         let reader = Reader::new(inventory)?;
         let (kept, visitor) = (session.releases.list()?, session.visitor());
-        Ok(Some(Self { production, staging, live, kept, visitor, receivers, reader }))
+        let here = inventory.orchestrators().iter().any(|(host, _)| inventory.is_here(host));
+        Ok(Some(Self { production, staging, here, live, kept, visitor, receivers, reader }))
     }
 
     /// Does it. Trouble with one of them is in the answer.

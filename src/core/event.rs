@@ -260,9 +260,9 @@ pub enum Event {
         /// The highest of each package.
         highest: BTreeMap<Cpv, BuildId>,
     },
-    /// What is live on an orchestrator, as it was found or brought there.
+    /// What is live on an orchestrator, or in an object storage, as it was found or brought there.
     OrchestratorSeen {
-        /// The orchestrator.
+        /// The orchestrator, or the storage: they share no name.
         orchestrator: HostName,
         /// What is live there; none where it is nothing of ours.
         release: Option<ReleaseName>,

@@ -153,7 +153,7 @@ pub struct State {
     pub last_job: u64,
     /// The live release.
     pub release: Option<ReleaseName>,
-    /// What is live on each orchestrator, as far as is known.
+    /// What is live on each orchestrator and in each object storage, as far as is known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub orchestrators: BTreeMap<HostName, Option<ReleaseName>>,
     /// The highest build id in use or allotted, by CPV.

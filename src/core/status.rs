@@ -170,7 +170,7 @@ pub struct Status {
     pub drones: BTreeMap<HostName, DroneView>,
     /// The live release.
     pub release: Option<ReleaseName>,
-    /// What is live on each orchestrator that a release was brought to.
+    /// What is live on each orchestrator and in each object storage that a release was brought to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub orchestrators: BTreeMap<HostName, Option<ReleaseName>>,
     /// The orchestrators that stand by, and how far they are behind.

@@ -6,6 +6,7 @@
 //! - **Active** is of those that are up, and not behind at this moment, the one with the lowest priority number (by name
 //!   where two share it). An active one that falls behind stays until its checks have taken it down: while a release goes
 //!   round, nothing moves. With `failback = "manual"` it stays for as long as it is up.
+//! - **Object storage** that clients can read is one of them, without an API.
 //! - Nothing is chosen before each was looked at once: the first look could be at an old release.
 //! - **Controller**: see [`super::role`].
 //!

@@ -29,6 +29,7 @@ use crate::http::access::{Door, Token, TokenError};
 use crate::http::client::Client;
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
 use crate::http::stop::Stop;
+use crate::http::supervision::{self, Own};
 use crate::http::tls::{self, Shown, TlsError};
 use crate::inventory::{self, Inventory, InventoryError};
 use board::Board;
@@ -150,8 +151,14 @@ impl Gateway {
                 Change::Active(active) => {
                     self.switches.fetch_add(1, Ordering::Relaxed);
                     match active {
-                        Some(name) => tracing::info!("clients get {name}"),
-                        None => tracing::error!("no orchestrator is healthy: clients get none"),
+                        Some(name) => {
+                            tracing::info!("clients get {name}");
+                            supervision::status(&format!("clients get {name}"));
+                        }
+                        None => {
+                            tracing::error!("no orchestrator is healthy: clients get none");
+                            supervision::status("no orchestrator is healthy: clients get none");
+                        }
                     }
                 }
                 Change::Controller(Some(name)) => tracing::info!("{name} is asked about builds"),
@@ -166,6 +173,12 @@ impl Gateway {
         self.tell(&self.board.replace(plan.fleet.clone()));
         plan.watchers(self)
     }
+}
+
+/// What the inventory says now.
+fn reread(read: impl Fn() -> Result<Inventory, InventoryError>) -> Result<Plan, GatewayError> {
+    supervision::reloading();
+    Plan::of(&read()?)
 }
 
 /// Points until the word to stop. At each word that comes on `again` the inventory is read again with `read`, with its
@@ -184,17 +197,22 @@ pub async fn run(
     let listener = Listener::bind(plan.place.listen, shown.clone()).await?;
     tracing::info!("listening at {}", listener.url());
     let gateway = Arc::new(Gateway::new(&plan, stop.clone()));
-    let (router, tally) = (routes::router(gateway.clone()), gateway.tally.clone());
-    let mut serving = tokio::spawn(server::serve(vec![listener], router, Bounds::of_this_process(), tally, stop));
+    let (router, tally, bounds) = (routes::router(gateway.clone()), gateway.tally.clone(), Bounds::of_this_process());
+    let certificate = inventory.swarm.tls_cert.clone();
+    let own = Own { urls: vec![listener.own_url()], certificate, tally: tally.clone(), bounds };
+    let reporting = tokio::spawn(own.report(stop.clone()));
+    let mut serving = tokio::spawn(server::serve(vec![listener], router, bounds, tally, stop));
     let mut watching = plan.watchers(&gateway);
     let listen = plan.place.listen;
     loop {
         tokio::select! {
             _served = &mut serving => {
                 watching.shutdown().await;
+                // It ends with the same word.
+                let _told = reporting.await;
                 return Ok(());
             }
-            Some(()) = again.recv() => match read().map_err(GatewayError::from).and_then(|other| Plan::of(&other)) {
+            Some(()) = again.recv() => match reread(&read) {
                 Ok(plan) => {
                     // The old watchers end first: what they see is of another fleet.
                     watching.shutdown().await;
@@ -209,8 +227,12 @@ pub async fn run(
                     if let Some(shown) = &shown {
                         shown.renew(plan.acceptor);
                     }
+                    supervision::reloaded();
                 }
-                Err(error) => tracing::error!("the inventory was not taken, the one before stays: {error}"),
+                Err(error) => {
+                    tracing::error!("the inventory was not taken, the one before stays: {error}");
+                    supervision::reloaded();
+                }
             },
         }
     }

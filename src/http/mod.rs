@@ -3,7 +3,7 @@
 //! It knows nothing of a swarm. [`server`] answers with a router of the caller's: connections are counted, each in all
 //! and by address, and whoever does not read or write loses his ([`patience`]). [`client`] asks others, with a bound on
 //! every step. [`tls`] is both ends of TLS. [`access`] says who may change something; [`metrics`] writes Prometheus'
-//! text.
+//! text; [`supervision`] tells whoever started a service how it stands.
 
 pub mod access;
 pub mod client;
@@ -12,6 +12,7 @@ pub mod path;
 pub mod patience;
 pub mod server;
 pub mod stop;
+pub mod supervision;
 pub mod tls;
 
 use std::time::Duration;

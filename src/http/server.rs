@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,6 +97,8 @@ pub struct Tally {
     pub connections: AtomicU64,
     /// Connections that were closed since their address had too many.
     pub turned_away: AtomicU64,
+    /// Connections that are open now.
+    pub open: AtomicU64,
 }
 
 impl Tally {
@@ -109,6 +111,8 @@ impl Tally {
         counter("swarm_http_connections_total", "Connections.", &self.connections);
         let help = "Connections closed because their address had too many.";
         counter("swarm_http_turned_away_total", help, &self.turned_away);
+        let open = self.open.load(Ordering::Relaxed);
+        page.single(Kind::Gauge, "swarm_http_open_connections", "Connections that are open now.", open);
     }
 }
 
@@ -149,7 +153,21 @@ impl Listener {
 
     /// Where it listens, as a URL without a path.
     pub fn url(&self) -> String {
-        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
+        self.url_of(self.address)
+    }
+
+    /// Where it is reached from this machine, as a URL without a path.
+    pub fn own_url(&self) -> String {
+        let ip = match self.address.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        self.url_of(SocketAddr::new(ip, self.address.port()))
+    }
+
+    fn url_of(&self, address: SocketAddr) -> String {
+        format!("{}://{address}", if self.tls.is_some() { "https" } else { "http" })
     }
 }
 
@@ -227,12 +245,14 @@ impl Guest {
         }
         *count += 1;
         shared.tally.connections.fetch_add(1, Ordering::Relaxed);
+        shared.tally.open.fetch_add(1, Ordering::Relaxed);
         Some(Self { shared: shared.clone(), address, _room: room })
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
+        self.shared.tally.open.fetch_sub(1, Ordering::Relaxed);
         let mut guests = self.shared.guests.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = guests.get_mut(&self.address) {
             *count -= 1;

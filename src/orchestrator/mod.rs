@@ -29,6 +29,7 @@ use crate::core::names::HostName;
 use crate::http::access::{Door, Token, TokenError};
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
 use crate::http::stop::Stop;
+use crate::http::supervision::{self, Own};
 use crate::http::tls::{self, Shown, TlsError};
 use crate::inventory::{Inventory, SwarmSettings};
 use crate::release::{ReleaseError, keep_staging_apart};
@@ -150,20 +151,31 @@ pub async fn run(
     });
     let feeding = tokio::spawn(Feed::new(settings.state.clone(), service.events.clone()).run());
     let working = tokio::spawn(Worker::new(books, options.inventory, reins, may_begin).run());
-    let tally = service.tally.clone();
+    let (tally, bounds) = (service.tally.clone(), Bounds::of_this_process());
+    let own = Own {
+        urls: listeners.iter().map(Listener::own_url).collect(),
+        certificate: settings.tls_cert.clone(),
+        tally: tally.clone(),
+        bounds,
+    };
+    let reporting = tokio::spawn(own.report(stop.clone()));
+    supervision::status(&format!("serves {}", settings.production.display()));
     tokio::select! {
-        () = server::serve(listeners, routes::router(service.clone()), Bounds::of_this_process(), tally, stop) => {}
+        () = server::serve(listeners, routes::router(service.clone()), bounds, tally, stop) => {}
         () = renew(settings, &service.door, shown.as_ref(), again) => {}
     }
     for task in [feeding, working, standing_by] {
         task.abort();
     }
+    // It ends with the same word.
+    let _told = reporting.await;
     Ok(())
 }
 
 /// Renews the secrets at each word; never comes back.
 async fn renew(settings: &SwarmSettings, door: &Door, shown: Option<&Shown>, mut again: mpsc::Receiver<()>) {
     while again.recv().await.is_some() {
+        supervision::reloading();
         match Secrets::read(settings) {
             Ok(Secrets { token, acceptor }) => {
                 door.renew(token);
@@ -174,6 +186,7 @@ async fn renew(settings: &SwarmSettings, door: &Door, shown: Option<&Shown>, mut
             }
             Err(error) => tracing::error!("the token and the certificate stay what they were: {error}"),
         }
+        supervision::reloaded();
     }
     std::future::pending().await
 }

@@ -59,8 +59,14 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_swarm"));
+        self.command_by(&[env!("CARGO_BIN_EXE_swarm")], arguments)
+    }
+
+    /// `swarm` by way of another program, not yet run.
+    pub fn command_by(&self, swarm: &[&str], arguments: &[&str]) -> Command {
+        let mut command = Command::new(swarm[0]);
         command
+            .args(&swarm[1..])
             .args(["--inventory", "fleet.toml"])
             .args(arguments)
             .current_dir(self.directory.path())
@@ -78,24 +84,36 @@ impl Place {
 
     /// Starts `swarm` beside the test; what it says on standard error is its log.
     pub fn beside(&self, arguments: &[&str]) -> Service {
-        let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Log::default());
-        let (lines, into) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
-        std::thread::spawn(move || lines.lines().map_while(Result::ok).for_each(|line| into.add(&line)));
-        Service { child, log, url: String::new() }
+        Service::beside(self.command(arguments))
     }
 
     /// Starts a service and waits until it listens.
     pub fn serve(&self, arguments: &[&str]) -> Service {
-        let mut service = self.beside(arguments);
-        let line = service.log.line_with("listening at ");
-        service.url = line.split_once("listening at ").unwrap().1.to_owned();
-        service
+        Service::start(self.command(arguments))
     }
 
     /// An orchestrator on a port that the system chooses.
     pub fn orchestrator(&self) -> Service {
         self.serve(&["orchestrator", "--listen", "127.0.0.1:0"])
+    }
+}
+
+impl Service {
+    /// Starts one; what it says on standard error is its log.
+    pub fn beside(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Log::default());
+        let (lines, into) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
+        std::thread::spawn(move || lines.lines().map_while(Result::ok).for_each(|line| into.add(&line)));
+        Self { child, log, url: String::new() }
+    }
+
+    /// The same, and waits until it listens.
+    pub fn start(command: Command) -> Self {
+        let mut service = Self::beside(command);
+        let line = service.log.line_with("listening at ");
+        service.url = line.split_once("listening at ").unwrap().1.to_owned();
+        service
     }
 }
 

@@ -47,8 +47,9 @@ const PROBE: &str = ".swarm/probe";
 const SIDE_BY_SIDE: usize = 4;
 /// So many files are asked about side by side.
 const ASKED: usize = 16;
-/// Whoever finds that another one was first looks again so often in all.
-const ROUNDS: u32 = 3;
+/// Whoever finds that another one was first looks again so often in all: each of the three writes of another one can come
+/// in between once.
+const ROUNDS: u32 = 5;
 /// So many files are removed before it is looked whether our release is still live.
 const REMOVED: usize = 1000;
 /// What Portage's client adds to the TIMESTAMP that it has, and the rounding of dates to seconds (seconds).

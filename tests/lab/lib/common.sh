@@ -12,6 +12,9 @@ PORTAGE_VENV=$LAB_CACHE/portage-$PORTAGE_VERSION
 MOTO_VERSION=5.2.5
 MOTO_VENV=$LAB_CACHE/moto-$MOTO_VERSION
 
+# The files of Debian's OpenRC, which cannot be installed beside systemd.
+OPENRC=$LAB_CACHE/openrc
+
 say() { printf '%s\n' "lab: $*" >&2; }
 
 fail() {

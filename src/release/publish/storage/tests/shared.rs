@@ -17,8 +17,13 @@ use object_store::{
 use super::*;
 use crate::seeded::Seeded;
 
-/// A request waits for so many turns at the most.
+/// A request waits for so many turns at the most,
 const TURNS: usize = 12;
+/// and one of so many for so many: others do all that they have to do meanwhile.
+const LATE: (usize, usize) = (6, 400);
+
+/// What somebody else does, and when: before this request, to this object, what it then is.
+type Interference = (&'static str, String, Option<Bytes>);
 
 /// The storage.
 #[derive(Clone)]
@@ -26,6 +31,7 @@ pub struct Shared {
     inner: InMemory,
     chance: Arc<Mutex<Seeded>>,
     unconditional: Arc<AtomicBool>,
+    interference: Arc<Mutex<Option<Interference>>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -43,7 +49,12 @@ impl std::fmt::Display for Shared {
 impl Shared {
     /// An empty one.
     pub fn new(seed: u64) -> Self {
-        Self { inner: InMemory::new(), chance: Arc::new(Mutex::new(Seeded::new(seed))), unconditional: Arc::default() }
+        Self {
+            inner: InMemory::new(),
+            chance: Arc::new(Mutex::new(Seeded::new(seed))),
+            unconditional: Arc::default(),
+            interference: Arc::default(),
+        }
     }
 
     /// A way to it.
@@ -56,8 +67,27 @@ impl Shared {
         self.unconditional.store(true, Ordering::Relaxed);
     }
 
+    /// At the next write of one key somebody else has just written this to another, or removed it.
+    pub fn interfere(&self, at: &'static str, key: String, content: Option<Bytes>) {
+        *self.interference.lock().unwrap() = Some((at, key, content));
+    }
+
+    async fn be_interfered_with(&self, location: &Path) {
+        let is_it = |(at, ..): &mut (&'static str, _, _)| location.as_ref() == format!("prefix/{at}");
+        let Some((_, key, content)) = self.interference.lock().unwrap().take_if(is_it) else { return };
+        let path = Path::parse(format!("prefix/{key}")).unwrap();
+        match content {
+            Some(content) => drop(self.inner.put(&path, content.into()).await.unwrap()),
+            None => self.inner.delete(&path).await.unwrap(),
+        }
+    }
+
     async fn turn(&self) {
-        let turns = self.chance.lock().unwrap().below(TURNS);
+        let turns = {
+            let mut chance = self.chance.lock().unwrap();
+            let most = if chance.below(LATE.0) == 0 { LATE.1 } else { TURNS };
+            chance.below(most)
+        };
         for _ in 0..turns {
             tokio::task::yield_now().await;
         }
@@ -79,6 +109,7 @@ impl ObjectStore for Shared {
         if location.as_ref() == "prefix/Packages" {
             self.hold_against_files(&payload).await;
         }
+        self.be_interfered_with(location).await;
         if self.unconditional.load(Ordering::Relaxed) {
             options.mode = PutMode::Overwrite;
         }
