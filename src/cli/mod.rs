@@ -8,6 +8,7 @@ mod diff;
 mod exec;
 mod exit;
 mod explain;
+mod failover;
 mod finalize;
 mod gateway;
 mod history;
@@ -98,6 +99,8 @@ enum Verb {
     Orchestrator(orchestrator::Arguments),
     /// Point clients to the orchestrator that is healthy, until SIGTERM; SIGHUP reads the inventory again
     Gateway,
+    /// Have another orchestrator take the controller's place; builds go on
+    Failover(failover::Arguments),
     /// Print the binrepos.conf of a client
     ClientConfig,
     /// Show the fleet; check it, list its facts, trust its first host keys
@@ -169,6 +172,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Verb::Orchestrator(arguments) => orchestrator::run(arguments, inventory, cli.inventory.as_deref()).await,
         Verb::Gateway => gateway::run(inventory, cli.inventory.as_deref()).await,
+        Verb::Failover(arguments) => failover::run(&arguments, &inventory).await,
         Verb::ClientConfig => client_config::run(&inventory),
         Verb::Logs(arguments) => logs::run(&arguments, &inventory).await,
         Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,

@@ -25,6 +25,8 @@ use crate::ssh::{Host, LocalHost};
 
 /// A voter is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// An attempt to hold an epoch takes no longer than this.
+pub const LONGEST_VOTE: Duration = Duration::from_secs(60);
 /// Once a majority has answered the others get so long.
 const GRACE: Duration = Duration::from_secs(1);
 /// So many rounds one attempt has at the most: asking twice, a claim, its confirmation, and the same again where two
@@ -160,7 +162,8 @@ impl Electorate {
             Wish::TakeOver => candidate.clone().taking_over(),
             Wish::Above(epoch) => candidate.clone().above(epoch),
         };
-        let (trial, held) = self.attempt(trial).await;
+        let given_up = (trial.clone(), Err(self.no_majority(None, Vec::new())));
+        let (trial, held) = tokio::time::timeout(LONGEST_VOTE, self.attempt(trial)).await.unwrap_or(given_up);
         // What is held is not given up for a higher one that could not be had.
         if held.is_ok() || !matches!(wish, Wish::Above(_)) {
             *candidate = trial;

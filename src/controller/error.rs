@@ -3,6 +3,7 @@
 use crate::core::names::HostName;
 use crate::core::state::{Inconsistent, NotClear};
 use crate::epoch::Claimant;
+use crate::epoch::here::HereError;
 use crate::portage::probe::ProbeError;
 use crate::release::{ReleaseError, StagingError};
 use crate::ssh::HostError;
@@ -26,10 +27,12 @@ impl ControlError {
             | Self::Outranked { .. }
             | Self::HeldByMajority { .. }
             | Self::Behind { .. }
+            | Self::Here(HereError::Outranked { .. })
             | Self::Superseded { .. } => true,
             Self::Lock(LockError::Io { .. })
             | Self::Store(_)
             | Self::Name(_)
+            | Self::Here(HereError::Io { .. })
             | Self::Inconsistent(_)
             | Self::Staging(_)
             | Self::Release(_)
@@ -150,6 +153,9 @@ pub enum ControlError {
         /// Who.
         by: Claimant,
     },
+    /// This machine itself is another controller's by now, or does not say whose it is.
+    #[error(transparent)]
+    Here(#[from] HereError),
     /// Too few voters answer to know that no other controller is at work.
     #[error(
         "no majority of the {voters} voters (drones, orchestrators, the gateway's host): {know} of the {wanted} that it \

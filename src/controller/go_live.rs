@@ -4,12 +4,15 @@
 //! there, or is another index, is swapped back. Where it is none, nobody is served from here: other orchestrators are
 //! read back once they have the release ([`super::publish`]).
 
+use std::path::PathBuf;
+
 use super::electorate::Wish;
 use super::error::ControlError;
 use super::fetch_back::{Reader, Reading};
 use super::session::{Session, blocking, now};
 use crate::core::event::Event;
 use crate::core::names::{HostName, ReleaseName};
+use crate::epoch::here;
 use crate::inventory::HttpUrl;
 use crate::release::{Contents, Origin, Published};
 
@@ -30,8 +33,15 @@ pub struct Lived {
 pub async fn go_live(session: &mut Session, contents: Contents, origin: Origin) -> Result<Lived, ControlError> {
     session.hold(Wish::Hold).await?;
     let name = session.releases.next_name(session.state().epoch)?;
-    let releases = session.releases.clone();
-    let published = blocking(move || releases.publish(&contents, &name, origin, now())).await??;
+    let (releases, visitor) = (session.releases.clone(), session.visitor());
+    let served = session.inventory.orchestrators().into_iter().find(|(host, _)| session.inventory.is_here(host));
+    let workdir = served.map(|(host, _)| PathBuf::from(session.workdir(&host.name)));
+    let swap = move || releases.publish(&contents, &name, origin, now());
+    let published = match workdir {
+        // As at the other orchestrators the file of this one has the last word.
+        Some(workdir) => blocking(move || here::unless_outranked(&workdir, &visitor, swap)).await??,
+        None => blocking(swap).await?,
+    }?;
     match read_back(session, &published).await? {
         Ok(notes) => Ok(Lived { published, notes }),
         Err(why) => Err(swap_back(session, published, &why).await),

@@ -5,6 +5,7 @@
 //! is certain that nobody has heard them. The operator is told once, and ends the waiting with Ctrl-C.
 
 pub mod follow;
+pub mod place;
 
 use std::time::Duration;
 

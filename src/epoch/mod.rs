@@ -4,6 +4,7 @@
 //! Every host that a controller works with has one. Of some the controller asks for promises ([`vote`]), and a majority
 //! of those makes it the only one; all of them refuse whoever comes with less than they have written down.
 
+pub mod here;
 pub mod vote;
 
 use std::time::Duration;

@@ -115,6 +115,11 @@ impl Board {
         Some((orchestrator.name.clone(), orchestrator.api.clone()?))
     }
 
+    /// This one was made the controller.
+    pub fn has_promoted(&self, name: HostName) {
+        self.fleet.lock().unwrap_or_else(PoisonError::into_inner).has_promoted(name);
+    }
+
     /// Puts another fleet in the place of this one; what is known of who is in both stays known.
     pub fn replace(&self, mut other: Fleet) -> Vec<Change> {
         let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);

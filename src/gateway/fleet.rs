@@ -104,6 +104,10 @@ pub struct Fleet {
     failback: Failback,
     /// Whether builds are the orchestrators' own.
     leads_builds: bool,
+    /// Who was made the controller from here.
+    promoted: Option<HostName>,
+    /// How often in a row the controller was looked at and did not lead.
+    unled: u32,
     active: Option<HostName>,
     controller: Option<HostName>,
 }
@@ -157,6 +161,8 @@ impl Fleet {
             counts: Counts { rise: swarm.rise.get(), fall: swarm.fall.get() },
             failback: swarm.failback,
             leads_builds: swarm.controller == ControllerPlace::Orchestrator,
+            promoted: None,
+            unled: 0,
             active: None,
             controller: None,
         }
@@ -176,6 +182,7 @@ impl Fleet {
         let stays = |name: &HostName| self.members.iter().any(|member| member.name() == name);
         self.active = before.active.filter(stays);
         self.controller = before.controller.filter(stays);
+        self.promoted = before.promoted.filter(stays);
     }
 
     /// Takes in a look at one of them; one that is not of the fleet any more changes nothing.
@@ -206,7 +213,14 @@ impl Fleet {
         }
         member.last_check = Some(at);
         member.error = (!errors.is_empty()).then(|| errors.join("; "));
+        let before = self.controller.clone();
         changes.extend(self.choose());
+        self.unled = match self.controller() {
+            Some(current) if current.answer.leads || self.controller != before => 0,
+            Some(current) if current.name() == name => self.unled + 1,
+            Some(_) => self.unled,
+            None => 0,
+        };
         changes
     }
 
@@ -280,6 +294,22 @@ impl Fleet {
     /// Whether one of them is the controller, instead of somebody elsewhere.
     pub fn leads_builds(&self) -> bool {
         self.leads_builds
+    }
+
+    /// Whether the controller has been seen not to lead for so long that nobody else can be expected to: a standby may
+    /// know the leader's epoch before that is looked at itself.
+    pub fn is_without_a_leader(&self) -> bool {
+        self.unled >= 2
+    }
+
+    /// This one was made the controller from here.
+    pub fn has_promoted(&mut self, name: HostName) {
+        self.promoted = Some(name);
+    }
+
+    /// Who was made the controller from here.
+    pub fn promoted(&self) -> Option<&HostName> {
+        self.promoted.as_ref()
     }
 
     /// Whether what moved goes back by itself.

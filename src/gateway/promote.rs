@@ -57,10 +57,15 @@ impl Gateway {
         tokio::spawn(async move {
             let settings = gateway.settings();
             let (told, good) = match ask(&settings, &api).await {
-                Ok(()) => (format!("{name} is made the controller"), true),
+                Ok(()) => {
+                    gateway.board.has_promoted(name.clone());
+                    (format!("{name} is made the controller"), true)
+                }
                 Err(why) => (refused(&name, &why), false),
             };
-            match (gateway.promoting.end(&told), good) {
+            // What the reason counts down to is no news.
+            let news = told.replace(|each: char| each.is_ascii_digit(), "");
+            match (gateway.promoting.end(&news), good) {
                 (true, true) => tracing::info!("{told}"),
                 (true, false) => tracing::warn!("{told}"),
                 (false, _) => {}

@@ -4,8 +4,9 @@
 //!   has it itself (the others follow its journal), then the one with the lowest priority number.
 //! - **Promotion.** Where the builds are the orchestrators' own and none that leads answers, as its API has gone down,
 //!   the one that comes next is to be made the controller. It asks the voters itself, so a gateway that is mistaken does
-//!   no harm. The role goes back to an orchestrator with a lower priority number once that has caught up, and only while
-//!   nothing is being built; not at all with `failback = "manual"`. Where the clients are sent to has no part in this.
+//!   no harm. From one that was promoted so the role goes back to an orchestrator with a lower priority number once that
+//!   has caught up, and only while nothing is being built; not at all with `failback = "manual"`, and not where the
+//!   operator has moved it. Where the clients are sent to has no part in this.
 
 use std::cmp::Reverse;
 
@@ -34,9 +35,11 @@ impl Fleet {
         let current = self.controller()?;
         if !current.answer.leads {
             // Without any epoch nobody has ever built anything: the first order makes a controller.
-            return Some(current).filter(|current| current.answer.epoch > Some(Epoch(0)));
+            let built = current.answer.epoch > Some(Epoch(0));
+            return Some(current).filter(|_| built && self.is_without_a_leader());
         }
-        let goes_back = self.failback() == Failback::Auto && !current.answer.builds;
+        let moved_here = self.promoted() == Some(&current.orchestrator.name);
+        let goes_back = moved_here && self.failback() == Failback::Auto && !current.answer.builds;
         let earlier = |member: &&Member| member.orchestrator.priority < current.orchestrator.priority;
         self.answering()
             .filter(|_| goes_back)

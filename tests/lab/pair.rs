@@ -1,5 +1,6 @@
 //! Two orchestrators on hosts of their own, a gateway on a third, and a driver that submits its builds to them.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -57,17 +58,36 @@ impl Pair {
             );
         }
         let swarm = format!("[swarm]\ntoken_file = {token:?}");
-        self.lab.edit_inventory(|text| {
-            let text = text.replace("controller = \"local\"", "controller = \"orchestrator\"");
-            text.replace("[swarm]", &swarm) + &entries
-        });
+        // One job each, so that each drone has something to do.
+        let text = std::fs::read_to_string(self.lab.inventory())
+            .unwrap()
+            .replace("controller = \"local\"", "controller = \"orchestrator\"")
+            .replace("memory = \"2GiB\"", "memory = \"2GiB\"\njobs = 1")
+            .replace("[swarm]", &swarm)
+            + &entries;
+        std::fs::write(self.inventory(), text).unwrap();
+    }
+
+    /// The lab writes its own anew with each host that comes up.
+    fn inventory(&self) -> PathBuf {
+        self.lab.file("fleet.toml")
+    }
+
+    /// `swarm` as the operator runs it at the driver's side.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.lab.swarm(&[&["--inventory", self.inventory().to_str().unwrap()], arguments].concat())
+    }
+
+    /// The same beside the test.
+    pub fn run_beside(&self, arguments: &[&str]) -> Child {
+        self.lab.swarm_beside(&[&["--inventory", self.inventory().to_str().unwrap()], arguments].concat())
     }
 
     /// Gives a host what its service needs: the inventory with its own paths, the token, keys.
     fn equip(&self, host: &str) {
         let lab = self.lab.file("").display().to_string();
         let lab = lab.trim_end_matches('/');
-        let own = std::fs::read_to_string(self.lab.inventory())
+        let own = std::fs::read_to_string(self.inventory())
             .unwrap()
             .replace(&format!("{lab}/controller/state"), "/var/lib/build-swarm")
             .replace(&format!("{lab}/controller"), "/var/cache/swarm")
@@ -88,7 +108,7 @@ impl Pair {
     }
 
     /// The files of a host, from outside.
-    pub fn root(&self, host: &str) -> std::path::PathBuf {
+    pub fn root(&self, host: &str) -> PathBuf {
         self.lab.lab(&["root", host]).said.trim().into()
     }
 
@@ -105,11 +125,6 @@ impl Pair {
     /// What a service has said so far.
     pub fn log(&self, host: &str) -> String {
         std::fs::read_to_string(self.lab.file(&format!("{host}.log"))).unwrap_or_default()
-    }
-
-    /// `swarm` on a host, as somebody who is logged in there.
-    pub fn on(&self, host: &str, arguments: &[&str]) -> Ran {
-        self.lab.lab(&[&["exec", host, env!("CARGO_BIN_EXE_swarm")], arguments].concat())
     }
 
     /// A JSON answer of a service; null where there is none.
@@ -135,7 +150,7 @@ impl Pair {
 
     /// Lets a client know the gateway and nothing else.
     pub fn configure_client(&self) {
-        let printed = self.lab.swarm(&["client-config"]);
+        let printed = self.run(&["client-config"]);
         printed.gives(0, &[&format!("sync-uri = {GATEWAY}/packages")]);
         let configuration = format!(
             "mkdir -p /etc/portage/binrepos.conf && cat >/etc/portage/binrepos.conf/lab.conf <<'END'\n{}END\n",

@@ -84,12 +84,16 @@ fn while_a_release_goes_round_the_active_one_stays_where_it_is() {
     play(&mut fleet(), "a5 b5 c5=aa b6=aa a5=aa a5=aa a5=ba");
 }
 
-/// Plays steps; after each that has a `=`, the controller and who is to become it must be what stands behind it.
+/// Plays steps, `^b` being that `b` was made the controller from here; after each that has a `=`, the controller and who
+/// is to become it must be what stands behind it.
 fn promote(settings: &str, story: &str) {
     let mut fleet = fleet_with(settings, "c");
     for step in story.split_whitespace() {
         let (step, after) = step.split_once('=').map_or((step, None), |(step, after)| (step, Some(after)));
-        look(&mut fleet, step);
+        match step.strip_prefix('^') {
+            Some(promoted) => fleet.has_promoted(promoted.parse().unwrap()),
+            None => drop(look(&mut fleet, step)),
+        }
         let name = |member: Option<&Member>| member.map_or("-".to_owned(), |member| member.name().to_string());
         let now = name(fleet.controller()) + &name(fleet.promotion());
         if let Some(after) = after {
@@ -102,20 +106,25 @@ fn promote(settings: &str, story: &str) {
 fn a_standby_is_promoted_once_the_leader_is_down_and_gives_the_role_back_while_nothing_is_built() {
     let orchestrators = "controller = 'orchestrator'";
     // Nobody has ever built: nobody is promoted.
-    promote(orchestrators, "a5/0 b5/0=a- a-/- a-/- a-/-=b-");
+    promote(orchestrators, "a5/0 b5/0=a- a-/- a-/- a-/-=b- b5/0 b5/0=b-");
     // The leader dies, and comes back to follow who took over until that has nothing to do.
     promote(
         orchestrators,
-        "a5/1!+ b5/1~=a- a-/- a-/-=a- a-/-=bb b5/2!+=b- a5/1! a5/1!=b- a5/2=b- a5/2~=b- b5/2!=ba a5/3! b5/3~=a-",
+        "a5/1!+ b5/1~=a- a-/- a-/-=a- a-/-=b- b5/1~=b- a-/-=b- b5/1~=bb ^b b5/2!+=b- a5/1! a5/1!=b- a5/2=b- a5/2~=b- \
+         b5/2!=ba a5/3! b5/3~=a-",
     );
+    // Where the operator has moved it, it stays.
+    promote(orchestrators, "a5/2~ b5/2!=b- a5/2~=b-");
     // One whose binhost is not what clients are to get does not get the builds either.
-    promote(orchestrators, "a5/1! b5/1~ a-/- a-/- a-/- b6/2! a5/2~ a5/2~=b- a6/2~ a6/2~=ba");
+    promote(orchestrators, "a5/1! b5/1~ a-/- a-/- a-/- ^b b6/2! a5/2~ a5/2~=b- a6/2~ a6/2~=ba");
     promote(&format!("{orchestrators}\nfailback = 'manual'"), "a5/2~ b5/2!=b- a-/- a-/- a-/- b-/- b-/- b-/-=--");
     // With its binhost alone down it goes on.
     promote(orchestrators, "a5/1! b5/1~ a-/1! a-/1! a-/1!=a-");
+    // The standby knows the leader's new epoch first.
+    promote(orchestrators, "a5/0 b5/0 b5/1~=b- a5/1!=a- b5/1~ b5/1~=a-");
     // A gateway that has just begun, and where the controller is somebody else's.
-    promote(orchestrators, "b5/3~ a-/-=bb");
-    promote("", "a5/1! b5/1~ a-/- a-/- a-/-=b-");
+    promote(orchestrators, "b5/3~ a-/-=b- b5/3~ b5/3~=bb");
+    promote("", "a5/1! b5/1~ a-/- a-/- a-/- b5/1~ b5/1~=b-");
 }
 
 #[test]

@@ -1,0 +1,35 @@
+//! `swarm failover`: another orchestrator takes the controller's place.
+
+use anyhow::bail;
+use clap::Args;
+
+use super::exit::Exit;
+use crate::controller::remote::place::{Orchestrator, successor};
+use crate::core::names::HostName;
+use crate::inventory::{ControllerPlace, Inventory};
+use crate::ui::table::write_out;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Which one takes it [default: the first that answers and does not have it]
+    #[arg(long, value_name = "NAME")]
+    to: Option<HostName>,
+    /// Do not wait for the lease of one that is gone, and go on without what only that one knows
+    #[arg(long)]
+    take_over: bool,
+}
+
+pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    if inventory.swarm.controller == ControllerPlace::Local {
+        bail!("`controller` is \"local\" in the inventory: no orchestrator has its place");
+    }
+    let all = Orchestrator::all(inventory)?;
+    match successor(all, arguments.to.as_ref()).await.map_err(anyhow::Error::msg)? {
+        None => write_out("it is the controller already\n")?,
+        Some(successor) => {
+            let epoch = successor.promote(arguments.take_over).await?;
+            write_out(&format!("{} is the controller from here on, epoch {epoch}\n", successor.name))?;
+        }
+    }
+    Ok(Exit::Done)
+}
