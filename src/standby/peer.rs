@@ -16,6 +16,7 @@ use crate::core::role::Standing;
 use crate::core::standby::Lag;
 use crate::core::text::escaped;
 use crate::http::client;
+use crate::portage::index::PackagePath;
 use crate::ssh::{Host, HostError};
 use crate::store::History;
 
@@ -69,9 +70,11 @@ pub enum AskError {
 pub struct Told {
     /// Who it is.
     pub standby: HostName,
-    /// It has all events up to this one, with all packages that they speak of.
+    /// It has all events up to this one, with all packages that they speak of: in staging, or in a release.
     pub has: i64,
-    /// The digest of that event; none where it has none.
+    /// The number of its journal's last event.
+    pub events: i64,
+    /// The digest of the last event; none where it has none.
     pub digest: Option<String>,
 }
 
@@ -106,6 +109,14 @@ impl Peer {
     /// It does not answer.
     pub async fn staged(&self) -> Result<std::collections::BTreeSet<String>, AskError> {
         self.get("/staged").await
+    }
+
+    /// Whether one of its releases has a package, as it was received or signed.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn has_released(&self, path: &PackagePath, sha1: &str) -> Result<bool, AskError> {
+        self.get(&format!("/released?path={path}&sha1={sha1}")).await
     }
 
     /// Its events after this one, one a line, as they come.

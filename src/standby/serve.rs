@@ -9,6 +9,7 @@
 //! | `POST /progress` | what a standby has: [`Told`]; answers with its [`Lag`]. 409 where that is of another history |
 //! | `POST /resign` | its controller is to stand down; where it stands once nobody is at work there |
 //! | `GET /staged` | the paths of the packages in staging, an array |
+//! | `GET /released?path=P&sha1=S` | whether a kept release has this package, as it was received or signed: a boolean |
 //! | `GET /releases` | the kept releases: [`Kept`] |
 //! | `GET /releases/ID` | what one of them consists of: [`Manifest`] |
 //!
@@ -41,6 +42,7 @@ use super::progress;
 use crate::core::names::{Epoch, ReleaseName, Timestamp};
 use crate::core::role::Standing;
 use crate::core::standby::{Lag, Progress};
+use crate::portage::index::PackagePath;
 use crate::release::mirror::{Kept, Manifest};
 use crate::release::{ReleaseError, Shelf, Staging, StagingError};
 use crate::store::name::{self, OwnNameError};
@@ -159,14 +161,23 @@ impl Ground {
 
     fn take_note(&self, told: &Told) -> Result<Lag, GroundError> {
         let journal = self.journal()?;
-        Self::hold(journal.as_ref(), told.has, told.digest.as_deref())?;
+        Self::hold(journal.as_ref(), told.events, told.digest.as_deref())?;
         let now = (self.now)();
-        let progress = Progress { has: told.has, heard: now };
+        let progress = Progress { has: told.has.min(told.events), events: told.events, heard: now };
         progress::write(&self.state, &told.standby, &progress).map_err(GroundError::Progress)?;
         Ok(match journal {
-            Some(journal) => progress::lag(&journal, told.has, now)?,
+            Some(journal) => progress::lag(&journal, &progress, now)?,
             None => Lag::default(),
         })
+    }
+
+    /// Whether a kept release has a package that was received with this sum.
+    ///
+    /// # Errors
+    /// A release cannot be read.
+    pub fn has_released(&self, path: &PackagePath, sha1: &str) -> Result<bool, ReleaseError> {
+        let known = Shelf::look(&self.production)?.known(&[(path, sha1)].into())?;
+        Ok(known.as_received.contains(path) || known.signed.contains_key(path))
     }
 }
 
@@ -222,6 +233,7 @@ fn router(ground: Ground) -> Router {
         .route("/journal", get(journal))
         .route("/progress", post(take_note))
         .route("/resign", post(stand_down))
+        .route("/released", get(released))
         .route("/releases", get(|ground| look(ground, |ground| Ok(Kept::of(&Shelf::look(&ground.production)?)?))))
         .route("/releases/{name}", get(release))
         .with_state(Arc::new(ground))
@@ -260,6 +272,17 @@ async fn stand_down(ground: Grounds, Extension(resign): Extension<Resign>) -> Re
     resign.send(answer).await.map_err(|_| ending())?;
     answered.await.map_err(|_| ending())?.map_err(GroundError::Conflict)?;
     look(ground, |ground| ground.standing()).await
+}
+
+/// A package as it was received.
+#[derive(Debug, Deserialize)]
+struct Received {
+    path: PackagePath,
+    sha1: String,
+}
+
+async fn released(ground: Grounds, Query(received): Query<Received>) -> Result<Json<bool>, GroundError> {
+    look(ground, move |ground| Ok(ground.has_released(&received.path, &received.sha1)?)).await
 }
 
 async fn release(ground: Grounds, Named(name): Named<ReleaseName>) -> Result<Json<Manifest>, GroundError> {

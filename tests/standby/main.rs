@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use swarm::core::names::{Epoch, HostName};
-use swarm::ssh::RemoteHost;
+use swarm::ssh::{Pace, RemoteHost};
 use swarm::standby::follow::{FollowError, follow};
 use swarm::standby::peer::Peer;
 use swarm::standby::progress;
@@ -148,6 +148,35 @@ fn a_standby_that_is_killed_again_and_again_goes_on_from_the_byte_that_it_had() 
     }
     assert!(kills >= 3, "{kills}");
     assert_eq!(come, whole);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it waits for a quarter of a minute for whoever publishes"]
+async fn a_package_that_is_released_before_it_has_come_is_told_of_once_its_release_is_here() {
+    let sshd = Sshd::start();
+    let (leader, standby) = (Site::new(), Site::new());
+    let _socket = Socket::open(leader.ground()).unwrap();
+    let mut controller = leader.controller().await;
+    controller.open(30);
+    // A line on which thirty packages take some seconds.
+    let pace = Pace::new(std::num::NonZeroU64::new(8_000_000).unwrap());
+    let way = Counted::new(RemoteHost::new(&sshd.destination()).at_pace(Some(Arc::new(pace))), u64::MAX);
+    let follows = following(&standby, leader.peer("izar", 100, way.clone()));
+    even(&leader, &standby).await;
+    (0..30).for_each(|number| drop(controller.receive(number, 1_000_000)));
+    let all = leader.events().len() as i64;
+    let release = controller.release().await;
+    let released = standby.path("production.releases").join(release.as_str());
+    let mut has = 0;
+    wait("it has told that it has everything", || {
+        has = progress::read(&leader.path("state"), &name("tarn")).map_or(0, |progress| progress.has);
+        assert!(has < all || released.exists());
+        has > all
+    })
+    .await;
+    even(&leader, &standby).await;
+    assert_eq!(leader.served(), standby.served());
+    follows.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
