@@ -26,7 +26,7 @@ use swarm::ssh::RemoteHost;
 use swarm::standby::follow::follow;
 use swarm::standby::peer::Peer;
 use swarm::standby::progress;
-use swarm::standby::serve::Socket;
+use swarm::standby::serve::{Resign, Socket};
 use swarm::store::Journal;
 
 use site::{Controller, Site};
@@ -48,6 +48,11 @@ const SMALL: usize = 100_000;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime")
+}
+
+/// No controller is asked to stand down here.
+fn nobody() -> Resign {
+    tokio::sync::mpsc::channel(1).0
 }
 
 fn own() -> HostName {
@@ -99,7 +104,7 @@ fn lag() -> bool {
     let sshd = Sshd::start();
     let (leader, standby) = (Site::new(), Site::new());
     let mut lags = runtime().block_on(async {
-        let _socket = Socket::open(leader.ground()).expect("a socket");
+        let _socket = Socket::open(leader.ground(), nobody()).expect("a socket");
         let mut controller = leader.controller().await;
         controller.open(RATE * MINUTE.as_secs() as usize + 1);
         let way = Counted::new(RemoteHost::new(&sshd.destination()), u64::MAX);
@@ -125,7 +130,7 @@ fn catch_up() -> bool {
     let (leader, standby) = (Site::new(), Site::new());
     let leading = runtime();
     let _socket = leading.block_on(async {
-        let socket = Socket::open(leader.ground()).expect("a socket");
+        let socket = Socket::open(leader.ground(), nobody()).expect("a socket");
         let mut controller = leader.controller().await;
         controller.open(MISSED);
         (0..MISSED).for_each(|number| drop(controller.receive(number, SMALL)));

@@ -155,7 +155,7 @@ fn a_standby_that_is_killed_again_and_again_goes_on_from_the_byte_that_it_had() 
 async fn a_package_that_is_released_before_it_has_come_is_told_of_once_its_release_is_here() {
     let sshd = Sshd::start();
     let (leader, standby) = (Site::new(), Site::new());
-    let _socket = Socket::open(leader.ground()).unwrap();
+    let _socket = Socket::open(leader.ground(), nobody()).unwrap();
     let mut controller = leader.controller().await;
     controller.open(30);
     // A line on which thirty packages take some seconds.
