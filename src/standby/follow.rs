@@ -11,7 +11,7 @@ use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::fetch::{Brought, FetchError, Fetcher};
-use super::lines::{Lines, LinesError};
+use super::lines::LinesError;
 use super::peer::{AskError, Peer, Told};
 use super::serve::Ground;
 use super::{progress, releases};
@@ -27,6 +27,9 @@ use crate::store::{Entry, Journal, Lock, LockError, StoreError};
 
 /// So many events may be on their way into the journal: while one waits for its package those of the next come.
 const AHEAD: usize = 64;
+/// So many events are asked for at once, and have room here: what comes over a connection has to be taken from it at
+/// once, or all that goes over it stands still.
+const ASKED: usize = 1000;
 /// So many events are written down in one go.
 const CHUNK: usize = 256;
 /// Between two words to the leader about what has come, at least.
@@ -134,11 +137,10 @@ pub async fn follow(ground: Ground, own: HostName, leader: Peer) -> Result<Infal
     let inflow = Inflow { leader: leader.name.clone(), fetcher, tip, staged, ahead: Mutex::default() };
     let last = journal.last()?;
     let digest = journal.entry(last)?.map(|entry| entry.digest());
-    let lines = leader.journal(last, digest.as_deref()).await?;
     let (has, inflow) = (watch::Sender::new(Has { sequence: last, digest }), Arc::new(inflow));
     let follower = Follower { ground, leader, journal, state, staging, inflow, has, changed };
     tracing::info!("following {} from event {last} on; it has {tip}", follower.leader.name);
-    follower.run(own, lines).await
+    follower.run(own).await
 }
 
 /// Cuts off what the own journal has behind the last event that both have; the number of the leader's last one.
@@ -172,7 +174,7 @@ async fn agree(ground: &Ground, leader: &Peer, journal: &mut Journal) -> Result<
 }
 
 impl Follower {
-    async fn run(mut self, own: HostName, lines: Lines) -> Result<Infallible, FollowError> {
+    async fn run(mut self, own: HostName) -> Result<Infallible, FollowError> {
         let (ground, leader) = (self.ground.clone(), self.leader.clone());
         let (whole, is_whole) = watch::channel(false);
         let has = self.has.subscribe();
@@ -182,7 +184,8 @@ impl Follower {
         let mut keeping = pin!(releases::keep(&ground, &leader, &changed, &even));
         let mut telling = pin!(teller.run());
         let inflow = Arc::clone(&self.inflow);
-        let mut come = pin!(each(lines).map(|line| inflow.take(line)).buffered(AHEAD).ready_chunks(CHUNK));
+        let entries = entries(leader.clone(), self.has.borrow().clone());
+        let mut come = pin!(entries.map(|entry| inflow.take(entry)).buffered(AHEAD).ready_chunks(CHUNK));
         // One look in any case.
         self.changed.notify_one();
         let mut completing = pin!(inflow.complete(self.missing()?));
@@ -288,10 +291,9 @@ impl Inflow {
     }
 
     /// An event with its packages, once they are here.
-    async fn take(&self, line: Result<Vec<u8>, LinesError>) -> Result<Come, FollowError> {
-        let line = line.map_err(|error| FollowError::Lines(self.leader.clone(), error))?;
+    async fn take(&self, entry: Result<Entry, FollowError>) -> Result<Come, FollowError> {
+        let entry = entry?;
         let speech = |error: serde_json::Error| FollowError::Speech(self.leader.clone(), error.to_string());
-        let entry: Entry = serde_json::from_slice(&line).map_err(speech)?;
         let event: Event = serde_json::from_str(&entry.body).map_err(speech)?;
         for file in event.files() {
             if entry.sequence > self.tip || self.staged.contains(&file.path) {
@@ -307,15 +309,37 @@ impl Inflow {
     }
 }
 
-/// The lines as a stream that ends with its first error.
-fn each(lines: Lines) -> impl Stream<Item = Result<Vec<u8>, LinesError>> {
-    stream::unfold(Some(lines), |lines| async move {
-        let mut lines = lines?;
-        match lines.next().await {
-            Ok(line) => Some((Ok(line), Some(lines))),
-            Err(error) => Some((Err(error), None)),
+/// The leader's events behind those that are here; they end with an error.
+fn entries(leader: Peer, from: Has) -> impl Stream<Item = Result<Entry, FollowError>> {
+    let (told, heard) = mpsc::channel(2 * ASKED);
+    tokio::spawn(async move {
+        tokio::select! {
+            Err(error) = read(&leader, from, &told) => drop(told.send(Err(error)).await),
+            () = told.closed() => {}
         }
-    })
+    });
+    stream::unfold(heard, |mut heard| async move { Some((heard.recv().await?, heard)) })
+}
+
+/// Reads the leader's events, as far as there is room for them.
+async fn read(
+    leader: &Peer,
+    mut from: Has,
+    told: &mpsc::Sender<Result<Entry, FollowError>>,
+) -> Result<Infallible, FollowError> {
+    let lost = |error| FollowError::Lines(leader.name.clone(), error);
+    loop {
+        // Where nobody hears it this is ended from outside.
+        let Ok(room) = told.reserve_many(ASKED).await else { return std::future::pending().await };
+        let mut lines = leader.journal(from.sequence, from.digest.as_deref(), ASKED).await?;
+        for place in room {
+            let line = lines.next().await.map_err(lost)?;
+            let entry: Entry = serde_json::from_slice(&line)
+                .map_err(|error| FollowError::Speech(leader.name.clone(), error.to_string()))?;
+            from = Has { sequence: entry.sequence, digest: Some(entry.digest()) };
+            place.send(Ok(entry));
+        }
+    }
 }
 
 /// Whether an event may make packages unwanted, or speaks of a release.

@@ -119,13 +119,13 @@ impl Peer {
         self.get(&format!("/released?path={path}&sha1={sha1}")).await
     }
 
-    /// Its events after this one, one a line, as they come.
+    /// Its next events after this one, so many, one a line, as they come.
     ///
     /// # Errors
     /// It does not answer, or its journal does not have this event.
-    pub async fn journal(&self, after: i64, digest: Option<&str>) -> Result<Lines, AskError> {
+    pub async fn journal(&self, after: i64, digest: Option<&str>, limit: usize) -> Result<Lines, AskError> {
         let digest = digest.map_or_else(String::new, |digest| format!("&digest={digest}"));
-        let what = format!("/journal?after={after}{digest}");
+        let what = format!("/journal?after={after}&limit={limit}{digest}");
         let response = self.ask(Method::GET, &what, Bytes::new()).await?;
         Ok(Lines::new(response.into_body(), SILENCE))
     }

@@ -5,7 +5,7 @@
 //! | `GET /standing` | where it stands: [`Standing`] |
 //! | `GET /history` | the epochs of its journal: [`History`] |
 //! | `GET /digests?after=N&until=M` | the digests of its events, an array |
-//! | `GET /journal?after=N&digest=D` | its events after N, an [`Entry`] a line, and on as they come; an empty line is a sign of life. 409 where its event N is another one |
+//! | `GET /journal?after=N&digest=D&limit=M` | its next M events after N, an [`Entry`] a line, and on as they come; an empty line is a sign of life. 409 where its event N is another one |
 //! | `POST /progress` | what a standby has: [`Told`]; answers with its [`Lag`]. 409 where that is of another history |
 //! | `POST /resign` | its controller is to stand down; where it stands once nobody is at work there |
 //! | `GET /staged` | the paths of the packages in staging, an array |
@@ -255,6 +255,7 @@ struct Range {
     after: i64,
     until: Option<i64>,
     digest: Option<String>,
+    limit: Option<usize>,
 }
 
 async fn digests(ground: Grounds, Query(range): Query<Range>) -> Result<Json<Vec<String>>, GroundError> {
@@ -291,11 +292,11 @@ async fn release(ground: Grounds, Named(name): Named<ReleaseName>) -> Result<Jso
 
 async fn journal(Shared(ground): Grounds, Query(range): Query<Range>) -> Result<Response, GroundError> {
     let (lines, told) = mpsc::channel(QUEUE);
-    let (state, after) = (ground.state.clone(), range.after);
+    let (state, after, limit) = (ground.state.clone(), range.after, range.limit.unwrap_or(usize::MAX));
     let held = move || Ground::hold(ground.journal()?.as_ref(), range.after, range.digest.as_deref());
     tokio::task::spawn_blocking(held).await??;
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = tell(&state, after, &lines) {
+        if let Err(error) = tell(&state, after, limit, &lines) {
             tracing::error!("cannot tell a standby what happens: {error}");
         }
     });
@@ -303,13 +304,13 @@ async fn journal(Shared(ground): Grounds, Query(range): Query<Range>) -> Result<
     Ok(Body::from_stream(told.map(Ok::<Bytes, io::Error>)).into_response())
 }
 
-/// Tells the events after this one, until nobody listens any more or the journal is not what it was.
-fn tell(state: &Path, after: i64, lines: &mpsc::Sender<Bytes>) -> Result<(), StoreError> {
+/// Tells so many events after this one, until nobody listens any more or the journal is not what it was.
+fn tell(state: &Path, after: i64, limit: usize, lines: &mpsc::Sender<Bytes>) -> Result<(), StoreError> {
     let mut journal = None;
-    let mut last = after;
+    let (mut last, mut left) = (after, limit);
     let mut epoch = None;
     let mut spoken = Instant::now();
-    while !lines.is_closed() {
+    while left > 0 && !lines.is_closed() {
         if journal.is_none() {
             journal = Journal::open_to_read(state)?;
         }
@@ -322,8 +323,9 @@ fn tell(state: &Path, after: i64, lines: &mpsc::Sender<Bytes>) -> Result<(), Sto
                 }
                 epoch = now;
             }
-            let entries = journal.after(last, PIECE)?;
+            let entries = journal.after(last, PIECE.min(left))?;
             if let Some(newest) = entries.last() {
+                left -= entries.len();
                 (last, epoch) = (newest.sequence, Some(newest.epoch));
                 let text = entries.iter().filter_map(|entry| serde_json::to_string(entry).ok());
                 let text: String = text.flat_map(|line| [line, "\n".to_owned()]).collect();

@@ -4,13 +4,13 @@
 mod access;
 mod bad_input;
 mod damage;
+mod failover;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod gateway;
 mod history;
 mod laboratory;
 mod lost;
-mod failover;
 mod main_job;
 mod oddities;
 mod pair;

@@ -78,7 +78,11 @@ impl Pair {
             std::fs::create_dir_all(root.join(directory)).unwrap();
         }
         std::fs::write(root.join("etc/build-swarm/inventory/fleet.toml"), own).unwrap();
-        for (from, to) in [("ssh/id_ed25519", "root/keys/id_ed25519"), ("ssh/known_hosts", "root/keys/known_hosts"), ("token", "root/token")] {
+        for (from, to) in [
+            ("ssh/id_ed25519", "root/keys/id_ed25519"),
+            ("ssh/known_hosts", "root/keys/known_hosts"),
+            ("token", "root/token"),
+        ] {
             std::fs::copy(self.lab.file(from), root.join(to)).unwrap();
         }
     }
@@ -90,7 +94,8 @@ impl Pair {
 
     /// Starts a service on a host; what it says goes to `HOST.log` in the lab's directory.
     pub fn start(&mut self, host: &str, arguments: &[&str]) {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.lab.file(&format!("{host}.log"))).unwrap();
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.lab.file(&format!("{host}.log"))).unwrap();
         let mut command: Command = self.lab.command();
         command.args(["exec", host, "env", "SWARM_LOG=info", env!("CARGO_BIN_EXE_swarm")]).args(arguments);
         command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());

@@ -12,6 +12,7 @@ mod way;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use swarm::core::event::Event;
 use swarm::core::names::{Epoch, HostName};
 use swarm::ssh::{Pace, RemoteHost};
 use swarm::standby::follow::{FollowError, follow};
@@ -164,6 +165,15 @@ async fn a_package_that_is_released_before_it_has_come_is_told_of_once_its_relea
     let follows = following(&standby, leader.peer("izar", 100, way.clone()));
     even(&leader, &standby).await;
     (0..30).for_each(|number| drop(controller.receive(number, 1_000_000)));
+    // Far more events than a connection holds come behind the packages; the connection is free for others all the same.
+    for number in 0..1_500 {
+        let drone = name("izar");
+        controller.record(&Event::DrainAsked { drone, drain: number % 2 == 0, at: swarm::controller::now() });
+    }
+    let peer = leader.peer("izar", 100, way.clone());
+    for _ in 0..10 {
+        tokio::time::timeout(Duration::from_secs(2), peer.standing()).await.unwrap().unwrap();
+    }
     let all = leader.events().len() as i64;
     let release = controller.release().await;
     let released = standby.path("production.releases").join(release.as_str());
