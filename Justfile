@@ -26,6 +26,10 @@ fuzz minutes="1":
 bench:
     cargo bench --bench state --bench decide --bench release
 
+# How far a standby is behind under ten 1 MB packages a second, and what catching up costs (needs root and sshd)
+bench-standby:
+    cargo bench --bench standby
+
 # How long the lab's world takes by hand and with swarm, with and without clean rooms (needs root)
 bench-lab seconds="10":
     benches/lab/wall {{seconds}}

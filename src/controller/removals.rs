@@ -214,7 +214,7 @@ mod tests {
     }
 
     fn has(state: &Path, standby: &str, has: i64) {
-        progress::write(state, &standby.parse().unwrap(), &Progress { has, heard: now() }).unwrap();
+        progress::write(state, &standby.parse().unwrap(), &Progress { has, events: has, heard: now() }).unwrap();
     }
 
     #[tokio::test]

@@ -482,6 +482,17 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The packages that it says are in staging.
+    pub fn files(&self) -> Vec<&ReceivedFile> {
+        match self {
+            Self::PackageReceived { file, .. } => vec![file],
+            Self::BuildOpened { live, .. } | Self::QueuedBuildOpened { live, .. } => live.values().collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

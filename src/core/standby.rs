@@ -15,8 +15,10 @@ pub const COPIES_JOBS: usize = 200;
 /// What a standby has, as it told its leader: the leader's service keeps that for its controller to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// It has all events up to this one, with all packages that they speak of.
+    /// It has all events up to this one, with all packages that they speak of: in staging, or in a release.
     pub has: i64,
+    /// It has all events up to this one, whatever packages it lacks.
+    pub events: i64,
     /// When it was heard of last.
     pub heard: Timestamp,
 }

@@ -1,18 +1,19 @@
 //! Packages that came to the leader's staging, brought to the staging here.
 //!
-//! What lies here already, in staging or in a release, is not sent. A download goes on from the byte at which its file
+//! What lies here already, in staging or in a release, is not sent. What the leader has released in the meantime comes
+//! with its release ([`super::releases`]), which is waited for. A download goes on from the byte at which its file
 //! in `staging/.incoming/standby/SHA1` ends; once it is whole it is held against size and hashes of its event, and
 //! admitted as a job's would be.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
-use super::peer::Peer;
-use crate::core::event::{Event, ReceivedFile};
+use super::peer::{AskError, Peer};
+use super::serve::Ground;
+use crate::core::event::ReceivedFile;
 use crate::core::names::{JobName, NameError};
 use crate::portage::index::{PackagePath, Stanza};
 use crate::release::imprint::{self, Flaw};
@@ -23,6 +24,8 @@ use crate::ssh::{HostError, HostErrorKind};
 const SIDE_BY_SIDE: usize = 6;
 /// One that comes to its end and is not what its event says is fetched so often in all.
 const FETCHES: u32 = 3;
+/// Between two looks for a release that is to have come.
+const LOOK: Duration = Duration::from_millis(500);
 /// Whose downloads they are in staging; no job has that name, for a job's begins with its build's.
 const OWN: &str = "standby";
 
@@ -32,6 +35,9 @@ pub enum FetchError {
     /// The leader, or the way there.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// The leader's service.
+    #[error(transparent)]
+    Ask(#[from] AskError),
     /// The own staging.
     #[error(transparent)]
     Staging(#[from] StagingError),
@@ -71,17 +77,10 @@ pub enum Brought {
     WasHere,
     /// It came.
     Came,
+    /// A release here has it.
+    Released,
     /// The leader has it no more: nobody wants it any more.
     Gone,
-}
-
-/// The files that an event speaks of.
-pub fn files_of(event: &Event) -> Vec<&ReceivedFile> {
-    match event {
-        Event::PackageReceived { file, .. } => vec![file],
-        Event::BuildOpened { live, .. } => live.values().collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// Brings packages.
@@ -89,20 +88,16 @@ pub fn files_of(event: &Event) -> Vec<&ReceivedFile> {
 pub struct Fetcher {
     leader: Peer,
     staging: Arc<Staging>,
-    shelf: Shelf,
+    ground: Ground,
     turns: Semaphore,
-    bytes: AtomicU64,
+    /// Told where a release is waited for.
+    wanted: Arc<Notify>,
 }
 
 impl Fetcher {
-    /// From this leader to this staging; `shelf` has the releases here.
-    pub fn new(leader: Peer, staging: Arc<Staging>, shelf: Shelf) -> Self {
-        Self { leader, staging, shelf, turns: Semaphore::new(SIDE_BY_SIDE), bytes: AtomicU64::new(0) }
-    }
-
-    /// How many bytes have come.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// From this leader to this staging, which is that of the ground; `wanted` makes whoever brings releases look.
+    pub fn new(leader: Peer, staging: Arc<Staging>, ground: Ground, wanted: Arc<Notify>) -> Self {
+        Self { leader, staging, ground, turns: Semaphore::new(SIDE_BY_SIDE), wanted }
     }
 
     /// Brings a package, if it is not here.
@@ -116,7 +111,7 @@ impl Fetcher {
         let sha1 = stanza.sha1().filter(|sum| sum.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let sha1 = sha1.ok_or_else(|| bad("it has no SHA1".to_owned()))?.to_ascii_lowercase();
         // The semaphore is never closed.
-        let _turn = self.turns.acquire().await;
+        let turn = self.turns.acquire().await;
         if self.is_here(&path, &stanza).await? {
             return Ok(Brought::WasHere);
         }
@@ -125,7 +120,8 @@ impl Fetcher {
         loop {
             fetches += 1;
             if !self.download(&path, &part, stanza.size()).await? {
-                return Ok(Brought::Gone);
+                drop(turn);
+                return self.wait_for_release(&path, &sha1).await;
             }
             let (held, whole) = (part.clone(), stanza.clone());
             let Err(flaw) = tokio::task::spawn_blocking(move || imprint::verify(&whole, &held)).await? else { break };
@@ -144,7 +140,7 @@ impl Fetcher {
 
     /// Whether it is here. Another file of its name in staging, of a history that was cut off, goes.
     async fn is_here(&self, path: &PackagePath, stanza: &Stanza) -> Result<bool, FetchError> {
-        let (staging, shelf) = (Arc::clone(&self.staging), self.shelf.clone());
+        let (staging, production) = (Arc::clone(&self.staging), self.ground.production.clone());
         let (path, stanza) = (path.clone(), stanza.clone());
         let look = move || -> Result<bool, FetchError> {
             if staging.size(&path)?.is_some() {
@@ -153,7 +149,7 @@ impl Fetcher {
                     Err(_) => staging.remove(&path)?,
                 };
             }
-            for release in shelf.list()?.iter().rev() {
+            for release in Shelf::look(&production)?.list()?.iter().rev() {
                 let there = release.root.join(path.to_string());
                 if imprint::verify(&stanza, &there).is_ok() {
                     staging.admit_copy(&there, &path)?;
@@ -165,10 +161,24 @@ impl Fetcher {
         tokio::task::spawn_blocking(look).await?
     }
 
+    /// What left the leader's staging since its event came is in a release, or wanted by nobody.
+    async fn wait_for_release(&self, path: &PackagePath, sha1: &str) -> Result<Brought, FetchError> {
+        loop {
+            let (ground, path_here, sum) = (self.ground.clone(), path.clone(), sha1.to_owned());
+            if tokio::task::spawn_blocking(move || ground.has_released(&path_here, &sum)).await?? {
+                return Ok(Brought::Released);
+            }
+            if !self.leader.has_released(path, sha1).await? {
+                return Ok(Brought::Gone);
+            }
+            self.wanted.notify_one();
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// False where the leader does not have it.
     async fn download(&self, path: &PackagePath, part: &Path, size: Option<u64>) -> Result<bool, FetchError> {
-        let come = |part: &Path| std::fs::metadata(part).map_or(0, |part| part.len());
-        let before = come(part);
+        let before = std::fs::metadata(part).map_or(0, |part| part.len());
         // What is longer than the whole cannot be the beginning of it.
         if size.is_some_and(|size| before > size) {
             remove(part)?;
@@ -177,7 +187,6 @@ impl Fetcher {
         }
         let remote = format!("{}/{path}", self.leader.staging);
         let fetched = self.leader.host.download(&remote, part).await;
-        self.bytes.fetch_add(come(part).saturating_sub(before), Ordering::Relaxed);
         match fetched {
             Ok(_) => Ok(true),
             Err(error) if error.kind == HostErrorKind::Failed => {

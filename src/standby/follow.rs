@@ -10,13 +10,13 @@ use std::time::Duration;
 use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::fetch::{Brought, FetchError, Fetcher, files_of};
-use super::lines::{Lines, LinesError};
+use super::fetch::{Brought, FetchError, Fetcher};
+use super::lines::LinesError;
 use super::peer::{AskError, Peer, Told};
 use super::serve::Ground;
 use super::{progress, releases};
 use crate::core::build::Build;
-use crate::core::event::Event;
+use crate::core::event::{Event, ReceivedFile};
 use crate::core::names::{HostName, ReleaseName};
 use crate::core::standby::Following;
 use crate::core::state::{Inconsistent, State};
@@ -27,6 +27,9 @@ use crate::store::{Entry, Journal, Lock, LockError, StoreError};
 
 /// So many events may be on their way into the journal: while one waits for its package those of the next come.
 const AHEAD: usize = 64;
+/// So many events are asked for at once, and have room here: what comes over a connection has to be taken from it at
+/// once, or all that goes over it stands still.
+const ASKED: usize = 1000;
 /// So many events are written down in one go.
 const CHUNK: usize = 256;
 /// Between two words to the leader about what has come, at least.
@@ -117,7 +120,8 @@ struct Has {
 /// # Errors
 /// Always, at last: the leader is lost, or something here cannot be used.
 pub async fn follow(ground: Ground, own: HostName, leader: Peer) -> Result<Infallible, FollowError> {
-    let _lock = Lock::take(&ground.state)?;
+    let purpose = format!(", the service, which follows {}", leader.name);
+    let _lock = Lock::take_as(&ground.state, &purpose)?;
     let mut journal = Journal::open(&ground.state)?;
     // Before anything of another controller comes in: a name is never taken from a copy.
     let known = journal.latest_claim()?.map(|(_, controller)| controller);
@@ -128,17 +132,15 @@ pub async fn follow(ground: Ground, own: HostName, leader: Peer) -> Result<Infal
     let staged = leader.staged().await?;
     let state = journal.replay()?;
     let staging = Arc::new(Staging::open(&ground.staging)?);
-    let fetcher = Fetcher::new(leader.clone(), Arc::clone(&staging), Shelf::look(&ground.production)?);
+    let changed = Arc::new(Notify::new());
+    let fetcher = Fetcher::new(leader.clone(), Arc::clone(&staging), ground.clone(), Arc::clone(&changed));
     let inflow = Inflow { leader: leader.name.clone(), fetcher, tip, staged, ahead: Mutex::default() };
     let last = journal.last()?;
     let digest = journal.entry(last)?.map(|entry| entry.digest());
-    let lines = leader.journal(last, digest.as_deref()).await?;
     let (has, inflow) = (watch::Sender::new(Has { sequence: last, digest }), Arc::new(inflow));
-    let changed = Arc::new(Notify::new());
-    inflow.complete(&state, &staging).await?;
     let follower = Follower { ground, leader, journal, state, staging, inflow, has, changed };
     tracing::info!("following {} from event {last} on; it has {tip}", follower.leader.name);
-    follower.run(own, lines).await
+    follower.run(own).await
 }
 
 /// Cuts off what the own journal has behind the last event that both have; the number of the leader's last one.
@@ -172,34 +174,58 @@ async fn agree(ground: &Ground, leader: &Peer, journal: &mut Journal) -> Result<
 }
 
 impl Follower {
-    async fn run(mut self, own: HostName, lines: Lines) -> Result<Infallible, FollowError> {
+    async fn run(mut self, own: HostName) -> Result<Infallible, FollowError> {
         let (ground, leader) = (self.ground.clone(), self.leader.clone());
-        let teller = Teller { ground: ground.clone(), own, leader: leader.clone(), has: self.has.subscribe() };
+        let (whole, is_whole) = watch::channel(false);
+        let has = self.has.subscribe();
+        let teller = Teller { ground: ground.clone(), own, leader: leader.clone(), has, is_whole };
         let (even, mut sweeps) = mpsc::channel(1);
         let changed = Arc::clone(&self.changed);
         let mut keeping = pin!(releases::keep(&ground, &leader, &changed, &even));
         let mut telling = pin!(teller.run());
         let inflow = Arc::clone(&self.inflow);
-        let mut come = pin!(each(lines).map(|line| inflow.take(line)).buffered(AHEAD).ready_chunks(CHUNK));
+        let entries = entries(leader.clone(), self.has.borrow().clone());
+        let mut come = pin!(entries.map(|entry| inflow.take(entry)).buffered(AHEAD).ready_chunks(CHUNK));
         // One look in any case.
         self.changed.notify_one();
-        let mut untidy = false;
+        let mut completing = pin!(inflow.complete(self.missing()?));
+        let (mut untidy, mut is_complete, mut is_even) = (false, false, false);
         loop {
             tokio::select! {
                 chunk = come.next() => match chunk {
                     Some(chunk) => self.take_in(chunk)?,
                     None => return Err(FollowError::Lines(leader.name.clone(), LinesError::Ended)),
                 },
-                Some(()) = sweeps.recv() => untidy = true,
+                Some(()) = sweeps.recv() => (untidy, is_even) = (true, true),
+                completed = &mut completing, if !is_complete => {
+                    completed?;
+                    is_complete = true;
+                }
                 never = &mut keeping => match never {},
                 told = &mut telling => match told? {},
             }
+            whole.send_if_modified(|whole| !std::mem::replace(whole, is_complete && is_even) && *whole);
             // Until then there are packages of events that came in another life, and are yet to be read in this one.
             if untidy && self.has.borrow().sequence >= inflow.tip {
                 self.sweep()?;
                 untidy = false;
             }
         }
+    }
+
+    /// What was received, is in no release, and is not here.
+    fn missing(&self) -> Result<Vec<ReceivedFile>, FollowError> {
+        let unreleased = self.state.builds.values().filter(|build| build.released.is_none());
+        let mut missing = Vec::new();
+        for (_, file) in unreleased.flat_map(Build::received) {
+            let path: Result<PackagePath, _> = file.path.parse();
+            if let Ok(path) = path
+                && self.staging.size(&path)?.is_none()
+            {
+                missing.push(file.clone());
+            }
+        }
+        Ok(missing)
     }
 
     /// Writes down what has come, and what that changes.
@@ -220,7 +246,7 @@ impl Follower {
             let wrong = |error| FollowError::Inconsistent(entry.sequence, self.leader.name.clone(), error);
             self.state.apply(&event).map_err(wrong)?;
             changes |= changes_what_is_wanted(&event);
-            for file in files_of(&event) {
+            for file in event.files() {
                 self.inflow.ahead().remove(&file.path);
             }
             entries.push(entry);
@@ -255,26 +281,21 @@ impl Follower {
 
 impl Inflow {
     /// Fetches what the journal has received and is not here: somebody took it out of staging.
-    async fn complete(&self, state: &State, staging: &Staging) -> Result<(), FollowError> {
-        for (_, file) in state.open_build().into_iter().flat_map(Build::received) {
-            let path: Result<PackagePath, _> = file.path.parse();
-            if let Ok(path) = path
-                && staging.size(&path)?.is_none()
-                && self.fetcher.bring(file).await? == Brought::Gone
-            {
-                tracing::warn!("{path} was received, and is neither here nor at {}", self.leader);
+    async fn complete(&self, missing: Vec<ReceivedFile>) -> Result<(), FollowError> {
+        for file in missing {
+            if self.fetcher.bring(&file).await? == Brought::Gone {
+                tracing::warn!("{} was received, and is neither here nor at {}", file.path, self.leader);
             }
         }
         Ok(())
     }
 
     /// An event with its packages, once they are here.
-    async fn take(&self, line: Result<Vec<u8>, LinesError>) -> Result<Come, FollowError> {
-        let line = line.map_err(|error| FollowError::Lines(self.leader.clone(), error))?;
+    async fn take(&self, entry: Result<Entry, FollowError>) -> Result<Come, FollowError> {
+        let entry = entry?;
         let speech = |error: serde_json::Error| FollowError::Speech(self.leader.clone(), error.to_string());
-        let entry: Entry = serde_json::from_slice(&line).map_err(speech)?;
         let event: Event = serde_json::from_str(&entry.body).map_err(speech)?;
-        for file in files_of(&event) {
+        for file in event.files() {
             if entry.sequence > self.tip || self.staged.contains(&file.path) {
                 self.ahead().insert(file.path.clone());
                 self.fetcher.bring(file).await?;
@@ -288,15 +309,37 @@ impl Inflow {
     }
 }
 
-/// The lines as a stream that ends with its first error.
-fn each(lines: Lines) -> impl Stream<Item = Result<Vec<u8>, LinesError>> {
-    stream::unfold(Some(lines), |lines| async move {
-        let mut lines = lines?;
-        match lines.next().await {
-            Ok(line) => Some((Ok(line), Some(lines))),
-            Err(error) => Some((Err(error), None)),
+/// The leader's events behind those that are here; they end with an error.
+fn entries(leader: Peer, from: Has) -> impl Stream<Item = Result<Entry, FollowError>> {
+    let (told, heard) = mpsc::channel(2 * ASKED);
+    tokio::spawn(async move {
+        tokio::select! {
+            Err(error) = read(&leader, from, &told) => drop(told.send(Err(error)).await),
+            () = told.closed() => {}
         }
-    })
+    });
+    stream::unfold(heard, |mut heard| async move { Some((heard.recv().await?, heard)) })
+}
+
+/// Reads the leader's events, as far as there is room for them.
+async fn read(
+    leader: &Peer,
+    mut from: Has,
+    told: &mpsc::Sender<Result<Entry, FollowError>>,
+) -> Result<Infallible, FollowError> {
+    let lost = |error| FollowError::Lines(leader.name.clone(), error);
+    loop {
+        // Where nobody hears it this is ended from outside.
+        let Ok(room) = told.reserve_many(ASKED).await else { return std::future::pending().await };
+        let mut lines = leader.journal(from.sequence, from.digest.as_deref(), ASKED).await?;
+        for place in room {
+            let line = lines.next().await.map_err(lost)?;
+            let entry: Entry = serde_json::from_slice(&line)
+                .map_err(|error| FollowError::Speech(leader.name.clone(), error.to_string()))?;
+            from = Has { sequence: entry.sequence, digest: Some(entry.digest()) };
+            place.send(Ok(entry));
+        }
+    }
 }
 
 /// Whether an event may make packages unwanted, or speaks of a release.
@@ -309,6 +352,7 @@ fn changes_what_is_wanted(event: &Event) -> bool {
             | Event::ReleaseSeen { .. }
             | Event::BuildForgotten { .. }
             | Event::BuildOpened { .. }
+            | Event::QueuedBuildOpened { .. }
     )
 }
 
@@ -318,21 +362,27 @@ struct Teller {
     own: HostName,
     leader: Peer,
     has: watch::Receiver<Has>,
+    /// Whether the releases are here that have what was received before this began.
+    is_whole: watch::Receiver<bool>,
 }
 
 impl Teller {
     async fn run(mut self) -> Result<Infallible, FollowError> {
         loop {
             let Has { sequence, digest } = self.has.borrow_and_update().clone();
-            let told = Told { standby: self.own.clone(), has: sequence, digest };
+            let has = if *self.is_whole.borrow_and_update() { sequence } else { 0 };
+            let told = Told { standby: self.own.clone(), has, events: sequence, digest };
             let lag = self.leader.tell(&told).await?;
             let (leader, heard) = (self.leader.name.clone(), (self.ground.now)());
             let following = Following { leader, lag, heard, trouble: None };
             let state = &self.ground.state;
             progress::write_own(state, Some(&following)).map_err(|error| FollowError::Local(state.clone(), error))?;
             tokio::time::sleep(TOLD_SOONEST).await;
-            // That nobody changes it any more ends the whole.
-            let _gone = tokio::time::timeout(TOLD_LATEST, self.has.changed()).await;
+            // That nobody changes them any more ends the whole.
+            let news = async {
+                tokio::select! { _ = self.has.changed() => {}, _ = self.is_whole.changed() => {} }
+            };
+            let _same = tokio::time::timeout(TOLD_LATEST, news).await;
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::core::role::Standing;
 use crate::core::standby::Lag;
 use crate::core::text::escaped;
 use crate::http::client;
+use crate::portage::index::PackagePath;
 use crate::ssh::{Host, HostError};
 use crate::store::History;
 
@@ -69,9 +70,11 @@ pub enum AskError {
 pub struct Told {
     /// Who it is.
     pub standby: HostName,
-    /// It has all events up to this one, with all packages that they speak of.
+    /// It has all events up to this one, with all packages that they speak of: in staging, or in a release.
     pub has: i64,
-    /// The digest of that event; none where it has none.
+    /// The number of its journal's last event.
+    pub events: i64,
+    /// The digest of the last event; none where it has none.
     pub digest: Option<String>,
 }
 
@@ -108,13 +111,21 @@ impl Peer {
         self.get("/staged").await
     }
 
-    /// Its events after this one, one a line, as they come.
+    /// Whether one of its releases has a package, as it was received or signed.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn has_released(&self, path: &PackagePath, sha1: &str) -> Result<bool, AskError> {
+        self.get(&format!("/released?path={path}&sha1={sha1}")).await
+    }
+
+    /// Its next events after this one, so many, one a line, as they come.
     ///
     /// # Errors
     /// It does not answer, or its journal does not have this event.
-    pub async fn journal(&self, after: i64, digest: Option<&str>) -> Result<Lines, AskError> {
+    pub async fn journal(&self, after: i64, digest: Option<&str>, limit: usize) -> Result<Lines, AskError> {
         let digest = digest.map_or_else(String::new, |digest| format!("&digest={digest}"));
-        let what = format!("/journal?after={after}{digest}");
+        let what = format!("/journal?after={after}&limit={limit}{digest}");
         let response = self.ask(Method::GET, &what, Bytes::new()).await?;
         Ok(Lines::new(response.into_body(), SILENCE))
     }

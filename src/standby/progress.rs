@@ -79,18 +79,18 @@ pub fn read_copies(directory: &Path) -> BTreeMap<HostName, Copies> {
     get(&directory.join(COPIES)).unwrap_or_default()
 }
 
-/// How far one that has all up to this event is behind a journal.
+/// How far a standby is behind a journal.
 ///
 /// # Errors
 /// The journal cannot be read.
-pub fn lag(journal: &Journal, has: i64, now: Timestamp) -> Result<Lag, StoreError> {
-    let events = journal.last()?.saturating_sub(has);
-    if events <= 0 {
+pub fn lag(journal: &Journal, progress: &Progress, now: Timestamp) -> Result<Lag, StoreError> {
+    let (last, has) = (journal.last()?, progress.has);
+    if last <= has {
         return Ok(Lag::default());
     }
     let first = journal.entry(has + 1)?;
     Ok(Lag {
-        events: events.unsigned_abs(),
+        events: (last - progress.events).max(0).unsigned_abs(),
         packages: journal.received_after(has)?,
         seconds: first.map_or(0, |first| now.seconds_since(first.at)),
     })
@@ -108,13 +108,10 @@ pub fn views<'a>(
     let Some(journal) = Journal::open_to_read(directory)? else { return Ok(BTreeMap::new()) };
     let mut views = BTreeMap::new();
     for standby in standbys {
-        let progress = read(directory, standby);
-        let has = progress.as_ref().map_or(0, |progress| progress.has);
-        let view = StandbyView {
-            lag: lag(&journal, has, now)?,
-            heard: progress.as_ref().map(|progress| now.seconds_since(progress.heard)),
-            away: !progress.is_some_and(|progress| progress.is_near(now)),
-        };
+        let told = read(directory, standby);
+        let heard = told.as_ref().map(|progress| now.seconds_since(progress.heard));
+        let progress = told.unwrap_or(Progress { has: 0, events: 0, heard: Timestamp(0) });
+        let view = StandbyView { lag: lag(&journal, &progress, now)?, heard, away: !progress.is_near(now) };
         views.insert(standby.clone(), view);
     }
     Ok(views)

@@ -5,10 +5,11 @@
 //! | `GET /standing` | where it stands: [`Standing`] |
 //! | `GET /history` | the epochs of its journal: [`History`] |
 //! | `GET /digests?after=N&until=M` | the digests of its events, an array |
-//! | `GET /journal?after=N&digest=D` | its events after N, an [`Entry`] a line, and on as they come; an empty line is a sign of life. 409 where its event N is another one |
+//! | `GET /journal?after=N&digest=D&limit=M` | its next M events after N, an [`Entry`] a line, and on as they come; an empty line is a sign of life. 409 where its event N is another one |
 //! | `POST /progress` | what a standby has: [`Told`]; answers with its [`Lag`]. 409 where that is of another history |
 //! | `POST /resign` | its controller is to stand down; where it stands once nobody is at work there |
 //! | `GET /staged` | the paths of the packages in staging, an array |
+//! | `GET /released?path=P&sha1=S` | whether a kept release has this package, as it was received or signed: a boolean |
 //! | `GET /releases` | the kept releases: [`Kept`] |
 //! | `GET /releases/ID` | what one of them consists of: [`Manifest`] |
 //!
@@ -41,6 +42,7 @@ use super::progress;
 use crate::core::names::{Epoch, ReleaseName, Timestamp};
 use crate::core::role::Standing;
 use crate::core::standby::{Lag, Progress};
+use crate::portage::index::PackagePath;
 use crate::release::mirror::{Kept, Manifest};
 use crate::release::{ReleaseError, Shelf, Staging, StagingError};
 use crate::store::name::{self, OwnNameError};
@@ -159,14 +161,23 @@ impl Ground {
 
     fn take_note(&self, told: &Told) -> Result<Lag, GroundError> {
         let journal = self.journal()?;
-        Self::hold(journal.as_ref(), told.has, told.digest.as_deref())?;
+        Self::hold(journal.as_ref(), told.events, told.digest.as_deref())?;
         let now = (self.now)();
-        let progress = Progress { has: told.has, heard: now };
+        let progress = Progress { has: told.has.min(told.events), events: told.events, heard: now };
         progress::write(&self.state, &told.standby, &progress).map_err(GroundError::Progress)?;
         Ok(match journal {
-            Some(journal) => progress::lag(&journal, told.has, now)?,
+            Some(journal) => progress::lag(&journal, &progress, now)?,
             None => Lag::default(),
         })
+    }
+
+    /// Whether a kept release has a package that was received with this sum.
+    ///
+    /// # Errors
+    /// A release cannot be read.
+    pub fn has_released(&self, path: &PackagePath, sha1: &str) -> Result<bool, ReleaseError> {
+        let known = Shelf::look(&self.production)?.known(&[(path, sha1)].into())?;
+        Ok(known.as_received.contains(path) || known.signed.contains_key(path))
     }
 }
 
@@ -222,6 +233,7 @@ fn router(ground: Ground) -> Router {
         .route("/journal", get(journal))
         .route("/progress", post(take_note))
         .route("/resign", post(stand_down))
+        .route("/released", get(released))
         .route("/releases", get(|ground| look(ground, |ground| Ok(Kept::of(&Shelf::look(&ground.production)?)?))))
         .route("/releases/{name}", get(release))
         .with_state(Arc::new(ground))
@@ -243,6 +255,7 @@ struct Range {
     after: i64,
     until: Option<i64>,
     digest: Option<String>,
+    limit: Option<usize>,
 }
 
 async fn digests(ground: Grounds, Query(range): Query<Range>) -> Result<Json<Vec<String>>, GroundError> {
@@ -262,17 +275,28 @@ async fn stand_down(ground: Grounds, Extension(resign): Extension<Resign>) -> Re
     look(ground, |ground| ground.standing()).await
 }
 
+/// A package as it was received.
+#[derive(Debug, Deserialize)]
+struct Received {
+    path: PackagePath,
+    sha1: String,
+}
+
+async fn released(ground: Grounds, Query(received): Query<Received>) -> Result<Json<bool>, GroundError> {
+    look(ground, move |ground| Ok(ground.has_released(&received.path, &received.sha1)?)).await
+}
+
 async fn release(ground: Grounds, Named(name): Named<ReleaseName>) -> Result<Json<Manifest>, GroundError> {
     look(ground, move |ground| Ok(Manifest::of(&Shelf::look(&ground.production)?, &name)?)).await
 }
 
 async fn journal(Shared(ground): Grounds, Query(range): Query<Range>) -> Result<Response, GroundError> {
     let (lines, told) = mpsc::channel(QUEUE);
-    let (state, after) = (ground.state.clone(), range.after);
+    let (state, after, limit) = (ground.state.clone(), range.after, range.limit.unwrap_or(usize::MAX));
     let held = move || Ground::hold(ground.journal()?.as_ref(), range.after, range.digest.as_deref());
     tokio::task::spawn_blocking(held).await??;
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = tell(&state, after, &lines) {
+        if let Err(error) = tell(&state, after, limit, &lines) {
             tracing::error!("cannot tell a standby what happens: {error}");
         }
     });
@@ -280,13 +304,13 @@ async fn journal(Shared(ground): Grounds, Query(range): Query<Range>) -> Result<
     Ok(Body::from_stream(told.map(Ok::<Bytes, io::Error>)).into_response())
 }
 
-/// Tells the events after this one, until nobody listens any more or the journal is not what it was.
-fn tell(state: &Path, after: i64, lines: &mpsc::Sender<Bytes>) -> Result<(), StoreError> {
+/// Tells so many events after this one, until nobody listens any more or the journal is not what it was.
+fn tell(state: &Path, after: i64, limit: usize, lines: &mpsc::Sender<Bytes>) -> Result<(), StoreError> {
     let mut journal = None;
-    let mut last = after;
+    let (mut last, mut left) = (after, limit);
     let mut epoch = None;
     let mut spoken = Instant::now();
-    while !lines.is_closed() {
+    while left > 0 && !lines.is_closed() {
         if journal.is_none() {
             journal = Journal::open_to_read(state)?;
         }
@@ -299,8 +323,9 @@ fn tell(state: &Path, after: i64, lines: &mpsc::Sender<Bytes>) -> Result<(), Sto
                 }
                 epoch = now;
             }
-            let entries = journal.after(last, PIECE)?;
+            let entries = journal.after(last, PIECE.min(left))?;
             if let Some(newest) = entries.last() {
+                left -= entries.len();
                 (last, epoch) = (newest.sequence, Some(newest.epoch));
                 let text = entries.iter().filter_map(|entry| serde_json::to_string(entry).ok());
                 let text: String = text.flat_map(|line| [line, "\n".to_owned()]).collect();

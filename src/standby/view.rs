@@ -1,5 +1,6 @@
 //! What a status says of standbys.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::progress;
@@ -51,6 +52,15 @@ impl View {
         })
     }
 
+    /// Whether a standby lacks something that was received, so that a job which is over may be wanted for its package.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn is_awaited(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let views = progress::views(&self.state, &self.others, now)?;
+        Ok(views.values().any(|view| view.lag != Lag::default()))
+    }
+
     /// Says in a status how far standbys are behind, what stays on drones for their sake, and whom this one follows.
     ///
     /// # Errors
@@ -59,7 +69,9 @@ impl View {
         status.follows = progress::read_own(&self.state).filter(|_| !self.others.is_empty());
         if status.follows.is_none() {
             status.standbys = progress::views(&self.state, &self.others, now)?;
-            status.copies = progress::read_copies(&self.state);
+            // What a run has left behind after they had it is no more than a leftover.
+            let lacks = status.standbys.values().any(|view| view.away || view.lag != Lag::default());
+            status.copies = if lacks { progress::read_copies(&self.state) } else { BTreeMap::new() };
         }
         Ok(())
     }

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+/// More (bytes) is not read of what a holder wrote of itself.
+const HOLDER: u64 = 300;
+
 /// The lock, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
@@ -43,18 +46,26 @@ impl Lock {
     /// # Errors
     /// [`LockError::Busy`] while another process holds it.
     pub fn take(directory: &Path) -> Result<Self, LockError> {
+        Self::take_as(directory, "")
+    }
+
+    /// The same; others are told what it is taken for, behind the number of the process.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn take_as(directory: &Path, purpose: &str) -> Result<Self, LockError> {
         let io = |source| LockError::Io { directory: directory.to_owned(), source };
         fs_err::create_dir_all(directory).map_err(io)?;
         let path = directory.join("controller.lock");
         let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(io)?;
         if flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut holder = String::new();
-            file.take(100).read_to_string(&mut holder).map_err(io)?;
+            file.take(HOLDER).read_to_string(&mut holder).map_err(io)?;
             return Err(LockError::Busy { directory: directory.to_owned(), holder: holder.trim().to_owned() });
         }
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
-        writeln!(file, "process {}", std::process::id()).map_err(io)?;
+        writeln!(file, "process {}{purpose}", std::process::id()).map_err(io)?;
         Ok(Self { _file: file })
     }
 }
@@ -66,9 +77,9 @@ mod tests {
     #[test]
     fn the_second_one_is_told_who_holds_the_lock() {
         let directory = tempfile::tempdir().unwrap();
-        let first = Lock::take(directory.path()).unwrap();
+        let first = Lock::take_as(directory.path(), ", which follows tarn").unwrap();
         let second = Lock::take(directory.path()).unwrap_err().to_string();
-        assert!(second.contains(&format!("process {}", std::process::id())), "{second}");
+        assert!(second.contains(&format!("process {}, which follows tarn", std::process::id())), "{second}");
         drop(first);
         Lock::take(directory.path()).unwrap();
     }

@@ -12,8 +12,9 @@ mod way;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use swarm::core::event::Event;
 use swarm::core::names::{Epoch, HostName};
-use swarm::ssh::RemoteHost;
+use swarm::ssh::{Pace, RemoteHost};
 use swarm::standby::follow::{FollowError, follow};
 use swarm::standby::peer::Peer;
 use swarm::standby::progress;
@@ -148,6 +149,44 @@ fn a_standby_that_is_killed_again_and_again_goes_on_from_the_byte_that_it_had() 
     }
     assert!(kills >= 3, "{kills}");
     assert_eq!(come, whole);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it waits for a quarter of a minute for whoever publishes"]
+async fn a_package_that_is_released_before_it_has_come_is_told_of_once_its_release_is_here() {
+    let sshd = Sshd::start();
+    let (leader, standby) = (Site::new(), Site::new());
+    let _socket = Socket::open(leader.ground(), nobody()).unwrap();
+    let mut controller = leader.controller().await;
+    controller.open(30);
+    // A line on which thirty packages take some seconds.
+    let pace = Pace::new(std::num::NonZeroU64::new(8_000_000).unwrap());
+    let way = Counted::new(RemoteHost::new(&sshd.destination()).at_pace(Some(Arc::new(pace))), u64::MAX);
+    let follows = following(&standby, leader.peer("izar", 100, way.clone()));
+    even(&leader, &standby).await;
+    (0..30).for_each(|number| drop(controller.receive(number, 1_000_000)));
+    // Far more events than a connection holds come behind the packages; the connection is free for others all the same.
+    for number in 0..1_500 {
+        let drone = name("izar");
+        controller.record(&Event::DrainAsked { drone, drain: number % 2 == 0, at: swarm::controller::now() });
+    }
+    let peer = leader.peer("izar", 100, way.clone());
+    for _ in 0..10 {
+        tokio::time::timeout(Duration::from_secs(2), peer.standing()).await.unwrap().unwrap();
+    }
+    let all = leader.events().len() as i64;
+    let release = controller.release().await;
+    let released = standby.path("production.releases").join(release.as_str());
+    let mut has = 0;
+    wait("it has told that it has everything", || {
+        has = progress::read(&leader.path("state"), &name("tarn")).map_or(0, |progress| progress.has);
+        assert!(has < all || released.exists());
+        has > all
+    })
+    .await;
+    even(&leader, &standby).await;
+    assert_eq!(leader.served(), standby.served());
+    follows.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

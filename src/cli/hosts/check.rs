@@ -97,10 +97,10 @@ fn show_jobs(lists: &[Jobs<'_>]) -> anyhow::Result<()> {
 
 /// Removes what is ours and over; whether it is all gone.
 async fn clean_up(lists: &[Jobs<'_>], inventory: &Inventory) -> anyhow::Result<bool> {
-    let state = &clean::journal(inventory)?;
+    let books = &clean::books(inventory)?;
     let cleanings = lists.iter().filter_map(|(drone, list)| {
         let strays = list.as_ref().ok()?;
-        Some(clean::clean(drone.host, drone.connection.as_ref(), strays, state))
+        Some(clean::clean(drone.host, drone.connection.as_ref(), strays, books))
     });
     let cleanings: Vec<_> = stream::iter(cleanings).buffered(AT_ONCE).collect().await;
     let lines: String = cleanings.iter().flat_map(|(lines, _)| lines).map(|line| format!("{line}\n")).collect();

@@ -1,27 +1,46 @@
 //! `swarm hosts check --clean`: removes the job directories that are ours and over, and names the others.
 
-use crate::core::names::{HostName, JobName};
+use crate::controller::now;
+use crate::core::names::{ControllerName, HostName, JobName};
 use crate::core::state::State;
 use crate::core::text::escaped;
 use crate::drone::job::{self, JobDirectory};
 use crate::drone::strays::{Fate, Keeper, Stray};
 use crate::inventory::{Host, Inventory};
 use crate::ssh;
-use crate::store::Journal;
+use crate::standby::view::View;
+use crate::store::{Journal, name};
+
+/// What is known here of jobs.
+#[derive(Debug)]
+pub struct Books {
+    state: State,
+    /// Who we are: a journal that was copied has another controller's name.
+    own: Option<ControllerName>,
+    /// Whether a standby lacks what was received last.
+    awaited: bool,
+}
 
 /// What our journal knows. It must be read after the drones' directories were listed: a job is written down before its
 /// directory is made, so one that is listed and not in the journal has not just begun.
-pub fn journal(inventory: &Inventory) -> anyhow::Result<State> {
-    Ok(Journal::state_of(&inventory.swarm.state)?)
+pub fn books(inventory: &Inventory) -> anyhow::Result<Books> {
+    let directory = &inventory.swarm.state;
+    let state = Journal::state_of(directory)?;
+    let own = state.controller.as_ref().map(|known| name::own(directory, Some(known))).transpose()?;
+    Ok(Books { state, own, awaited: View::new(inventory, None).is_awaited(now())? })
 }
 
 /// Cleans one drone; gives what was done, and whether all that is to go is gone.
-pub async fn clean(host: &Host, connection: &dyn ssh::Host, strays: &[Stray], state: &State) -> (Vec<String>, bool) {
+pub async fn clean(host: &Host, connection: &dyn ssh::Host, strays: &[Stray], books: &Books) -> (Vec<String>, bool) {
     let (mut lines, mut gone) = (Vec::new(), true);
     for stray in strays {
         let directory = JobDirectory { workdir: host.access.workdir.as_str().to_owned(), job: stray.job.clone() };
         let (name, job) = (&host.name, &stray.job);
-        match stray.fate(state.controller.as_ref(), |job| state.jobs.contains_key(job)) {
+        match stray.fate(books.own.as_ref(), |job| books.state.jobs.contains_key(job)) {
+            Fate::Remove if books.awaited => lines.push(format!(
+                "{name}: {job} stays: a standby may lack its package\n  once `swarm status` says that it has everything, \
+                 the same command removes it"
+            )),
             Fate::Remove => match job::remove(connection, &directory).await {
                 Ok(()) => lines.push(format!("{name}: {job} is removed, {}", stray.size)),
                 Err(error) => {
