@@ -15,6 +15,7 @@ pub mod reach;
 pub mod role;
 pub mod routes;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -29,7 +30,7 @@ use crate::http::access::{Door, Token, TokenError};
 use crate::http::client::Client;
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
 use crate::http::stop::Stop;
-use crate::http::supervision::{self, Own};
+use crate::http::supervision::{self, Certificate, Own};
 use crate::http::tls::{self, Shown, TlsError};
 use crate::inventory::{self, Inventory, InventoryError};
 use board::Board;
@@ -76,6 +77,8 @@ struct Plan {
     fleet: Fleet,
     settings: Arc<Settings>,
     tls: Option<TlsConnector>,
+    /// The file of its own certificate.
+    certificate: Option<PathBuf>,
     /// Its own end of TLS, where it speaks that.
     acceptor: Option<TlsAcceptor>,
 }
@@ -106,7 +109,7 @@ impl Plan {
         });
         let swarm = &inventory.swarm;
         let acceptor = tls::acceptor(swarm.tls_cert.as_deref(), swarm.tls_key.as_deref())?;
-        Ok(Self { place, fleet, settings, tls, acceptor })
+        Ok(Self { place, fleet, settings, tls, certificate: swarm.tls_cert.clone(), acceptor })
     }
 
     /// One task for each orchestrator, which looks at it again and again.
@@ -198,8 +201,8 @@ pub async fn run(
     tracing::info!("listening at {}", listener.url());
     let gateway = Arc::new(Gateway::new(&plan, stop.clone()));
     let (router, tally, bounds) = (routes::router(gateway.clone()), gateway.tally.clone(), Bounds::of_this_process());
-    let certificate = inventory.swarm.tls_cert.clone();
-    let own = Own { urls: vec![listener.own_url()], certificate, tally: tally.clone(), bounds };
+    let certificate = Certificate::new(plan.certificate.clone());
+    let own = Own { urls: vec![listener.own_url()], certificate: certificate.clone(), tally: tally.clone(), bounds };
     let reporting = tokio::spawn(own.report(stop.clone()));
     let mut serving = tokio::spawn(server::serve(vec![listener], router, bounds, tally, stop));
     let mut watching = plan.watchers(&gateway);
@@ -226,6 +229,7 @@ pub async fn run(
                     }
                     if let Some(shown) = &shown {
                         shown.renew(plan.acceptor);
+                        certificate.renew(plan.certificate);
                     }
                     supervision::reloaded();
                 }

@@ -9,8 +9,8 @@
 //! many connections are open as one address may have, having no place is no failure.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::http::Request;
@@ -35,12 +35,32 @@ const PATH: &str = "/health";
 pub struct Own {
     /// Where it listens, as URLs without a path.
     pub urls: Vec<String>,
-    /// The certificate that it shows; it may be another one later.
-    pub certificate: Option<PathBuf>,
+    /// The certificate that it shows.
+    pub certificate: Certificate,
     /// What it has done.
     pub tally: Arc<Tally>,
     /// What it takes.
     pub bounds: Bounds,
+}
+
+/// The file of the certificate that a service shows; with the next configuration it may be another one.
+#[derive(Debug, Clone, Default)]
+pub struct Certificate(Arc<RwLock<Option<PathBuf>>>);
+
+impl Certificate {
+    /// This one, where TLS is spoken.
+    pub fn new(file: Option<PathBuf>) -> Self {
+        Self(Arc::new(RwLock::new(file)))
+    }
+
+    /// Another one from now on.
+    pub fn renew(&self, file: Option<PathBuf>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = file;
+    }
+
+    fn now(&self) -> Option<PathBuf> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Whether somebody wants to be told.
@@ -126,7 +146,7 @@ impl Own {
     fn client(&self, patience: Duration) -> Client {
         let speaks_tls = self.urls.iter().any(|url| url.starts_with("https:"));
         // One that cannot be read is told of by whoever reads it for the service.
-        let tls = if speaks_tls { tls::connector(self.certificate.as_deref()).ok() } else { None };
+        let tls = if speaks_tls { tls::connector(self.certificate.now().as_deref()).ok() } else { None };
         Client::new(tls, patience)
     }
 
@@ -186,7 +206,7 @@ mod tests {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let urls = vec![format!("http://{}", port.local_addr().unwrap())];
         let bounds = Bounds { each: 2, ..Bounds::of_this_process() };
-        let own = Own { urls, certificate: None, tally: tally.clone(), bounds };
+        let own = Own { urls, certificate: Certificate::default(), tally: tally.clone(), bounds };
         let (heard, (stopper, stop)) = (Heard::default(), stop::channel());
         let ears = heard.clone();
         let reporting = tokio::spawn(own.report_by(move |state| ears.hear(state), Some(LIMIT), stop));

@@ -29,7 +29,7 @@ use crate::core::names::HostName;
 use crate::http::access::{Door, Token, TokenError};
 use crate::http::server::{self, Bounds, ListenError, Listener, Tally};
 use crate::http::stop::Stop;
-use crate::http::supervision::{self, Own};
+use crate::http::supervision::{self, Certificate, Own};
 use crate::http::tls::{self, Shown, TlsError};
 use crate::inventory::{Inventory, SwarmSettings};
 use crate::release::{ReleaseError, keep_staging_apart};
@@ -154,7 +154,7 @@ pub async fn run(
     let (tally, bounds) = (service.tally.clone(), Bounds::of_this_process());
     let own = Own {
         urls: listeners.iter().map(Listener::own_url).collect(),
-        certificate: settings.tls_cert.clone(),
+        certificate: Certificate::new(settings.tls_cert.clone()),
         tally: tally.clone(),
         bounds,
     };

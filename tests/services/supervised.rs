@@ -4,8 +4,9 @@ use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use super::http::{PATIENCE, try_ask};
-use super::place::{Place, Service, free_port};
+use super::place::{Place, Service, free_port, has};
 use super::production::release;
+use super::tls::certificate;
 
 /// The watchdog's limit.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -86,4 +87,28 @@ fn what_a_service_does_is_told_in_a_line() {
     let supervisor = Supervisor::new(&place);
     let _running = supervisor.start(&place, &["orchestrator", "--listen", "127.0.0.1:0"]);
     supervisor.hears(&format!("STATUS=serves {}", place.production().display()));
+}
+
+#[test]
+fn one_that_speaks_tls_answers_itself_with_the_certificate_that_it_shows_now() {
+    if !has("openssl") {
+        return;
+    }
+    let place = Place::new("", "");
+    let keys = certificate(&place, "own");
+    release(&place.production(), 1, b"one");
+    place.write_inventory(&keys, "");
+    let supervisor = Supervisor::new(&place);
+    let running = supervisor.start(&place, &["orchestrator", "--listen", "127.0.0.1:0"]);
+    supervisor.hears("READY=1");
+    certificate(&place, "own");
+    running.signal("HUP");
+    supervisor.hears("RELOADING=1");
+    supervisor.hears("READY=1");
+    let begun = Instant::now();
+    for _ in 0..4 {
+        supervisor.hears("WATCHDOG=1");
+    }
+    // The first question is with the certificate of before, and in vain.
+    assert!(begun.elapsed() < LIMIT * 4, "{:?}", begun.elapsed());
 }

@@ -12,7 +12,7 @@ use super::place::{Place, free_port, has, wait};
 use super::production::{HELLO, release};
 
 /// Makes a certificate and its key; gives the keys of the inventory for them.
-fn certificate(place: &Place, name: &str) -> String {
+pub fn certificate(place: &Place, name: &str) -> String {
     let (certificate, key) = (place.path(&format!("{name}.crt")), place.path(&format!("{name}.key")));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])

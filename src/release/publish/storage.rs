@@ -23,24 +23,26 @@
 //! Cost: a listing (a request for each thousand objects) before and after the claim, a request for each file that is sent,
 //! and one for each that is there and in no index, as after an interruption.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use hyper::body::Bytes;
-use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
+use self::sight::{LIVE, Live, OwnIndex, Sight, live, look};
 use super::{Item, Sent, Shipment};
 use crate::core::names::{ReleaseName, Timestamp};
-use crate::portage::index::{self, Index, Limits, PackagePath};
+use crate::portage::index;
 use crate::release::kept::Release;
 use crate::release::tree::INDEX;
 use crate::s3::upload::{Spool, Upload};
-use crate::s3::{Bucket, Condition, Listed, Nature, Object, S3Error, Version};
+use crate::s3::{Bucket, Condition, Nature, Object, S3Error, Version};
 
-/// What says which release is live.
-const LIVE: &str = ".swarm/live.json";
+mod prune;
+mod sight;
+
+pub use prune::{Pruned, prune};
+
 /// What nobody reads: whether the storage holds to conditions is tried out with it.
 const PROBE: &str = ".swarm/probe";
 /// So many files go there side by side; each holds a part of itself in memory.
@@ -50,12 +52,8 @@ const ASKED: usize = 16;
 /// Whoever finds that another one was first looks again so often in all: each of the three writes of another one can come
 /// in between once.
 const ROUNDS: u32 = 5;
-/// So many files are removed before it is looked whether our release is still live.
-const REMOVED: usize = 1000;
 /// What Portage's client adds to the TIMESTAMP that it has, and the rounding of dates to seconds (seconds).
 const TOLERANCE: i64 = 5 + 1;
-/// What was sent within this time (seconds) is not removed: it may be another controller's, whose claim is yet to come.
-const YOUNG: u64 = 24 * 3600;
 /// A clock that is behind by more than this is set by hand (seconds).
 const CLOCK: i64 = 60;
 
@@ -68,23 +66,6 @@ pub enum StorageError {
     /// It is not to be.
     #[error("{0}")]
     Refused(String),
-}
-
-/// What `live.json` holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Live {
-    /// The release.
-    release: ReleaseName,
-    /// The SHA256 of its `Packages`.
-    index: String,
-}
-
-/// What is there.
-struct Sight {
-    live: Option<(Live, Object)>,
-    /// `Packages` and `Packages.gz`.
-    indexes: [Option<Object>; 2],
-    files: BTreeMap<String, Listed>,
 }
 
 /// What was live there before a release, so that it can be again.
@@ -159,119 +140,6 @@ pub async fn take_back(bucket: &Bucket, release: &ReleaseName, before: &Before) 
         write_still(bucket, key, bytes.clone(), version).await?;
     }
     Ok(())
-}
-
-/// What a prune has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pruned {
-    /// Packages that were removed.
-    pub removed: usize,
-    /// Those that would have been, and were sent within the last day.
-    pub young: usize,
-}
-
-/// Removes the packages that none of these releases has, nor the index there. What is no package stays, and what was sent
-/// less than a day before `now`.
-///
-/// # Errors
-/// What is live there is not the live release of these, or it cannot be reached.
-pub async fn prune(bucket: &Bucket, live: &Release, kept: &[Release], now: Timestamp) -> Result<Pruned, StorageError> {
-    let shipment = Shipment::read(live, kept).map_err(|error| unread(live, &error))?;
-    let ours = OwnIndex::read(&shipment)?;
-    let sight = look(bucket).await?;
-    if !ours.is_live(&sight) {
-        let there = sight.release().map_or_else(|| "nothing of ours".to_owned(), ToString::to_string);
-        return Err(StorageError::Refused(format!(
-            "nothing was removed from {}: {there} is live there and {} here; `swarm finalize` brings it there",
-            bucket.url(),
-            live.name
-        )));
-    }
-    let listed = sight.sums();
-    let has = |key: &str| {
-        let releases = || shipment.kept.iter().map(|(_, items)| items).chain([&shipment.items]);
-        listed.contains_key(key) || releases().any(|items| items.contains_key(key))
-    };
-    let surplus = sight.files.iter().filter(|(key, _)| key.parse::<PackagePath>().is_ok() && !has(key));
-    let (old, young): (Vec<_>, Vec<_>) = surplus.partition(|(_, file)| now.seconds_since(file.modified) >= YOUNG);
-    let old: Vec<String> = old.into_iter().map(|(key, _)| key.clone()).collect();
-    for some in old.chunks(REMOVED) {
-        confirm(bucket, &ours.live).await?;
-        bucket.remove(some).await?;
-    }
-    Ok(Pruned { removed: old.len(), young: young.len() })
-}
-
-/// The index of a release here.
-struct OwnIndex {
-    live: Live,
-    files: [Bytes; 2],
-}
-
-impl OwnIndex {
-    fn read(shipment: &Shipment) -> Result<Self, StorageError> {
-        let release = &shipment.release;
-        let read = |name: &str| std::fs::read(release.root.join(name)).map(Bytes::from);
-        let files = INDEX.map(read);
-        let [text, packed] = files.map(|file| file.map_err(|error| unread(release, &error)));
-        let files = [text?, packed?];
-        let sum = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(&files[0]));
-        Ok(Self { live: Live { release: release.name.clone(), index: sum }, files })
-    }
-
-    /// Whether this is what clients read there.
-    fn is_live(&self, sight: &Sight) -> bool {
-        sight.live.as_ref().is_some_and(|(live, _)| *live == self.live)
-            && sight
-                .indexes
-                .iter()
-                .zip(&self.files)
-                .all(|(there, own)| there.as_ref().is_some_and(|there| there.bytes == *own))
-    }
-}
-
-impl Sight {
-    fn release(&self) -> Option<&ReleaseName> {
-        self.live.as_ref().map(|(live, _)| &live.release)
-    }
-
-    /// The sums of what the index there lists, by path.
-    fn sums(&self) -> BTreeMap<String, String> {
-        let text = self.indexes[0].as_ref().map(|object| object.bytes.as_ref()).unwrap_or_default();
-        // One that cannot be read tells nothing.
-        let index = Index::parse(text, Limits::default()).unwrap_or_default();
-        let sum = |stanza: &index::Stanza| Some((stanza.path().to_string(), stanza.sha1()?.to_ascii_lowercase()));
-        index.stanzas.iter().filter_map(sum).collect()
-    }
-
-    fn timestamp(&self) -> Option<Timestamp> {
-        index::timestamp(self.indexes[0].as_ref()?.bytes.as_ref()).ok().flatten()
-    }
-
-    fn before(&self) -> Option<Before> {
-        let (live, _) = self.live.clone()?;
-        let [Some(text), Some(packed)] = &self.indexes else { return None };
-        Some(Before { live, indexes: [text.bytes.clone(), packed.bytes.clone()] })
-    }
-}
-
-/// First what is live, then the index, then the files: see the top.
-async fn look(bucket: &Bucket) -> Result<Sight, StorageError> {
-    let live = live(bucket).await?;
-    let [text, packed] = INDEX;
-    let indexes = [bucket.read(text).await?, bucket.read(packed).await?];
-    Ok(Sight { live, indexes, files: bucket.list().await? })
-}
-
-async fn live(bucket: &Bucket) -> Result<Option<(Live, Object)>, StorageError> {
-    let Some(object) = bucket.read(LIVE).await? else { return Ok(None) };
-    match serde_json::from_slice(&object.bytes) {
-        Ok(live) => Ok(Some((live, object))),
-        Err(error) => Err(StorageError::Refused(format!(
-            "{LIVE} in {} does not say which release is live ({error}): remove it, and the next command writes it anew",
-            bucket.url()
-        ))),
-    }
 }
 
 /// The files that are not there with the content that they have here.

@@ -5,6 +5,7 @@ use futures::FutureExt;
 use super::super::super::testing::{directory, stanza, write};
 use super::*;
 use crate::core::names::Epoch;
+use crate::portage::index::{Index, Limits};
 
 mod shared;
 use shared::Shared;

@@ -15,15 +15,13 @@ use object_store::{
 };
 
 use super::*;
+use crate::portage::index::{Index, Limits};
 use crate::seeded::Seeded;
 
 /// A request waits for so many turns at the most,
 const TURNS: usize = 12;
 /// and one of so many for so many: others do all that they have to do meanwhile.
 const LATE: (usize, usize) = (6, 400);
-
-/// What somebody else does, and when: before this request, to this object, what it then is.
-type Interference = (&'static str, String, Option<Bytes>);
 
 /// The storage.
 #[derive(Clone)]
@@ -32,6 +30,15 @@ pub struct Shared {
     chance: Arc<Mutex<Seeded>>,
     unconditional: Arc<AtomicBool>,
     interference: Arc<Mutex<Option<Interference>>>,
+}
+
+/// What somebody else does in the moment before a write.
+struct Interference {
+    /// The key that is written.
+    at: &'static str,
+    /// The key that somebody else writes, or removes.
+    key: String,
+    content: Option<Bytes>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -69,12 +76,12 @@ impl Shared {
 
     /// At the next write of one key somebody else has just written this to another, or removed it.
     pub fn interfere(&self, at: &'static str, key: String, content: Option<Bytes>) {
-        *self.interference.lock().unwrap() = Some((at, key, content));
+        *self.interference.lock().unwrap() = Some(Interference { at, key, content });
     }
 
     async fn be_interfered_with(&self, location: &Path) {
-        let is_it = |(at, ..): &mut (&'static str, _, _)| location.as_ref() == format!("prefix/{at}");
-        let Some((_, key, content)) = self.interference.lock().unwrap().take_if(is_it) else { return };
+        let is_it = |other: &mut Interference| location.as_ref() == format!("prefix/{}", other.at);
+        let Some(Interference { key, content, .. }) = self.interference.lock().unwrap().take_if(is_it) else { return };
         let path = Path::parse(format!("prefix/{key}")).unwrap();
         match content {
             Some(content) => drop(self.inner.put(&path, content.into()).await.unwrap()),
