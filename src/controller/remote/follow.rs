@@ -1,7 +1,6 @@
 //! Follows a build at the controller elsewhere: the same events come to the same state, and to the same observer, as where
 //! the controller is this process.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -12,7 +11,7 @@ use crate::controller::run::Halt;
 use crate::controller::session::{Observer, now};
 use crate::core::build::Build;
 use crate::core::event::Event;
-use crate::core::names::BuildName;
+use crate::core::names::{BuildName, ControllerName};
 use crate::core::state::State;
 
 /// What the controller says at last of a build that is over is waited for so long.
@@ -32,6 +31,8 @@ pub enum Followed {
     },
     /// The build was reset.
     Reset,
+    /// Another controller leads now, and has never heard of the build: it took over before it had been told.
+    Unknown,
     /// The operator does not follow any more; the build goes on.
     Detached,
 }
@@ -44,7 +45,8 @@ struct Following<'a> {
     /// How many are before it, as the operator was told last.
     before: Option<usize>,
     announced: bool,
-    said: BTreeSet<String>,
+    /// The last controller that knew it.
+    known_to: Option<ControllerName>,
 }
 
 /// Why no further line is read.
@@ -71,7 +73,7 @@ pub async fn follow(
         sequence: -1,
         before: None,
         announced: false,
-        said: BTreeSet::new(),
+        known_to: None,
     };
     tokio::select! {
         followed = following.run(remote) => followed,
@@ -97,8 +99,8 @@ impl Following<'_> {
         let mut events = remote.events().await?;
         let StateView { sequence, state } = remote.state().await?;
         waiting.over();
-        // One that has not heard of the build yet is behind another that we have asked before.
-        if sequence >= self.sequence {
+        // One that has not heard of all yet is behind another that was asked before; one that took over need not be.
+        if (state.epoch, sequence) >= (self.state.epoch, self.sequence) {
             (self.sequence, self.state) = (sequence, state);
         }
         self.look();
@@ -129,14 +131,18 @@ impl Following<'_> {
     }
 
     /// What the state itself says of the end.
-    fn settled(&self) -> Option<Followed> {
+    fn settled(&mut self) -> Option<Followed> {
         let waits = self.state.queue.iter().any(|queued| queued.name == *self.build);
+        if waits || self.own().is_some() {
+            self.known_to.clone_from(&self.state.controller);
+        }
         match self.own() {
             Some(build) if build.released.is_some() => Some(Followed::Finished { complete: true }),
             Some(build) if build.finished.is_some() && build.is_over() && !(build.finalize && build.is_complete()) => {
                 Some(Followed::Finished { complete: build.is_complete() })
             }
-            None if !waits => Some(Followed::Reset),
+            None if !waits && self.known_to == self.state.controller => Some(Followed::Reset),
+            None if !waits => Some(Followed::Unknown),
             _ => None,
         }
     }
@@ -165,7 +171,6 @@ impl Following<'_> {
             What::Note(note) => {
                 if self.announced {
                     self.observer.note(&note);
-                    self.said.insert(note);
                 }
                 None
             }
@@ -175,7 +180,7 @@ impl Following<'_> {
             What::Event { sequence, event } => {
                 let was_open = self.is_open();
                 if self.state.apply(&event).is_err() {
-                    self.sequence = -1;
+                    (self.sequence, self.state) = (-1, State::default());
                     return Some(Stop::Gap);
                 }
                 self.sequence = sequence;
