@@ -45,8 +45,8 @@ struct Following<'a> {
     /// How many are before it, as the operator was told last.
     before: Option<usize>,
     announced: bool,
-    /// The last controller that knew it.
-    known_to: Option<ControllerName>,
+    /// The last controller that knew it, and when, by the number of its last event.
+    known_to: Option<(Option<ControllerName>, i64)>,
 }
 
 /// Why no further line is read.
@@ -99,10 +99,7 @@ impl Following<'_> {
         let mut events = remote.events().await?;
         let StateView { sequence, state } = remote.state().await?;
         waiting.over();
-        // One that has not heard of all yet is behind another that was asked before; one that took over need not be.
-        if (state.epoch, sequence) >= (self.state.epoch, self.sequence) {
-            (self.sequence, self.state) = (sequence, state);
-        }
+        (self.sequence, self.state) = (sequence, state);
         self.look();
         loop {
             if let Some(followed) = self.settled() {
@@ -134,15 +131,19 @@ impl Following<'_> {
     fn settled(&mut self) -> Option<Followed> {
         let waits = self.state.queue.iter().any(|queued| queued.name == *self.build);
         if waits || self.own().is_some() {
-            self.known_to.clone_from(&self.state.controller);
+            self.known_to = Some((self.state.controller.clone(), self.sequence));
         }
         match self.own() {
             Some(build) if build.released.is_some() => Some(Followed::Finished { complete: true }),
             Some(build) if build.finished.is_some() && build.is_over() && !(build.finalize && build.is_complete()) => {
                 Some(Followed::Finished { complete: build.is_complete() })
             }
-            None if !waits && self.known_to == self.state.controller => Some(Followed::Reset),
-            None if !waits => Some(Followed::Unknown),
+            // One that has not heard of all yet, or took over before it had, does not know it either.
+            None if !waits => {
+                let known_to = self.known_to.as_ref().filter(|(controller, _)| *controller == self.state.controller);
+                let reset = known_to.is_some_and(|(_, sequence)| *sequence <= self.sequence);
+                Some(if reset { Followed::Reset } else { Followed::Unknown })
+            }
             _ => None,
         }
     }
