@@ -70,7 +70,9 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
+    // What goes on in the background was found to belong here.
     if !arguments.dry_run
+        && !arguments.detached
         && let Some(remote) = Remote::of(&inventory)?
     {
         return submit::run(&arguments, &inventory, &remote).await;

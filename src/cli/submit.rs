@@ -1,12 +1,14 @@
 //! `swarm push` where the controller is an orchestrator: the plan is made here, and the build followed there.
 
 use anyhow::bail;
+use tokio::sync::mpsc;
 
 use super::exit::Exit;
 use super::interrupt;
 use super::push::Arguments;
 use crate::controller::remote::follow::{Followed, follow};
 use crate::controller::remote::{self, Remote};
+use crate::controller::run::Halt;
 use crate::controller::verb::Verb;
 use crate::controller::{Observer, install, planning};
 use crate::core::event::Selection;
@@ -31,50 +33,67 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory, remote: &Remote) 
     let selection = arguments.selected.selection()?;
     let mut halts = interrupt::listen()?;
     let mut observer = ui::progress::observer(arguments.json);
-    let asked = tokio::select! {
-        asked = ask(arguments, selection, inventory, remote, observer.as_mut()) => asked?,
-        _ = halts.recv() => {
-            tell("interrupted: what was asked for before goes on at the orchestrator");
-            return Ok(Exit::Interrupted);
-        }
-    };
-    let build = match asked {
-        Asked::Build(build) => build,
-        Asked::Nothing => return Ok(Exit::Done),
-        Asked::Live => {
+    loop {
+        let asked = tokio::select! {
+            asked = ask(arguments, selection.as_ref(), inventory, remote, observer.as_mut()) => asked?,
+            _ = halts.recv() => {
+                tell("interrupted: what was asked for before goes on at the orchestrator");
+                return Ok(Exit::Interrupted);
+            }
+        };
+        let exit = match asked {
+            Asked::Nothing => return Ok(Exit::Done),
+            Asked::Live => Exit::Done,
+            Asked::Build(build) => match go_along(arguments, &build, remote, observer.as_mut(), &mut halts).await? {
+                Some(exit) => exit,
+                None => continue,
+            },
+        };
+        if exit == Exit::Done && !arguments.detach {
             install(arguments, inventory, remote).await?;
-            return Ok(Exit::Done);
         }
-    };
+        return Ok(exit);
+    }
+}
+
+/// Follows a build to its end; none where it is to be asked for again.
+async fn go_along(
+    arguments: &Arguments,
+    build: &BuildName,
+    remote: &Remote,
+    observer: &mut dyn Observer,
+    halts: &mut mpsc::Receiver<Halt>,
+) -> anyhow::Result<Option<Exit>> {
     if arguments.retry_failed {
-        retry(&build, remote, observer.as_mut()).await?;
+        retry(build, remote, observer).await?;
     }
     if arguments.detach {
         write_out(&format!(
             "build {build} goes on at the orchestrator; `swarm push` follows it, `swarm status` tells\n"
         ))?;
-        return Ok(Exit::Done);
+        return Ok(Some(Exit::Done));
     }
-    let exit = match follow(remote, &build, observer.as_mut(), &mut halts).await? {
-        Followed::Over(status) => Exit::of_status(i32::from(status)).unwrap_or(Exit::Impossible),
-        Followed::Finished { complete: true } => Exit::Done,
-        Followed::Finished { complete: false } => Exit::SomeFailed,
+    Ok(match follow(remote, build, observer, halts).await? {
+        Followed::Over(status) => Some(Exit::of_status(i32::from(status)).unwrap_or(Exit::Impossible)),
+        Followed::Finished { complete: true } => Some(Exit::Done),
+        Followed::Finished { complete: false } => Some(Exit::SomeFailed),
         Followed::Reset => {
             observer.note("the build was reset");
-            return Ok(Exit::Impossible);
+            Some(Exit::Impossible)
+        }
+        Followed::Unknown => {
+            observer
+                .note(&format!("the orchestrator that leads now has not heard of build {build}: it is asked again"));
+            None
         }
         Followed::Detached => {
             observer.note(&format!(
                 "interrupted: build {build} goes on at the orchestrator; the next `swarm push` follows it, `swarm reset \
                  --build {build}` gives it up"
             ));
-            return Ok(Exit::Interrupted);
+            Some(Exit::Interrupted)
         }
-    };
-    if exit == Exit::Done {
-        install(arguments, inventory, remote).await?;
-    }
-    Ok(exit)
+    })
 }
 
 /// What is decided where the controller is.
@@ -98,21 +117,21 @@ fn refuse_what_is_local(arguments: &Arguments) -> anyhow::Result<()> {
 /// Makes sure that the build is asked for, where there is something to build.
 async fn ask(
     arguments: &Arguments,
-    selection: Option<Selection>,
+    selection: Option<&Selection>,
     inventory: &Inventory,
     remote: &Remote,
     observer: &mut dyn Observer,
 ) -> anyhow::Result<Asked> {
     let finalize = arguments.finalize || arguments.install;
     let state = remote::state(remote, |text| observer.note(text)).await?;
-    if let Some(known) = under_way(&state, selection.as_ref(), inventory) {
+    if let Some(known) = under_way(&state, selection, inventory) {
         // Asking again means the same, and no pause between two tries is waited out.
         let form = Submission { finalize, ..known }.into();
         let Receipt { build, said } = remote::submit(remote, &form, |text| observer.note(text)).await?;
         said.iter().filter(|_| build.is_none()).for_each(|line| observer.note(line));
         return Ok(build.map_or(Asked::Live, Asked::Build));
     }
-    let selection = selection.unwrap_or(Selection::World);
+    let selection = selection.cloned().unwrap_or(Selection::World);
     let planned = planning::plan_here(inventory, &selection).await?;
     for note in ui::plan::notes(&planned) {
         observer.note(&note);

@@ -23,7 +23,8 @@ use crate::core::text::escaped;
 use crate::http::access::{Token, TokenError};
 use crate::http::client::{AskError, Client};
 use crate::http::tls::{self, TlsError};
-use crate::inventory::{ControllerPlace, Inventory, Role};
+use crate::inventory::{ControllerPlace, Inventory};
+use crate::store::{Journal, name};
 
 /// What can be told at once is told within this time.
 const QUICK: Duration = Duration::from_secs(30);
@@ -87,12 +88,13 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// The controller of this inventory, where it is not this machine: an orchestrator itself decides what is asked there.
+    /// The controller of this inventory, where it is not this machine: the orchestrator that leads decides what is asked
+    /// there.
     ///
     /// # Errors
     /// There is no gateway, or token or certificate are of no use.
     pub fn of(inventory: &Inventory) -> Result<Option<Self>, RemoteError> {
-        if inventory.swarm.controller == ControllerPlace::Local || is_orchestrator(inventory) {
+        if inventory.swarm.controller == ControllerPlace::Local || decides_here(inventory) {
             return Ok(None);
         }
         let base = inventory.gateway_url().ok_or(RemoteError::NoGateway)?;
@@ -220,12 +222,21 @@ impl Remote {
     }
 }
 
-/// Whether this machine is one of the orchestrators that decide.
-fn is_orchestrator(inventory: &Inventory) -> bool {
-    inventory.hosts().any(|host| match &host.role {
-        Role::Orchestrator(settings) => settings.api.is_some() && inventory.is_here(host),
-        Role::Plain | Role::Drone(_) => false,
-    })
+/// Whether this machine is the orchestrator that decides: the only one, or as far as its journal knows the one that leads.
+/// Where the journal cannot be read, whoever uses it says so.
+fn decides_here(inventory: &Inventory) -> bool {
+    let orchestrators = inventory.orchestrators();
+    let deciding = || orchestrators.iter().filter(|(_, settings)| settings.api.is_some());
+    if !deciding().any(|(host, _)| inventory.is_here(host)) {
+        return false;
+    }
+    if deciding().count() == 1 {
+        return true;
+    }
+    let directory = &inventory.swarm.state;
+    let controller = Journal::state_of(directory).ok().and_then(|state| state.controller);
+    let own = controller.and_then(|controller| name::is_own(directory, &controller).ok().flatten());
+    own.unwrap_or(true)
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RemoteError> {

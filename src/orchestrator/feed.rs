@@ -111,7 +111,9 @@ impl Feed {
 /// The events after this one, and the number of the last; at first only the latter.
 fn read(state: &std::path::Path, last: Option<i64>) -> Result<(i64, Vec<String>), StoreError> {
     let Some(journal) = Journal::open_to_read(state)? else { return Ok((last.unwrap_or(0), Vec::new())) };
-    let Some(mut last) = last else { return Ok((journal.last()?, Vec::new())) };
+    let there = journal.last()?;
+    // Where a journal was cut off at what another one has, other events follow under the same numbers.
+    let Some(mut last) = last.map(|last| last.min(there)) else { return Ok((there, Vec::new())) };
     let mut lines = Vec::new();
     journal.each_after(last, |sequence, at, event| {
         last = sequence;

@@ -35,6 +35,19 @@ pub enum OwnNameError {
     },
 }
 
+/// Whether this controller is the one of this state directory; none where that has no name yet.
+///
+/// # Errors
+/// The name cannot be read.
+pub fn is_own(directory: &Path, controller: &ControllerName) -> Result<Option<bool>, OwnNameError> {
+    let path = directory.join(FILE);
+    match fs_err::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim() == controller.as_str())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(OwnNameError::Io { path, source }),
+    }
+}
+
 /// The name of the controller of this state directory, which is there. Where it has none it becomes the one that its
 /// journal knows (from before names had a file), else a new one.
 ///

@@ -28,9 +28,10 @@ api = 'http://10.42.0.1:8091'
 fn set_up(lab: &Laboratory) {
     let text = std::fs::read_to_string(lab.inventory()).unwrap();
     let text = text.replace("controller = \"local\"", "controller = \"orchestrator\"");
+    let fleet = format!("{FLEET}workdir = {:?}\n", lab.file("work"));
     for (place, token) in [(lab.inventory(), lab.file("token")), (lab.shared("fleet.toml"), "/dev/lab/token".into())] {
         let swarm = format!("[swarm]\ntoken_file = {token:?}");
-        std::fs::write(place, format!("{}{FLEET}", text.replace("[swarm]", &swarm))).unwrap();
+        std::fs::write(place, format!("{}{fleet}", text.replace("[swarm]", &swarm))).unwrap();
     }
     for token in [lab.file("token"), lab.shared("token")] {
         std::fs::write(&token, "opensesame\n").unwrap();

@@ -65,15 +65,19 @@ struct Site {
 impl Site {
     fn new(drone: u16) -> Self {
         let (place, client, port, gateway) = (Place::new("", ""), Place::new("", ""), free_port(), free_port());
+        // The orchestrator and the gateway's host vote here; that is a majority.
+        let vote = |name: &str| format!("workdir = '{}'\n", place.path(name).display());
         let hosts = format!(
             "[hosts.vega]\naddress = '127.0.0.1'\nport = 1\n[drones.izar]\naddress = '127.0.0.1'\nport = {drone}\n\
-             [hosts.altair]\naddress = '127.0.0.1'\n\
-             [gateway]\nhost = 'altair'\nlisten = '127.0.0.1:{gateway}'\ncheck_interval = '100ms'\n"
+             [hosts.altair]\naddress = '127.0.0.1'\n{}\
+             [gateway]\nhost = 'altair'\nlisten = '127.0.0.1:{gateway}'\ncheck_interval = '100ms'\n",
+            vote("altair")
         );
         let entry = |address: &str| {
             format!(
-                "{hosts}[orchestrators.orch]\naddress = '{address}'\n\
-                 binhost = 'http://127.0.0.1:{port}/packages'\napi = 'http://127.0.0.1:{port}'\n"
+                "{hosts}[orchestrators.orch]\naddress = '{address}'\n{}\
+                 binhost = 'http://127.0.0.1:{port}/packages'\napi = 'http://127.0.0.1:{port}'\n",
+                vote("orch")
             )
         };
         let place_of = |place: &Place| format!("controller = 'orchestrator'\n{}", place.token("opensesame", 0o600));

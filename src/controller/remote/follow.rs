@@ -1,7 +1,6 @@
 //! Follows a build at the controller elsewhere: the same events come to the same state, and to the same observer, as where
 //! the controller is this process.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -12,7 +11,7 @@ use crate::controller::run::Halt;
 use crate::controller::session::{Observer, now};
 use crate::core::build::Build;
 use crate::core::event::Event;
-use crate::core::names::BuildName;
+use crate::core::names::{BuildName, ControllerName};
 use crate::core::state::State;
 
 /// What the controller says at last of a build that is over is waited for so long.
@@ -32,6 +31,8 @@ pub enum Followed {
     },
     /// The build was reset.
     Reset,
+    /// Another controller leads now, and has never heard of the build: it took over before it had been told.
+    Unknown,
     /// The operator does not follow any more; the build goes on.
     Detached,
 }
@@ -44,7 +45,8 @@ struct Following<'a> {
     /// How many are before it, as the operator was told last.
     before: Option<usize>,
     announced: bool,
-    said: BTreeSet<String>,
+    /// The last controller that knew it, and when, by the number of its last event.
+    known_to: Option<(Option<ControllerName>, i64)>,
 }
 
 /// Why no further line is read.
@@ -71,7 +73,7 @@ pub async fn follow(
         sequence: -1,
         before: None,
         announced: false,
-        said: BTreeSet::new(),
+        known_to: None,
     };
     tokio::select! {
         followed = following.run(remote) => followed,
@@ -97,10 +99,7 @@ impl Following<'_> {
         let mut events = remote.events().await?;
         let StateView { sequence, state } = remote.state().await?;
         waiting.over();
-        // One that has not heard of the build yet is behind another that we have asked before.
-        if sequence >= self.sequence {
-            (self.sequence, self.state) = (sequence, state);
-        }
+        (self.sequence, self.state) = (sequence, state);
         self.look();
         loop {
             if let Some(followed) = self.settled() {
@@ -129,14 +128,22 @@ impl Following<'_> {
     }
 
     /// What the state itself says of the end.
-    fn settled(&self) -> Option<Followed> {
+    fn settled(&mut self) -> Option<Followed> {
         let waits = self.state.queue.iter().any(|queued| queued.name == *self.build);
+        if waits || self.own().is_some() {
+            self.known_to = Some((self.state.controller.clone(), self.sequence));
+        }
         match self.own() {
             Some(build) if build.released.is_some() => Some(Followed::Finished { complete: true }),
             Some(build) if build.finished.is_some() && build.is_over() && !(build.finalize && build.is_complete()) => {
                 Some(Followed::Finished { complete: build.is_complete() })
             }
-            None if !waits => Some(Followed::Reset),
+            // One that has not heard of all yet, or took over before it had, does not know it either.
+            None if !waits => {
+                let known_to = self.known_to.as_ref().filter(|(controller, _)| *controller == self.state.controller);
+                let reset = known_to.is_some_and(|(_, sequence)| *sequence <= self.sequence);
+                Some(if reset { Followed::Reset } else { Followed::Unknown })
+            }
             _ => None,
         }
     }
@@ -165,7 +172,6 @@ impl Following<'_> {
             What::Note(note) => {
                 if self.announced {
                     self.observer.note(&note);
-                    self.said.insert(note);
                 }
                 None
             }
@@ -175,7 +181,7 @@ impl Following<'_> {
             What::Event { sequence, event } => {
                 let was_open = self.is_open();
                 if self.state.apply(&event).is_err() {
-                    self.sequence = -1;
+                    (self.sequence, self.state) = (-1, State::default());
                     return Some(Stop::Gap);
                 }
                 self.sequence = sequence;
