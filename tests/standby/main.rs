@@ -1,5 +1,5 @@
 //! An orchestrator that follows another one, over a real sshd.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail anywhere")]
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 #[cfg(test)]
 #[path = "../support/sshd.rs"]
