@@ -18,7 +18,6 @@ use super::muster::Hosts;
 use crate::core::election::{Answer, Candidate, Outcome, Promise, majority};
 use crate::core::names::{ControllerName, Epoch, HostName};
 use crate::core::state::State;
-use crate::core::text::some;
 use crate::epoch::{self, LEASE, Visitor, vote};
 use crate::inventory::{Inventory, Role};
 use crate::ssh::{Host, LocalHost};
@@ -69,6 +68,23 @@ pub struct Tenure {
     pub counted: BTreeSet<HostName>,
 }
 
+/// How an epoch is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    /// It never was.
+    Never,
+    /// A majority has promised it until then.
+    Until(Instant),
+    /// It was, and the last round found no majority: the promises may live, but another may be about to get some.
+    InDoubt,
+}
+
+impl Hold {
+    fn is_good(&self) -> bool {
+        matches!(self, Self::Until(until) if Instant::now() < *until)
+    }
+}
+
 /// The voters, and what they have promised us.
 #[derive(Debug)]
 pub struct Electorate {
@@ -76,8 +92,7 @@ pub struct Electorate {
     /// All that have a vote, also those to which there is no way.
     all: usize,
     candidate: tokio::sync::Mutex<Candidate>,
-    /// Until when the epoch is held.
-    until: watch::Sender<Option<Instant>>,
+    held: watch::Sender<Hold>,
     wanted: Mutex<Option<Epoch>>,
     nudge: Notify,
 }
@@ -113,7 +128,7 @@ impl Electorate {
             voters,
             all,
             candidate: tokio::sync::Mutex::new(candidate),
-            until: watch::Sender::new(None),
+            held: watch::Sender::new(Hold::Never),
             wanted: Mutex::default(),
             nudge: Notify::new(),
         })
@@ -121,14 +136,19 @@ impl Electorate {
 
     /// Whether our epoch is held at this moment.
     pub fn is_held(&self) -> bool {
-        self.until.borrow().is_some_and(|until| Instant::now() < until)
+        self.held.borrow().is_good()
+    }
+
+    /// Whether it ever was, so that promises of it may live.
+    pub fn was_held(&self) -> bool {
+        *self.held.borrow() != Hold::Never
     }
 
     /// Waits until our epoch is held.
     pub async fn held(&self) {
-        let mut until = self.until.subscribe();
+        let mut held = self.held.subscribe();
         // The sender is ours.
-        let _held = until.wait_for(|until| until.is_some_and(|until| Instant::now() < until)).await;
+        let _held = held.wait_for(Hold::is_good).await;
     }
 
     /// Has [`Electorate::called`] come back at once: a voter is to be told what it has lost.
@@ -167,6 +187,15 @@ impl Electorate {
         // What is held is not given up for a higher one that could not be had.
         if held.is_ok() || !matches!(wish, Wish::Above(_)) {
             *candidate = trial;
+            if held.is_err() {
+                self.held.send_if_modified(|held| {
+                    let was_good = matches!(held, Hold::Until(_));
+                    if was_good {
+                        *held = Hold::InDoubt;
+                    }
+                    was_good
+                });
+            }
         }
         held
     }
@@ -184,7 +213,7 @@ impl Electorate {
             match candidate.settle(&round.answers) {
                 Outcome::Goes => {}
                 Outcome::Holds(epoch) => {
-                    self.until.send_replace(Some(begun + LEASE));
+                    self.held.send_replace(Hold::Until(begun + LEASE));
                     held = Some(epoch);
                     if !candidate.teaches() || lessons == LESSONS {
                         break;
@@ -199,7 +228,7 @@ impl Electorate {
                 // Ourselves, from before: it is claimed anew.
                 Outcome::Outranked(by) if by.holder.as_ref() == Some(candidate.controller()) => {}
                 // What was held before this process began is claimed anew where it can be had.
-                Outcome::Outranked(_) if self.until.borrow().is_none() => {}
+                Outcome::Outranked(_) if *self.held.borrow() == Hold::Never => {}
                 Outcome::Outranked(by) => return (candidate, Err(superseded(by))),
                 Outcome::TooFew { know, lost, wanted } => {
                     last = Some((know, lost, wanted));
@@ -221,7 +250,7 @@ impl Electorate {
     fn no_majority(&self, too_few: Option<(usize, usize, usize)>, silent: Vec<String>) -> ControlError {
         let (know, lost, wanted) = too_few.unwrap_or((0, 0, majority(self.all)));
         let silent: Vec<&str> = silent.iter().map(String::as_str).collect();
-        let silent = if silent.is_empty() { String::new() } else { format!("; {}", some(&silent)) };
+        let silent = if silent.is_empty() { String::new() } else { format!("; {}", silent.join("; ")) };
         ControlError::NoMajority { know, lost, wanted, voters: self.all, silent }
     }
 
@@ -241,7 +270,8 @@ impl Electorate {
             waiting.remove(name);
             match answer {
                 Ok(answer) => drop(round.answers.insert(name.clone(), answer)),
-                Err(error) => round.silent.push(error.to_string()),
+                // The first line says what; the rest is the cure.
+                Err(error) => round.silent.extend(error.to_string().lines().next().map(str::to_owned)),
             }
             if round.answers.len() == majority(self.all) {
                 until = until.min(Instant::now() + GRACE);
@@ -254,7 +284,7 @@ impl Electorate {
     /// Ends our leases, so that whoever comes next need not wait for them.
     pub async fn leave(&self, visitor: &Visitor) {
         let leaves = self.voters.values().map(|voter| epoch::leave(voter.host.as_ref(), &voter.workdir, visitor));
-        self.until.send_replace(None);
+        self.held.send_replace(Hold::InDoubt);
         futures::future::join_all(leaves).await;
     }
 }

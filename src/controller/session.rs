@@ -157,7 +157,7 @@ impl Session {
     /// Ends our leases at the voters, so that whoever comes next need not wait for them; those that do not answer soon
     /// are left to end by themselves.
     pub async fn leave_office(&self) {
-        if let Some(electorate) = self.electorate.as_ref().filter(|electorate| electorate.is_held()) {
+        if let Some(electorate) = self.electorate.as_ref().filter(|electorate| electorate.was_held()) {
             // What is not ended in time ends by itself.
             let _late = tokio::time::timeout(FAREWELL, electorate.leave(&self.visitor())).await;
         }

@@ -47,6 +47,10 @@ impl Run<'_> {
                 self.session.record(&Event::DroneReady { drone, address, rooms, memory_mib })
             }
             Sighting::Away { trouble, reason } => {
+                if let (Trouble::Unreachable, Some(electorate)) = (trouble, &self.session.electorate) {
+                    // Where more than the drone is out of reach, nothing is to be started any more.
+                    electorate.nudge();
+                }
                 if let Condition::Away { trouble: known, reason: said, .. } = &before
                     && (*known, said) == (trouble, &reason)
                 {

@@ -22,7 +22,7 @@ use crate::epoch::{Claimant, LEASE, Visitor};
 
 /// Between two rounds of votes: a third of the lease, so that two may fail.
 const INTERVAL: Duration = Duration::from_secs(LEASE.as_secs() / 3);
-/// Between two tries to get a majority at the beginning.
+/// Between two tries to get a majority that is not there.
 const AGAIN: Duration = Duration::from_secs(3);
 
 /// What came of the beginning.
@@ -86,7 +86,7 @@ impl Run<'_> {
         let reports = self.reports.clone();
         self.tasks.spawn(async move {
             loop {
-                let wish = electorate.called(INTERVAL).await;
+                let wish = electorate.called(if electorate.is_held() { INTERVAL } else { AGAIN }).await;
                 let held = electorate.hold(wish).await;
                 // A higher epoch that cannot be had leaves us with the one that we have.
                 if matches!(wish, Wish::Above(_)) && held.is_err() && electorate.is_held() {
