@@ -98,8 +98,8 @@ pub fn text(status: &Status) -> String {
 
 /// How far standbys are behind, and what stays on drones for their sake; a line each.
 fn standbys(status: &Status) -> String {
-    let behind = |lag: &Lag| match lag {
-        Lag { events: 0, .. } => "has everything".to_owned(),
+    let behind = |lag: &Lag| match *lag {
+        Lag { events: 0, packages: 0, seconds: 0 } => "has everything".to_owned(),
         Lag { events, packages, seconds } => format!("is {events} events and {packages} packages behind, {seconds} s"),
     };
     let mut text = String::new();
