@@ -308,3 +308,66 @@ fn has_sum(file: &Path, sha1: &str) -> Result<bool, ReleaseError> {
     let (_, found) = gpkg::hashes(file).map_err(ReleaseError::doing("read", file))?;
     Ok(found.eq_ignore_ascii_case(sha1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{directory, tree, write};
+    use super::*;
+    use crate::core::names::Epoch;
+
+    fn item(content: &str) -> Item {
+        let sum = <sha1::Sha1 as sha1::Digest>::digest(content);
+        Item { sha1: data_encoding::HEXLOWER.encode(&sum), size: content.len() as u64, mtime: 1_700_000_000 }
+    }
+
+    fn manifest(number: u64, files: &[(&str, &str)]) -> Manifest {
+        let items = files.iter().map(|(path, content)| ((*path).to_owned(), item(content))).collect();
+        Manifest { name: ReleaseName::new(Epoch(1), number), items, record: None }
+    }
+
+    #[test]
+    fn a_list_of_files_that_leads_outside_is_refused() {
+        let root = directory();
+        for path in ["../x", "/etc/x", "a/../../x", "", "a/."] {
+            let draft = Draft::new(&root.path().join("production"), root.path(), manifest(1, &[(path, "x")]));
+            // What only looks odd stays inside.
+            assert_eq!(draft.is_err(), path != "a/.", "{path:?}");
+        }
+        let mut odd = manifest(1, &[("Packages", "x")]);
+        odd.items.values_mut().for_each(|item| item.sha1 = "../../../../../../../../../../../etc/passwd0".to_owned());
+        assert!(Draft::new(&root.path().join("production"), root.path(), odd).is_err());
+    }
+
+    #[test]
+    fn what_staging_or_an_earlier_try_has_is_used_and_a_release_only_goes_live_over_an_earlier_one() {
+        let root = directory();
+        let (production, staging) = (root.path().join("production"), root.path().join("staging"));
+        write(&staging.join("a/b/b-1-1.gpkg.tar"), "staged");
+        let files = [("a/b/b-1-1.gpkg.tar", "staged"), ("c/d/d-1-1.gpkg.tar", "fetched"), ("Packages", "index")];
+        for (number, is_live) in [(7, true), (5, false)] {
+            let mut draft = Draft::new(&production, &staging, manifest(number, &files)).unwrap();
+            for (path, item) in draft.lacking() {
+                let content = files.iter().find(|(name, _)| *name == path).unwrap().1;
+                // What came damaged goes, and is lacking still.
+                write(&draft.part(&item), content.to_uppercase());
+                assert!(!draft.take_in(&item).unwrap() && !draft.part(&item).exists());
+                write(&draft.part(&item), content);
+                assert!(draft.take_in(&item).unwrap());
+            }
+            assert_eq!(draft.lacking(), []);
+            // It was interrupted here once.
+            drop(draft);
+            let draft = Draft::new(&production, &staging, manifest(number, &files)).unwrap();
+            assert_eq!(draft.lacking(), [], "nothing comes twice");
+            draft.finish(true).unwrap();
+            let live = std::fs::read_link(&production).unwrap();
+            let name = ReleaseName::new(Epoch(1), number);
+            assert_eq!(live.ends_with(name.as_str()), is_live);
+            let root = production.with_file_name("production.releases").join(name.as_str());
+            let made = tree(&root);
+            assert!(files.iter().all(|(path, _)| made.iter().any(|there| there == path)), "{made:?}");
+            let time = std::os::unix::fs::MetadataExt::mtime(&std::fs::metadata(root.join("Packages")).unwrap());
+            assert_eq!(time, 1_700_000_000);
+        }
+    }
+}

@@ -98,8 +98,8 @@ pub fn text(status: &Status) -> String {
 
 /// How far standbys are behind, and what stays on drones for their sake; a line each.
 fn standbys(status: &Status) -> String {
-    let behind = |lag: &Lag| match lag {
-        Lag { events: 0, .. } => "has everything".to_owned(),
+    let behind = |lag: &Lag| match *lag {
+        Lag { events: 0, packages: 0, seconds: 0 } => "has everything".to_owned(),
         Lag { events, packages, seconds } => format!("is {events} events and {packages} packages behind, {seconds} s"),
     };
     let mut text = String::new();
@@ -141,5 +141,39 @@ fn state(state: DroneState) -> &'static str {
         DroneState::Grounded => "grounded",
         DroneState::Unreachable => "unreachable",
         DroneState::Refused => "refused",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::names::Timestamp;
+    use crate::core::standby::{Copies, Following, StandbyView};
+    use crate::core::state::State;
+
+    #[test]
+    fn it_says_how_far_standbys_are_behind_and_what_stays_for_their_sake() {
+        let mut status = Status::of(&State::default(), None, Timestamp(0));
+        let lag = Lag { events: 7, packages: 2, seconds: 90 };
+        let name = |text: &str| text.parse().unwrap();
+        status.standbys = [
+            (name("tarn"), StandbyView { lag, heard: Some(80), away: true }),
+            (name("vega"), StandbyView { lag: Lag::default(), heard: Some(1), away: false }),
+            (name("wega"), StandbyView { lag, heard: None, away: true }),
+        ]
+        .into();
+        status.copies = [(name("drone-izar"), Copies { jobs: 2, bytes: 3 << 20 })].into();
+        let trouble = Some("nobody answers".to_owned());
+        status.follows = Some(Following { leader: name("izar"), lag, heard: Timestamp(0), trouble });
+        let text = text(&status);
+        for line in [
+            "standby: tarn is 7 events and 2 packages behind, 90 s; it was not heard of for 80 s\n",
+            "standby: vega has everything\n",
+            "standby: wega is 7 events and 2 packages behind, 90 s; it was never heard of\n",
+            "kept: 2 jobs stay on drone-izar until a standby has their packages, 3.0 MiB\n",
+            "follows: izar; this standby is 7 events and 2 packages behind, 90 s; it cannot follow: nobody answers\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
     }
 }

@@ -159,8 +159,8 @@ async fn a_package_that_is_released_before_it_has_come_is_told_of_once_its_relea
     let _socket = Socket::open(leader.ground(), nobody()).unwrap();
     let mut controller = leader.controller().await;
     controller.open(30);
-    // A line on which thirty packages take some seconds.
-    let pace = Pace::new(std::num::NonZeroU64::new(8_000_000).unwrap());
+    // A line on which thirty packages take longer than it takes to release them.
+    let pace = Pace::new(std::num::NonZeroU64::new(2_500_000).unwrap());
     let way = Counted::new(RemoteHost::new(&sshd.destination()).at_pace(Some(Arc::new(pace))), u64::MAX);
     let follows = following(&standby, leader.peer("izar", 100, way.clone()));
     even(&leader, &standby).await;
@@ -180,7 +180,7 @@ async fn a_package_that_is_released_before_it_has_come_is_told_of_once_its_relea
     let mut has = 0;
     wait("it has told that it has everything", || {
         has = progress::read(&leader.path("state"), &name("tarn")).map_or(0, |progress| progress.has);
-        assert!(has < all || released.exists());
+        assert!(has < all || released.exists() || standby.staged().len() == 30);
         has > all
     })
     .await;
