@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
+use std::process::Command;
 
 use super::http::{ask, get};
 use super::place::{Place, Service, wait};
@@ -11,7 +12,7 @@ use super::production::{HELLO, release};
 const NOBODY: u32 = 65534;
 
 /// `swarm` without any privilege, and without a way to get one.
-fn unprivileged(place: &Place, arguments: &[&str]) -> Service {
+fn unprivileged(place: &Place, arguments: &[&str]) -> Command {
     // The one of the tests may lie where nobody else can go.
     let swarm = place.path("swarm");
     if !swarm.exists() {
@@ -23,7 +24,7 @@ fn unprivileged(place: &Place, arguments: &[&str]) -> Service {
     let by =
         ["setpriv", &user, &group, "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", swarm];
     let is_root = rustix::process::geteuid().is_root();
-    Service::start(place.command_by(if is_root { &by } else { &by[by.len() - 1..] }, arguments))
+    place.command_by(if is_root { &by } else { &by[by.len() - 1..] }, arguments)
 }
 
 /// Gives a directory, and what is in it, to that user.
@@ -55,16 +56,19 @@ fn an_ordinary_user_with_its_own_directories_is_enough_for_both_services() {
         // It may look into the directory, and write nothing there.
         std::fs::set_permissions(place.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let orchestrator = unprivileged(&place, &["orchestrator", "--listen", "127.0.0.1:0"]);
+    let orchestrator = Service::start(unprivileged(&place, &["orchestrator", "--listen", "127.0.0.1:0"]));
     get(&orchestrator.url, &format!("/packages/{HELLO}")).gives(200, "package");
     get(&orchestrator.url, "/health").gives(200, "000001-000001");
-    // A build that it begins is that user's as well; here its driver cannot be reached.
+    // Its driver cannot be reached.
     let body = br#"{"packages":["app-misc/foo"]}"#;
     let length = format!("content-length: {}", body.len());
     let headers = ["authorization: Bearer opensesame", &length];
     ask(&orchestrator.url, "POST /build", &headers, body).gives(422, "capella");
-    let log = std::fs::metadata(place.path("state/logs/push.log")).unwrap();
-    assert!(log.uid() == NOBODY || !rustix::process::geteuid().is_root());
+    // A controller of that user's has a journal.
+    let finalized = unprivileged(&place, &["finalize"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&finalized.stderr).contains("nothing waits for its release"), "{finalized:?}");
+    let journal = std::fs::metadata(place.path("state/journal.db")).unwrap();
+    assert!(journal.uid() == NOBODY || !rustix::process::geteuid().is_root());
 
     let gateway = format!(
         "[hosts.altair]\naddress = '127.0.0.1'\n[gateway]\nhost = 'altair'\nlisten = '127.0.0.1:0'\n\
@@ -72,6 +76,6 @@ fn an_ordinary_user_with_its_own_directories_is_enough_for_both_services() {
         orchestrator.url
     );
     place.write_inventory(&token, &gateway);
-    let gateway = unprivileged(&place, &["gateway"]);
+    let gateway = Service::start(unprivileged(&place, &["gateway"]));
     wait("clients get the orchestrator", || get(&gateway.url, "/binhost").status == 200);
 }
