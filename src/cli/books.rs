@@ -8,7 +8,7 @@ use crate::ui::table::tell;
 
 /// All that is known; none where nothing has happened yet.
 pub async fn state(inventory: &Inventory) -> anyhow::Result<Option<State>> {
-    if let Some(elsewhere) = Remote::of(inventory)? {
+    if let Some(elsewhere) = Remote::to_look(inventory)? {
         return Ok(Some(remote::state(&elsewhere, |text| tell(text)).await?));
     }
     let journal = Journal::open_to_read(&inventory.swarm.state)?;
@@ -18,7 +18,7 @@ pub async fn state(inventory: &Inventory) -> anyhow::Result<Option<State>> {
 /// Refuses what looks at files of the controller, which are elsewhere.
 pub fn require_here(inventory: &Inventory, what: &str) -> anyhow::Result<()> {
     anyhow::ensure!(
-        Remote::of(inventory)?.is_none(),
+        Remote::to_look(inventory)?.is_none(),
         "{what} on the orchestrator, which is the controller: run this there"
     );
     Ok(())

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use super::books;
 use super::exit::Exit;
+use crate::controller::remote::{self, Remote};
 use crate::controller::verb::Verb as Wish;
 use crate::controller::{Session, socket, verb};
 use crate::core::event::Event;
@@ -63,7 +65,7 @@ enum Verb {
 
 pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
     match arguments.verb {
-        None => show(arguments.package.as_deref(), arguments.json, &inventory),
+        None => show(arguments.package.as_deref(), arguments.json, &inventory).await,
         Some(Verb::Accuracy) => accuracy(&inventory),
         Some(Verb::Import { on, files }) => {
             let (samples, trouble) = if files.is_empty() {
@@ -78,12 +80,16 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
 }
 
 fn journal(inventory: &Inventory) -> anyhow::Result<Journal> {
-    Journal::open_to_read(&inventory.swarm.state)?
-        .context("nothing is known yet: `swarm history import` learns from logs")
+    books::require_here(inventory, "the journal is")?;
+    Journal::open_to_read(&inventory.swarm.state)?.with_context(nothing)
 }
 
-fn show(wanted: Option<&str>, json: bool, inventory: &Inventory) -> anyhow::Result<Exit> {
-    let history = journal(inventory)?.replay()?.history;
+fn nothing() -> &'static str {
+    "nothing is known yet: `swarm history import` learns from logs"
+}
+
+async fn show(wanted: Option<&str>, json: bool, inventory: &Inventory) -> anyhow::Result<Exit> {
+    let history = books::state(inventory).await?.with_context(nothing)?.history;
     let names: Vec<&PackageName> =
         history.packages().filter(|name| wanted.is_none_or(|wanted| name.as_str().contains(wanted))).collect();
     if names.is_empty() {
@@ -189,11 +195,16 @@ fn sample(merge: emerge_log::Merge, drone: Option<&HostName>) -> Option<Sample> 
 /// Tells the controller, or takes its place for a moment.
 async fn import(samples: Vec<Sample>, inventory: Inventory) -> anyhow::Result<()> {
     let count = samples.len();
+    let elsewhere = Remote::of(&inventory)?;
     let mut session = None;
     let directory = inventory.swarm.state.clone();
     let mut inventory = Some(inventory);
     for batch in samples.chunks(BATCH) {
         let wish = Wish::Import { samples: batch.to_vec() };
+        if let Some(elsewhere) = &elsewhere {
+            remote::tell(elsewhere, &wish, |text| tell(text)).await?;
+            continue;
+        }
         if session.is_none() && socket::tell(&directory, &wish).await?.is_some() {
             continue;
         }

@@ -43,7 +43,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     }
     if arguments.json
         && arguments.build.is_none()
-        && let Some(elsewhere) = Remote::of(inventory)?
+        && let Some(elsewhere) = Remote::to_look(inventory)?
     {
         write_out(&(elsewhere.status().await?.trim_end().to_owned() + "\n"))?;
         return Ok(Exit::Done);
@@ -59,7 +59,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
 
 async fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Status> {
     let mut state = books::state(inventory).await?.unwrap_or_default();
-    if Remote::of(inventory)?.is_none() {
+    if Remote::to_look(inventory)?.is_none() {
         state.release = Shelf::look(&inventory.swarm.production)?.live()?;
     }
     let build = match &arguments.build {

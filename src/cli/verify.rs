@@ -4,6 +4,7 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
+use super::books;
 use super::exit::Exit;
 use crate::core::names::ReleaseName;
 use crate::core::text::escaped;
@@ -31,6 +32,7 @@ struct Told<'a> {
 }
 
 pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
+    books::require_here(inventory, "the releases are")?;
     let shelf = Shelf::look(&inventory.swarm.production)?;
     let release = match &arguments.release {
         Some(name) => shelf.find(name)?,

@@ -97,6 +97,21 @@ impl Remote {
         if inventory.swarm.controller == ControllerPlace::Local || decides_here(inventory) {
             return Ok(None);
         }
+        Self::through_gateway(inventory).map(Some)
+    }
+
+    /// The same for whoever only looks: every orchestrator has the books.
+    ///
+    /// # Errors
+    /// As [`Remote::of`].
+    pub fn to_look(inventory: &Inventory) -> Result<Option<Self>, RemoteError> {
+        if inventory.swarm.controller == ControllerPlace::Local || has_books(inventory) {
+            return Ok(None);
+        }
+        Self::through_gateway(inventory).map(Some)
+    }
+
+    fn through_gateway(inventory: &Inventory) -> Result<Self, RemoteError> {
         let base = inventory.gateway_url().ok_or(RemoteError::NoGateway)?;
         let swarm = &inventory.swarm;
         let token = swarm.token_file.as_deref().map(Token::read).transpose()?;
@@ -104,7 +119,7 @@ impl Remote {
             true => Some(tls::connector(swarm.tls_cert.as_deref())?),
             false => None,
         };
-        Ok(Some(Self { base, token, tls }))
+        Ok(Self { base, token, tls })
     }
 
     /// The gateway's address.
@@ -222,15 +237,19 @@ impl Remote {
     }
 }
 
+/// Whether this machine is an orchestrator with a service.
+fn has_books(inventory: &Inventory) -> bool {
+    let orchestrators = inventory.orchestrators();
+    orchestrators.iter().any(|(host, settings)| settings.api.is_some() && inventory.is_here(host))
+}
+
 /// Whether this machine is the orchestrator that decides: the only one, or as far as its journal knows the one that leads.
 /// Where the journal cannot be read, whoever uses it says so.
 fn decides_here(inventory: &Inventory) -> bool {
-    let orchestrators = inventory.orchestrators();
-    let deciding = || orchestrators.iter().filter(|(_, settings)| settings.api.is_some());
-    if !deciding().any(|(host, _)| inventory.is_here(host)) {
+    if !has_books(inventory) {
         return false;
     }
-    if deciding().count() == 1 {
+    if inventory.orchestrators().iter().filter(|(_, settings)| settings.api.is_some()).count() == 1 {
         return true;
     }
     let directory = &inventory.swarm.state;

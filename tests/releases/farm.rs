@@ -174,8 +174,8 @@ impl Farm {
         runtime.block_on(async { self.open_build(&mut self.session().await, packages) });
     }
 
-    /// The same in a session.
-    pub fn open_build(&self, session: &mut Session, packages: &[Wanted]) {
+    /// The plan of these packages.
+    pub fn plan(packages: &[Wanted]) -> Plan {
         let edges = packages.iter().enumerate().flat_map(|(from, package)| {
             package.needs.iter().map(move |(to, kind)| Edge {
                 from: PackageIndex::at(from),
@@ -189,13 +189,18 @@ impl Farm {
             oddities: BTreeSet::new(),
         });
         let header = [("ARCH", "amd64"), ("CHOST", "x86_64-pc-linux-gnu")];
-        let plan = Plan {
+        Plan {
             driver: "capella".parse().unwrap(),
             packages: planned.collect(),
             edges: edges.collect(),
             index_header: header.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             warnings: Vec::new(),
-        };
+        }
+    }
+
+    /// The same in a session.
+    pub fn open_build(&self, session: &mut Session, packages: &[Wanted]) {
+        let plan = Self::plan(packages);
         let received = packages.iter().enumerate().filter(|(_, package)| package.received);
         let live: BTreeMap<_, _> =
             received.map(|(number, package)| (PackageIndex::at(number), self.stage(package))).collect();

@@ -9,6 +9,8 @@ mod moto;
 #[path = "../support/package.rs"]
 #[expect(dead_code, reason = "its other half is for drones")]
 mod package;
+
+mod queue;
 mod served;
 mod signed;
 mod storage;
