@@ -106,7 +106,7 @@ impl Journey {
             let build_id = BuildId(u32::try_from(number).expect("few builds") + 1);
             let mut start = |take: &mut dyn FnMut(&Event, Timestamp), where_: usize| {
                 last_job += 1;
-                let job = JobName::new(&build, last_job);
+                let job = JobName::new(&build, Epoch(7), last_job);
                 let build_ids = BTreeMap::from([(package, build_id)]);
                 take(
                     &Event::JobStarted {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::controller::ControlError;
+use crate::controller::remote::RemoteError;
 use crate::core::decide::End;
 
 /// How a command ended.
@@ -28,7 +29,11 @@ impl Exit {
     /// The status that an error stands for.
     pub fn of_error(error: &anyhow::Error) -> Self {
         match error.downcast_ref::<ControlError>() {
-            Some(error) if error.is_of_another() => Self::Busy,
+            Some(error) if error.is_of_another() => return Self::Busy,
+            _ => {}
+        }
+        match error.downcast_ref::<RemoteError>() {
+            Some(RemoteError::Busy(_)) => Self::Busy,
             _ => Self::Impossible,
         }
     }

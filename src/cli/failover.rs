@@ -24,7 +24,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
         bail!("`controller` is \"local\" in the inventory: no orchestrator has its place");
     }
     let all = Orchestrator::all(inventory)?;
-    match successor(all, arguments.to.as_ref()).await.map_err(anyhow::Error::msg)? {
+    match successor(all, arguments.to.as_ref(), arguments.take_over).await.map_err(anyhow::Error::msg)? {
         None => write_out("it is the controller already\n")?,
         Some(successor) => {
             let epoch = successor.promote(arguments.take_over).await?;

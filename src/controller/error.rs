@@ -32,7 +32,7 @@ impl ControlError {
             Self::Lock(LockError::Io { .. })
             | Self::Store(_)
             | Self::Name(_)
-            | Self::Here(HereError::Io { .. })
+            | Self::Here(HereError::Io { .. } | HereError::Unknown { .. })
             | Self::Inconsistent(_)
             | Self::Staging(_)
             | Self::Release(_)
@@ -124,7 +124,7 @@ pub enum ControlError {
     /// Another controller holds an epoch at the voters, and its lease lives.
     #[error(
         "another controller ({}) is at work, for {seconds} s more unless it goes on; wait for it, or overrule it with \
-         `swarm push --take-over`",
+         `--take-over` of `swarm push`, or of `swarm failover` where an orchestrator is the controller",
         named(by)
     )]
     HeldByMajority {

@@ -140,6 +140,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     let (reports, mut reported) = mpsc::channel(64);
     let visitor = Visitor { take_over: orders.take_over, ..session.visitor() };
     let removals = Arc::new(Removals::new(session));
+    let succeeds = session.state().succeeds;
     let mut run = Run {
         session,
         visitor: watch::Sender::new(visitor),
@@ -157,7 +158,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         errands: Arc::default(),
         unseen: BTreeSet::new(),
         looked: None,
-        succeeds: orders.take_over,
+        succeeds: orders.take_over || succeeds,
         told_of_no_majority: false,
     };
     run.keep(&orders.drones);

@@ -82,7 +82,8 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
     for Placement { package, drone, width, why } in spread(state, build, now) {
         number += 1;
         let build_ids = allot(state, build, package, &mut allotted);
-        decision.starts.push(Start { job: JobName::new(&build.name, number), package, drone, width, why, build_ids });
+        let job = JobName::new(&build.name, state.epoch, number);
+        decision.starts.push(Start { job, package, drone, width, why, build_ids });
     }
     // A job that nobody waits for is still to be removed from a drone that can be reached.
     let running = state.jobs.values().any(|job| job.standing == Standing::Active || reachable(state, &job.drone));

@@ -138,9 +138,13 @@ impl ReleaseName {
 }
 
 impl JobName {
-    /// The id of the `number`th job of a build.
-    pub fn new(build: &BuildName, number: u64) -> Self {
-        Self(format!("{build}-{number}"))
+    /// The id of the `number`th job of a build, given away under this epoch. A controller that succeeds another one may
+    /// not know that one's last jobs, and must not give their names again.
+    pub fn new(build: &BuildName, epoch: Epoch, number: u64) -> Self {
+        match epoch {
+            Epoch(0 | 1) => Self(format!("{build}-{number}")),
+            Epoch(later) => Self(format!("{build}-{later}.{number}")),
+        }
     }
 }
 

@@ -133,6 +133,10 @@ pub struct State {
     pub epoch: Epoch,
     /// Which controller holds, or held, that epoch; none until one has claimed its first.
     pub controller: Option<ControllerName>,
+    /// Whether another controller began what is being built, so that jobs of it may lie on any drone that are in no
+    /// journal of ours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub succeeds: bool,
     /// Voters that have known of an epoch: one that knows of none any more has lost it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub voters: BTreeSet<HostName>,
@@ -245,6 +249,7 @@ impl State {
     pub fn apply(&mut self, event: &Event) -> Result<(), Inconsistent> {
         match event {
             Event::EpochClaimed { epoch, controller, voters, .. } => {
+                self.succeeds |= self.controller.as_ref().is_some_and(|before| before != controller);
                 self.epoch = *epoch;
                 self.controller = Some(controller.clone());
                 self.voters.extend(voters.iter().cloned());
@@ -334,7 +339,10 @@ impl State {
                 self.reckon();
             }
             Event::JobEnded { job, outcome, at } => self.end_job(job, outcome, *at)?,
-            Event::BuildFinished { build, at } => self.build_mut(build)?.finished = Some(*at),
+            Event::BuildFinished { build, at } => {
+                self.build_mut(build)?.finished = Some(*at);
+                self.succeeds = false;
+            }
             Event::BuildReleased { build, release, .. } => {
                 let released = self.build_mut(build)?;
                 released.released = Some(release.clone());

@@ -30,7 +30,7 @@ elif [ -n "$holder" ] && [ "$holder" != "$controller" ] && [ "$lease" -gt "$now"
 	echo "$mark held $found $holder $((lease - now))"
 elif epoch_outranked; then
 	echo "$mark outranked $found $holder"
-elif (epoch_write "$((now + lease_seconds))") 2>/dev/null; then
+elif (epoch_write "$(if [ "$elected" = yes ] && [ "$holder" = "$controller" ]; then echo "$lease"; else echo "$((now + lease_seconds))"; fi)") 2>/dev/null; then
 	echo "$mark ours $found $holder"
 else
 	# Without a claim nothing may start here; what ails the disk has been said.

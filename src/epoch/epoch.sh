@@ -21,8 +21,15 @@ epoch_is_lost() { [ "$elected" = yes ] && [ -n "$unknown" ]; }
 epoch_outranked() {
 	[ "$found" -gt "$epoch" ] || { [ "$found" -eq "$epoch" ] && [ -n "$holder" ] && [ "$holder" != "$controller" ]; }
 }
+# Writes the file so that a power cut leaves either form of it: a promise that is given is never forgotten unseen.
+epoch_keep() { # LINE
+	printf '%s\n' "$1" >"$workdir/epoch.new" &&
+		{ sync "$workdir/epoch.new" 2>/dev/null || sync; } &&
+		mv -f "$workdir/epoch.new" "$workdir/epoch" &&
+		{ sync "$workdir" 2>/dev/null || sync; } ||
+		{ echo "cannot write $workdir/epoch" >&2; exit 73; }
+}
 # Who comes with it holds it.
 epoch_write() {
-	printf '%s %s %s %s %s\n' "$epoch" "$controller" "$1" "$epoch" "$controller" >"$workdir/epoch.new" && mv -f "$workdir/epoch.new" "$workdir/epoch" ||
-		{ echo "cannot write $workdir/epoch" >&2; exit 73; }
+	epoch_keep "$epoch $controller $1 $epoch $controller"
 }

@@ -22,6 +22,12 @@ pub enum HereError {
         /// Who.
         by: Claimant,
     },
+    /// It has lost its record, and we are to have been elected.
+    #[error("this machine has lost its record of who may release, in {}, and is told by the next votes: try again", workdir.display())]
+    Unknown {
+        /// The work directory.
+        workdir: PathBuf,
+    },
     /// The file, or its lock, cannot be used.
     #[error("cannot use the epoch file in {}: {source}; the work directory has to be writable for us", workdir.display())]
     Io {
@@ -49,6 +55,7 @@ pub fn unless_outranked<T>(workdir: &Path, visitor: &Visitor, work: impl FnOnce(
     };
     match claimant(&text) {
         Some(by) if outranks(&by, visitor) => Err(HereError::Outranked { by }),
+        None if visitor.elected => Err(HereError::Unknown { workdir: workdir.to_owned() }),
         _ => Ok(work()),
     }
 }
@@ -75,12 +82,13 @@ mod tests {
         let workdir = directory.path().join("work");
         let visitor =
             Visitor { epoch: Epoch(3), controller: "izar-1".parse().unwrap(), take_over: false, elected: true };
-        assert_eq!(unless_outranked(&workdir, &visitor, || 7).unwrap(), 7, "nobody has ever claimed it");
+        let unelected = Visitor { elected: false, ..visitor.clone() };
+        assert_eq!(unless_outranked(&workdir, &unelected, || 7).unwrap(), 7, "nobody has ever claimed it");
         for (text, done) in [
             ("3 izar-1 99 3 izar-1\n", true),
             ("2 tarn-2 99 2 tarn-2\n", true),
             ("3 - 0 0 -\n", true),
-            ("lost 4711\n", true),
+            ("lost 4711\n", false),
             ("3 tarn-2 0 2 izar-1\n", false),
             ("4 tarn-2 0 3 izar-1\n", false),
             ("4 - 0 0 -\n", false),

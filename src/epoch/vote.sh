@@ -14,13 +14,11 @@ case $word in
 lost) lost=$second ;;
 '' | *[!0-9]*)
 	lost=$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')
-	echo "lost $lost" >"$workdir/epoch.new" && mv -f "$workdir/epoch.new" "$workdir/epoch" ||
-		{ echo "cannot write $workdir/epoch" >&2; exit 73; }
+	epoch_keep "lost $lost"
 	;;
 esac
 vote_put() { # EPOCH HOLDER LEASE
-	printf '%s %s %s %s %s\n' "$1" "${2:--}" "$3" "$latest" "${by:--}" >"$workdir/epoch.new" && mv -f "$workdir/epoch.new" "$workdir/epoch" ||
-		{ echo "cannot write $workdir/epoch" >&2; exit 73; }
+	epoch_keep "$1 ${2:--} $3 $latest ${by:--}"
 }
 vote_grant() {
 	until=$((now + lease_seconds))

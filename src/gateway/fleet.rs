@@ -215,6 +215,10 @@ impl Fleet {
         member.error = (!errors.is_empty()).then(|| errors.join("; "));
         let before = self.controller.clone();
         changes.extend(self.choose());
+        if self.controller().is_some_and(|current| current.answer.leads && self.promoted() != Some(current.name())) {
+            // Somebody else has moved it since.
+            self.promoted = None;
+        }
         self.unled = match self.controller() {
             Some(current) if current.answer.leads || self.controller != before => 0,
             Some(current) if current.name() == name => self.unled + 1,

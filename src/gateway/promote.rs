@@ -15,7 +15,7 @@ use crate::core::names::HostName;
 use crate::inventory::HttpUrl;
 
 /// To hear the voters, and to have the one before hand everything over, may take so long.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 /// More (bytes) of an answer is not read.
 const ANSWER_LIMIT: usize = 64 << 10;
 

@@ -7,13 +7,12 @@
 //! jobs' manifests.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use futures::future::join_all;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::wishes::Log;
 use super::worker;
@@ -24,7 +23,7 @@ use crate::core::role::Standing;
 use crate::inventory::Inventory;
 use crate::standby::peer::Peer;
 use crate::standby::serve::{Ground, GroundError, Resigned};
-use crate::standby::watch;
+use crate::standby::watch as standby;
 use crate::store::name;
 
 /// One that lacks more events than this does not ask the leader to stand down: that would stand still for too long.
@@ -34,7 +33,7 @@ const LAST_WORDS: Duration = Duration::from_secs(60);
 /// Between two looks whether it is here.
 const LOOK: Duration = Duration::from_millis(100);
 /// A leader that has stood down and whose place nobody takes has it again after so long.
-const STOOD_DOWN: Duration = Duration::from_secs(90);
+const STOOD_DOWN: Duration = Duration::from_secs(180);
 
 /// Why the place was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +83,7 @@ pub struct Fellows {
     /// Its own directories.
     pub ground: Ground,
     /// The hold on what follows the leader.
-    pub standby: watch::Reins,
+    pub standby: standby::Reins,
 }
 
 /// The controller's place.
@@ -94,7 +93,8 @@ pub struct Office {
     /// None where no other orchestrator has a service: then the place is always here.
     fellows: Option<Fellows>,
     worker: worker::Reins,
-    stood_down: Arc<AtomicBool>,
+    /// How often it has stood down, and whether it still does.
+    stood_down: watch::Sender<(u64, bool)>,
     /// Held by whoever takes the place.
     turn: Mutex<()>,
 }
@@ -102,19 +102,20 @@ pub struct Office {
 impl Office {
     /// Of an orchestrator among these others.
     pub fn new(inventory: Arc<Inventory>, fellows: Option<Fellows>, worker: worker::Reins) -> Self {
-        Self { inventory, fellows, worker, stood_down: Arc::default(), turn: Mutex::default() }
+        Self { inventory, fellows, worker, stood_down: watch::Sender::new((0, false)), turn: Mutex::default() }
     }
 
     /// Whether a controller may begin here.
     pub fn is_here(&self) -> bool {
         let leads = self.fellows.as_ref().is_none_or(|fellows| fellows.standby.leads());
-        leads && !self.stood_down.load(Ordering::Relaxed)
+        leads && !self.stood_down.borrow().1
     }
 
     /// Whether this controller is the one of this host, and its word on builds counts.
     pub fn leads(&self, controller: Option<&ControllerName>) -> bool {
         // Without a state directory nobody has a name.
-        controller.is_some() && name::own(&self.inventory.swarm.state, controller).ok().as_ref() == controller
+        let own = name::own(&self.inventory.swarm.state, controller).ok();
+        controller.is_some() && own.as_ref() == controller && !self.worker.is_superseded()
     }
 
     /// Takes the place; the epoch under which it is had.
@@ -127,7 +128,7 @@ impl Office {
             Some(fellows) => self.succeed(fellows, take_over).await?,
             None => claim(Inventory::clone(&self.inventory), take_over).await?,
         };
-        self.stood_down.store(false, Ordering::Relaxed);
+        self.stood_down.send_modify(|stood_down| stood_down.1 = false);
         self.worker.resume();
         Ok(epoch)
     }
@@ -135,7 +136,7 @@ impl Office {
     async fn succeed(&self, fellows: &Fellows, take_over: bool) -> Result<Epoch, PromoteError> {
         let own = fellows.standing().await?;
         let leader = fellows.leader(own.epoch).await;
-        if leader.is_none() && own.own && self.is_here() && !take_over {
+        if leader.is_none() && own.own && self.is_here() && !take_over && !self.worker.is_superseded() {
             return Ok(own.epoch);
         }
         if let Some((peer, standing)) = leader {
@@ -160,13 +161,17 @@ impl Office {
 
     /// Stands down for another one: comes back once nobody is at work here.
     async fn stand_down(&self) -> Result<(), ControlError> {
-        self.stood_down.store(true, Ordering::Relaxed);
+        self.stood_down.send_modify(|(times, stands)| (*times, *stands) = (*times + 1, true));
+        let this = self.stood_down.borrow().0;
         tracing::info!("another orchestrator is to take the controller's place: this one stands down");
-        let (stood_down, worker) = (Arc::clone(&self.stood_down), self.worker.clone());
+        let (stood_down, worker) = (self.stood_down.clone(), self.worker.clone());
         tokio::spawn(async move {
             tokio::time::sleep(STOOD_DOWN).await;
-            stood_down.store(false, Ordering::Relaxed);
-            worker.resume();
+            // It may have been asked again meanwhile.
+            let still = stood_down.send_if_modified(|(times, stands)| *times == this && std::mem::take(stands));
+            if still {
+                worker.resume();
+            }
         });
         self.worker.stand_down().await
     }
@@ -216,10 +221,9 @@ async fn claim(inventory: Inventory, take_over: bool) -> Result<Epoch, ControlEr
     let claimed = tokio::task::spawn_blocking(move || {
         runtime.block_on(async {
             let mut session = Session::open(inventory, Box::new(Log)).await?;
-            session.hold(wish).await?;
-            let epoch = session.state().epoch;
+            let held = session.hold(wish).await;
             session.leave_office().await;
-            Ok(epoch)
+            held.map(|()| session.state().epoch)
         })
     });
     claimed.await.map_err(|error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm")))?

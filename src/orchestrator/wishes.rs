@@ -92,10 +92,10 @@ impl Wishes {
                 }
                 Reply::Ending(why) => ControlError::Refused(why),
                 Reply::Nobody => match self.here(wish).await {
-                    Err(error @ ControlError::Lock(LockError::Busy { .. })) => error,
+                    Err(WishError::Refused(error @ ControlError::Lock(LockError::Busy { .. }))) => error,
                     done => {
                         self.done().await;
-                        return Ok(done?);
+                        return done;
                     }
                 },
             };
@@ -112,19 +112,30 @@ impl Wishes {
     }
 
     /// Takes the place of a controller for a moment. That belongs to one thread.
-    async fn here(&self, wish: &Verb) -> Result<Answer, ControlError> {
+    async fn here(&self, wish: &Verb) -> Result<Answer, WishError> {
         let _turn = self.turn.lock().await;
+        // The place may have gone while that was waited for.
+        if !(self.may_begin)() {
+            return Err(WishError::Elsewhere);
+        }
         let (inventory, wish, runtime) = (Inventory::clone(&self.inventory), wish.clone(), Handle::current());
         let done = tokio::task::spawn_blocking(move || runtime.block_on(carry_out(inventory, &wish))).await;
-        done.map_err(|error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm")))?
+        let broken = |error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm"));
+        Ok(done.map_err(broken)??)
     }
 }
 
 async fn carry_out(inventory: Inventory, wish: &Verb) -> Result<Answer, ControlError> {
     let mut session = Session::open(inventory, Box::new(Log)).await?;
-    let mut answer = verb::carry_out(&mut session, wish).await?;
+    let answer = answer(&mut session, wish).await;
+    session.leave_office().await;
+    answer
+}
+
+async fn answer(session: &mut Session, wish: &Verb) -> Result<Answer, ControlError> {
+    let mut answer = verb::carry_out(session, wish).await?;
     if wish.releases()
-        && let Some(publication) = publish::everywhere(&mut session, Whom::All).await?
+        && let Some(publication) = publish::everywhere(session, Whom::All).await?
     {
         answer.lines.extend(publication.lines());
         answer.trouble |= !publication.is_good();

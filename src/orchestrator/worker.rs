@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,10 +19,13 @@ use crate::controller::background::{ALL, Background, FLAG};
 use crate::controller::{ControlError, socket};
 use crate::core::names::BuildName;
 use crate::core::state::{State, Turn};
+use crate::store::{Lock, LockError};
 
 /// Whether a controller may begin here.
 pub type MayBegin = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// The exit status of a controller in whose place another one is (section 5 of the design).
+const BUSY: i32 = 6;
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after a controller that came no further; it doubles.
@@ -38,12 +42,13 @@ pub struct Reins {
     /// Whether it may work.
     on: watch::Sender<bool>,
     nudged: Arc<Notify>,
+    superseded: Arc<AtomicBool>,
 }
 
 impl Reins {
     /// Those of a worker on this state directory.
     pub fn new(state: PathBuf) -> Self {
-        Self { state, on: watch::Sender::new(true), nudged: Arc::default() }
+        Self { state, on: watch::Sender::new(true), nudged: Arc::default(), superseded: Arc::default() }
     }
 
     /// There may be something new to do: no pause is waited out.
@@ -59,17 +64,36 @@ impl Reins {
     pub async fn stand_down(&self) -> Result<(), ControlError> {
         self.on.send_replace(false);
         let mut told = BTreeSet::new();
+        while !self.is_free(&mut told).await? {
+            tokio::time::sleep(ENDING).await;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody is at work, once who listens has been told to end.
+    async fn is_free(&self, told: &mut BTreeSet<u32>) -> Result<bool, ControlError> {
         while let Some(process) = socket::at_work(&self.state).await? {
             let pid = i32::try_from(process).ok().and_then(Pid::from_raw).filter(|_| told.insert(process));
             // One that has just ended needs no signal.
             let _gone = pid.map(|pid| kill_process(pid, Signal::TERM));
             tokio::time::sleep(ENDING).await;
         }
-        Ok(())
+        // One that does not listen yet, or any more, still has the lock.
+        match Lock::take(&self.state) {
+            Ok(_free) => Ok(true),
+            Err(LockError::Busy { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the last controller that was begun here found that another one has decided since.
+    pub fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Relaxed)
     }
 
     /// A controller may be begun again.
     pub fn resume(&self) {
+        self.superseded.store(false, Ordering::Relaxed);
         self.on.send_replace(true);
         self.nudge();
     }
@@ -148,6 +172,7 @@ impl Worker {
         let status = controller.ended().await?;
         let after = self.books.read_anew().await?;
         tracing::info!("the controller has ended: {status}");
+        self.reins.superseded.store(status.code() == Some(BUSY), Ordering::Relaxed);
         Ok(Some(before != Progress::of(&after.state) || status.success()))
     }
 

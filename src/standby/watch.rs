@@ -120,9 +120,6 @@ impl Watcher {
 
     /// What this one is among those that can be reached.
     async fn look(&self) -> Result<Role, GroundError> {
-        let ground = self.ground.clone();
-        let standing = tokio::task::spawn_blocking(move || ground.standing()).await??;
-        let own = Candidate { name: self.own.clone(), priority: self.priority, standing };
         let asked = self.peers.iter().map(|peer| async move {
             let standing = peer.standing().await;
             if let Err(error) = &standing {
@@ -131,6 +128,10 @@ impl Watcher {
             Some(Candidate { name: peer.name.clone(), priority: peer.priority, standing: standing.ok()? })
         });
         let others: Vec<Candidate> = join_all(asked).await.into_iter().flatten().collect();
+        // The own one last: this one may have got an epoch while the others were asked.
+        let ground = self.ground.clone();
+        let standing = tokio::task::spawn_blocking(move || ground.standing()).await??;
+        let own = Candidate { name: self.own.clone(), priority: self.priority, standing };
         let role = role(&own, &others);
         self.reins.leads.store(role == Role::Leads, Ordering::Relaxed);
         Ok(role)

@@ -173,7 +173,7 @@ impl Controller {
         let build = self.session.state().open_build().unwrap().name.clone();
         let (drone, package): (HostName, _) = ("izar".parse().unwrap(), PackageIndex::at(number));
         self.jobs += 1;
-        let job = JobName::new(&build, self.jobs);
+        let job = JobName::new(&build, Epoch(1), self.jobs);
         let cpv = cpv(number);
         let build_id = BuildId(self.session.state().build_ids.get(&cpv).map_or(1, |used| used.0 + 1));
         let build_ids = BTreeMap::from([(package, build_id)]);

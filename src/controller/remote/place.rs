@@ -89,17 +89,21 @@ impl Orchestrator {
     /// It does not answer, or does not get the place.
     pub async fn promote(&self, take_over: bool) -> Result<Epoch, RemoteError> {
         let promoted: Promoted =
-            self.remote.post("/promote", &Promotion { take_over }, QUICK + 2 * LONGEST_VOTE).await?;
+            self.remote.post("/promote", &Promotion { take_over }, QUICK + 4 * LONGEST_VOTE).await?;
         Ok(promoted.epoch)
     }
 }
 
 /// The one that is to take the place: the one of this name, else the first that answers and does not have it. None where
-/// it has it already.
+/// it has it already, unless it is named and is to have it in any case.
 ///
 /// # Errors
 /// Why there is none, as a sentence.
-pub async fn successor(all: Vec<Orchestrator>, to: Option<&HostName>) -> Result<Option<Orchestrator>, String> {
+pub async fn successor(
+    all: Vec<Orchestrator>,
+    to: Option<&HostName>,
+    take_over: bool,
+) -> Result<Option<Orchestrator>, String> {
     let names: Vec<String> = all.iter().map(|each| each.name.to_string()).collect();
     if let Some(to) = to.filter(|to| !all.iter().any(|each| each.name == **to)) {
         let nearest = fault::did_you_mean(to.as_str(), names.iter().map(String::as_str));
@@ -116,7 +120,7 @@ pub async fn successor(all: Vec<Orchestrator>, to: Option<&HostName>) -> Result<
     for (orchestrator, place) in all.into_iter().zip(places) {
         let is_wanted = to.is_none_or(|to| *to == orchestrator.name);
         match place {
-            Ok(Place::Has(epoch)) if Some(epoch) == highest => {
+            Ok(Place::Has(epoch)) if Some(epoch) == highest && !(take_over && to.is_some()) => {
                 if to.is_some() && is_wanted {
                     return Ok(None);
                 }

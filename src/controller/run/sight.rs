@@ -154,7 +154,13 @@ impl Run<'_> {
                 continue;
             }
             let wanted = self.session.state().open_build().and_then(|build| build.needs_job_for(&manifest.identity));
-            let Some(package) = wanted.filter(|_| found.progress != Progress::New) else { continue };
+            let Some(package) = wanted.filter(|_| found.progress != Progress::New) else {
+                // Of whoever was the only controller before us nobody is left who would end it.
+                if self.session.electorate.is_some() && manifest.epoch < self.session.state().epoch {
+                    self.discard(manifest.job, drone);
+                }
+                continue;
+            };
             let cpv = &manifest.identity.cpv;
             if self.session.state().build_ids.get(cpv).is_some_and(|used| *used >= manifest.build_id) {
                 continue;

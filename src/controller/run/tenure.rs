@@ -87,10 +87,10 @@ impl Run<'_> {
         self.tasks.spawn(async move {
             loop {
                 let wish = electorate.called(if electorate.is_held() { INTERVAL } else { AGAIN }).await;
-                let held = electorate.hold(wish).await;
-                // A higher epoch that cannot be had leaves us with the one that we have.
-                if matches!(wish, Wish::Above(_)) && held.is_err() && electorate.is_held() {
-                    continue;
+                let mut held = electorate.hold(wish).await;
+                // A higher epoch that cannot be had leaves us with the one that we have, as long as that is confirmed.
+                if matches!(wish, Wish::Above(_)) && held.is_err() {
+                    held = electorate.hold(Wish::Hold).await;
                 }
                 if reports.send(Report::Voted(held)).await.is_err() {
                     return;
