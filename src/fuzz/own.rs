@@ -6,7 +6,7 @@ use super::{assert_below, fuzz, roughly, shape};
 use crate::core::decide::decide;
 use crate::core::event::{Event, Selection};
 use crate::core::explain::explain;
-use crate::core::names::Timestamp;
+use crate::core::names::{BuildName, Timestamp};
 use crate::core::plan::{PackageIndex, Plan};
 use crate::core::simulation::{opened, plan};
 use crate::core::state::State;
@@ -178,6 +178,13 @@ fn events_of_a_journal() {
         at: Timestamp(6),
     };
     events.push(another);
+    let (build, at): (BuildName, _) = ("build3".parse().unwrap(), Timestamp(7));
+    let (selection, wanted) = (Selection::World, plan(3, &[(1, 0), (2, 1)]));
+    events.extend([
+        Event::BuildQueued { build: build.clone(), selection, plan: wanted, finalize: false, rebuild: false, at },
+        Event::FinalizeAsked { build: build.clone(), at },
+        Event::QueuedBuildOpened { build, live: BTreeMap::new(), at },
+    ]);
     let lines: Vec<String> = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
     let seeds = vec![lines.join("\n").into_bytes(), lines[lines.len() - 1].clone().into_bytes()];
     let begin = opened(plan(5, &[(1, 0), (2, 1), (3, 4), (4, 3)]), &[(8, 2), (4, 1)]);
