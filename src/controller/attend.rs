@@ -30,7 +30,8 @@ pub async fn attend<T>(session: &mut Session, outside: &mut Outside, work: impl 
     }
 }
 
-async fn answer(session: &mut Session, asked: Asked) {
+/// Does what is asked of a controller that starts nothing just now.
+pub(super) async fn answer(session: &mut Session, asked: Asked) {
     // Whoever asked may have gone away.
     match asked {
         Asked::Verb(verb, answer) => {

@@ -54,6 +54,8 @@ struct Health {
     leads: bool,
     builds: bool,
     caught_up: bool,
+    last: i64,
+    fresh: bool,
     release: Option<ReleaseName>,
 }
 
@@ -126,8 +128,9 @@ async fn answer(client: &Client, url: &str) -> Result<Answer, String> {
     }
     let body = client.read(response.into_body(), ANSWER_LIMIT).await.map_err(|error| error.to_string())?;
     // It answers, which is what counts; one of another form has neither epoch nor release.
-    let Health { epoch, leads, builds, caught_up, release } = serde_json::from_slice(&body).unwrap_or_default();
-    Ok(Answer { epoch, leads, builds, caught_up, release })
+    let Health { epoch, leads, builds, caught_up, last, fresh, release } =
+        serde_json::from_slice(&body).unwrap_or_default();
+    Ok(Answer { epoch, leads, builds, caught_up, last, fresh, release })
 }
 
 /// The TIMESTAMP of an index that a client could use.

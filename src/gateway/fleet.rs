@@ -61,6 +61,10 @@ pub struct Answer {
     pub builds: bool,
     /// Whether it follows another one and has all that there is.
     pub caught_up: bool,
+    /// The number of its journal's last event.
+    pub last: i64,
+    /// Whether it had as good as all there was when it last heard of whom it follows, not long ago.
+    pub fresh: bool,
     /// The release that is live there.
     pub release: Option<ReleaseName>,
 }

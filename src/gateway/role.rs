@@ -3,8 +3,9 @@
 //! - **Controller** is, of the APIs that answer, the one with the highest epoch; of several that know it the one that
 //!   has it itself (the others follow its journal), then the one with the lowest priority number.
 //! - **Promotion.** Where the builds are the orchestrators' own and none that leads answers, as its API has gone down,
-//!   the one that comes next is to be made the controller. It asks the voters itself, so a gateway that is mistaken does
-//!   no harm. From one that was promoted so the role goes back to an orchestrator with a lower priority number once that
+//!   the one whose journal goes furthest is to be made the controller, unless it has not heard of the leader for long or
+//!   lacked much then: what would be lost by that is for the operator to say (`swarm failover`). It asks the voters
+//!   itself, so a gateway that is mistaken does no harm. From one that was promoted so the role goes back to an orchestrator with a lower priority number once that
 //!   has caught up, and only while nothing is being built; not at all with `failback = "manual"`, and not where the
 //!   operator has moved it. Where the clients are sent to has no part in this.
 
@@ -36,7 +37,10 @@ impl Fleet {
         if !current.answer.leads {
             // Without any epoch nobody has ever built anything: the first order makes a controller.
             let built = current.answer.epoch > Some(Epoch(0));
-            return Some(current).filter(|_| built && self.is_without_a_leader());
+            let successors = self.answering().filter(|member| member.answer.epoch == current.answer.epoch);
+            // Of those that have the most the first: they are in order.
+            let best = successors.min_by_key(|member| Reverse(member.answer.last))?;
+            return Some(best).filter(|best| built && best.answer.fresh && self.is_without_a_leader());
         }
         let moved_here = self.promoted() == Some(&current.orchestrator.name);
         let goes_back = moved_here && self.failback() == Failback::Auto && !current.answer.builds;

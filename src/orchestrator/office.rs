@@ -113,9 +113,8 @@ impl Office {
 
     /// Whether this controller is the one of this host, and its word on builds counts.
     pub fn leads(&self, controller: Option<&ControllerName>) -> bool {
-        // Without a state directory nobody has a name.
-        let own = name::own(&self.inventory.swarm.state, controller).ok();
-        controller.is_some() && own.as_ref() == controller && !self.worker.is_superseded()
+        let own = controller.and_then(|known| name::is_own(&self.inventory.swarm.state, known).ok().flatten());
+        own == Some(true) && !self.worker.is_superseded()
     }
 
     /// Takes the place; the epoch under which it is had.

@@ -89,6 +89,10 @@ struct Health<'a> {
     leads: bool,
     /// Whether anything is being built, or waits for it.
     builds: bool,
+    /// The number of its journal's last event.
+    last: i64,
+    /// Whether it lacked next to nothing when it last heard of whom it follows, and that is not long ago.
+    fresh: bool,
     /// Whether it follows another one and lacked nothing when it last heard of that.
     caught_up: bool,
     release: Option<&'a ReleaseName>,
@@ -142,6 +146,8 @@ async fn health(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refus
         epoch: read.state.epoch,
         leads,
         builds: read.state.turn(&BTreeSet::new()) != Turn::Rest,
+        last: read.sequence,
+        fresh: !leads && service.view.is_fresh(now()),
         caught_up: !leads && service.view.has_caught_up(now()),
         release: read.release.as_ref(),
     };

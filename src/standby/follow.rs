@@ -21,6 +21,7 @@ use crate::core::names::{HostName, ReleaseName};
 use crate::core::standby::Following;
 use crate::core::state::{Inconsistent, State};
 use crate::portage::index::PackagePath;
+use crate::release::mirror::Kept;
 use crate::release::{ReleaseError, Shelf, Staging, StagingError};
 use crate::store::name::{self, OwnNameError};
 use crate::store::{Entry, Journal, Lock, LockError, StoreError};
@@ -30,6 +31,8 @@ const AHEAD: usize = 64;
 /// So many events are asked for at once, and have room here: what comes over a connection has to be taken from it at
 /// once, or all that goes over it stands still.
 const ASKED: usize = 1000;
+/// Between two looks whether a release is here.
+const RELEASE_LOOK: Duration = Duration::from_millis(500);
 /// So many events are written down in one go.
 const CHUNK: usize = 256;
 /// Between two words to the leader about what has come, at least.
@@ -84,7 +87,12 @@ struct Come {
 /// What comes in.
 struct Inflow {
     leader: HostName,
+    peer: Peer,
     fetcher: Fetcher,
+    /// Where releases lie here.
+    production: PathBuf,
+    /// Has those that lack be brought.
+    changed: Arc<Notify>,
     /// The number of the leader's last event when this began.
     tip: i64,
     /// What was in its staging after that: of what it had received until then nobody wants the rest any more.
@@ -134,7 +142,16 @@ pub async fn follow(ground: Ground, own: HostName, leader: Peer) -> Result<Infal
     let staging = Arc::new(Staging::open(&ground.staging)?);
     let changed = Arc::new(Notify::new());
     let fetcher = Fetcher::new(leader.clone(), Arc::clone(&staging), ground.clone(), Arc::clone(&changed));
-    let inflow = Inflow { leader: leader.name.clone(), fetcher, tip, staged, ahead: Mutex::default() };
+    let inflow = Inflow {
+        leader: leader.name.clone(),
+        peer: leader.clone(),
+        fetcher,
+        production: ground.production.clone(),
+        changed: Arc::clone(&changed),
+        tip,
+        staged,
+        ahead: Mutex::default(),
+    };
     let last = journal.last()?;
     let digest = journal.entry(last)?.map(|entry| entry.digest());
     let (has, inflow) = (watch::Sender::new(Has { sequence: last, digest }), Arc::new(inflow));
@@ -301,7 +318,23 @@ impl Inflow {
                 self.fetcher.bring(file).await?;
             }
         }
+        if let Some(release) = released(&event).filter(|_| entry.sequence > self.tip) {
+            self.await_release(release).await?;
+        }
         Ok(Come { entry, event })
+    }
+
+    /// Waits until a release is here, or is not at the leader any more: what has been released is in no staging.
+    async fn await_release(&self, release: &ReleaseName) -> Result<(), FollowError> {
+        loop {
+            let there: Kept = self.peer.get("/releases").await?;
+            let here = Kept::of(&Shelf::look(&self.production)?)?;
+            if !there.lacking(&here).contains(release) {
+                return Ok(());
+            }
+            self.changed.notify_one();
+            tokio::time::sleep(RELEASE_LOOK).await;
+        }
     }
 
     fn ahead(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -339,6 +372,16 @@ async fn read(
             from = Has { sequence: entry.sequence, digest: Some(entry.digest()) };
             place.send(Ok(entry));
         }
+    }
+}
+
+/// The release that an event speaks of as made.
+fn released(event: &Event) -> Option<&ReleaseName> {
+    match event {
+        Event::BuildReleased { release, .. }
+        | Event::PartReleased { release, .. }
+        | Event::RolledBack { release, .. } => Some(release),
+        _ => None,
     }
 }
 

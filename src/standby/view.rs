@@ -10,6 +10,11 @@ use crate::core::status::Status;
 use crate::inventory::Inventory;
 use crate::store::StoreError;
 
+/// What was heard so long ago (seconds) says nothing of what the leader did since.
+const FRESH: u64 = 15 * 60;
+/// With what is younger (seconds) on its way a standby has as good as all.
+const NEARLY: u64 = 60;
+
 /// What an orchestrator knows of those that stand by.
 #[derive(Debug, Clone)]
 pub struct View {
@@ -50,6 +55,13 @@ impl View {
             let near = now.seconds_since(following.heard) < AWAY_AFTER;
             near && following.trouble.is_none() && following.lag == Lag::default()
         })
+    }
+
+    /// Whether this one has heard of another so lately, and lacked so little then, that it can be asked to go on where
+    /// that one is gone without anybody looking at what is lost.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        let following = progress::read_own(&self.state).filter(|_| !self.others.is_empty());
+        following.is_some_and(|following| now.seconds_since(following.heard) < FRESH && following.lag.seconds < NEARLY)
     }
 
     /// Whether a standby lacks something that was received, so that a job which is over may be wanted for its package.

@@ -10,14 +10,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Orders, Outside, Run};
+use crate::controller::attend;
 use crate::controller::electorate::{Tenure, Wish};
 use crate::controller::error::ControlError;
 use crate::controller::report::{Report, Sighting};
-use crate::controller::session::{Session, now};
-use crate::controller::socket::Asked;
+use crate::controller::session::Session;
 use crate::core::event::Trouble;
 use crate::core::names::HostName;
-use crate::core::status::Status;
 use crate::epoch::{Claimant, LEASE, Visitor};
 
 /// Between two rounds of votes: a third of the lease, so that two may fail.
@@ -61,20 +60,7 @@ pub(super) async fn begin(
         tokio::select! {
             () = tokio::time::sleep(AGAIN) => {}
             _ = outside.halts.recv() => return Ok(Begun::Interrupted),
-            Some(asked) = outside.asked.recv() => put_off(session, asked),
-        }
-    }
-}
-
-/// What is asked of a run that has not begun.
-fn put_off(session: &Session, asked: Asked) {
-    // Whoever asked may have gone away.
-    match asked {
-        Asked::Status(answer) => {
-            let _gone = answer.send(Status::of(session.state(), None, now()));
-        }
-        Asked::Verb(_, answer) => {
-            let _gone = answer.send(Err("the controller waits for a majority of the voters; try again".to_owned()));
+            Some(asked) = outside.asked.recv() => attend::answer(session, asked).await,
         }
     }
 }

@@ -27,7 +27,8 @@ fn fleet() -> Fleet {
 }
 
 /// A look: `a5` saw an index of time 5 at `a`, `a-` found nobody there, `a5/2` heard of epoch 2 from its API, and
-/// `a5/-` nothing from it. Behind the epoch `!` is one who leads, `+` one who builds, `~` one who has caught up.
+/// `a5/-` nothing from it. Behind the epoch `!` is one who leads, `+` one who builds, `~` one
+/// who has caught up, `?` one who may lack much.
 fn look(fleet: &mut Fleet, step: &str) -> Vec<Change> {
     let (name, seen) = step.split_at(1);
     let (index, api) = seen.split_once('/').unwrap_or((seen, if seen == "-" { "-" } else { "1" }));
@@ -35,10 +36,10 @@ fn look(fleet: &mut Fleet, step: &str) -> Vec<Change> {
     let look = Look {
         index: index.parse().map(Timestamp).map_err(|_| unreachable()),
         api: (name != "c").then(|| {
-            let epoch = api.trim_end_matches(['!', '+', '~']).parse().map(Epoch).map_err(|_| unreachable())?;
+            let epoch = api.trim_end_matches(['!', '+', '~', '?']).parse().map(Epoch).map_err(|_| unreachable())?;
             let is = |mark: char| api.contains(mark);
-            let (leads, builds, caught_up) = (is('!'), is('+'), is('~'));
-            Ok(Answer { epoch: Some(epoch), leads, builds, caught_up, release: None })
+            let (leads, builds, caught_up, fresh) = (is('!'), is('+'), is('~'), !is('?'));
+            Ok(Answer { epoch: Some(epoch), leads, builds, caught_up, fresh, last: 0, release: None })
         }),
     };
     fleet.saw(&name.parse().unwrap(), look, Timestamp(1000))
@@ -120,6 +121,8 @@ fn a_standby_is_promoted_once_the_leader_is_down_and_gives_the_role_back_while_n
     promote(&format!("{orchestrators}\nfailback = 'manual'"), "a5/2~ b5/2!=b- a-/- a-/- a-/- b-/- b-/- b-/-=--");
     // With its binhost alone down it goes on.
     promote(orchestrators, "a5/1! b5/1~ a-/1! a-/1! a-/1!=a-");
+    // One that may lack much is not promoted unasked.
+    promote(orchestrators, "a5/1! b5/1? a-/- a-/- a-/- b5/1? b5/1?=b- b5/1~=bb");
     // The standby knows the leader's new epoch first.
     promote(orchestrators, "a5/0 b5/0 b5/1~=b- a5/1!=a- b5/1~ b5/1~=a-");
     // A gateway that has just begun, and where the controller is somebody else's.
