@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 mod halt;
+mod hear;
 mod sight;
 mod tenure;
 
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use super::error::ControlError;
 use super::job::{self, Work};
 use super::keeper::{Keeper, Reins};
-use super::publish::{Errand, Whom, note_down};
+use super::publish::{Errand, Whom};
 use super::removals::Removals;
 use super::report::Report;
 use super::session::{Session, now};
@@ -28,8 +29,7 @@ use super::support::Support;
 use super::verb::{self, Answer};
 use super::work;
 use crate::core::decide::{End, Start, decide};
-use crate::core::event::{Cost, Event, JobOutcome, ReceivedFile, Trouble};
-use crate::core::failure::FailureClass;
+use crate::core::event::{Event, Trouble};
 use crate::core::names::{BuildId, HostName, JobName};
 use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
@@ -40,7 +40,6 @@ use crate::drone::job::JobDirectory;
 use crate::drone::watch::Watch;
 use crate::epoch::Visitor;
 use crate::inventory::{CleanRoom, Role};
-use crate::portage::index::PackagePath;
 use crate::ssh::Host;
 use tenure::Begun;
 
@@ -447,75 +446,6 @@ impl Run<'_> {
         let directory = JobDirectory { workdir: self.session.workdir(drone), job: name };
         let (staging, doubt) = (Arc::clone(&self.session.staging), self.doubt(drone));
         self.tasks.spawn(job::discard(host, directory, staging, doubt, self.reports.clone()));
-    }
-
-    fn hear(&mut self, report: Report) -> Result<(), ControlError> {
-        match report {
-            Report::Received { job, package, file, cost, taken } => {
-                self.receive(job, package, file, cost)?;
-                // Nobody waits for the answer when the job was given up meanwhile.
-                let _gone = taken.send(());
-                Ok(())
-            }
-            Report::Back(job) => {
-                if self.session.state().jobs.get(&job).is_some_and(|job| job.standing == Standing::GivenUp) {
-                    self.session.record(&Event::JobBack { job })?;
-                }
-                Ok(())
-            }
-            Report::Ended { job, outcome } => self.end(job, outcome),
-            Report::Succeeds => {
-                self.succeeds = true;
-                Ok(())
-            }
-            Report::Voted(voted) => self.count(voted),
-            Report::Drone { drone, sighting } => self.see(drone, sighting),
-            Report::Published { publication, mut lines, answer } => {
-                note_down(self.session, &publication)?;
-                lines.extend(publication.lines());
-                let _gone = answer.send(Ok(Answer { trouble: !publication.is_good(), ..Answer::of(lines) }));
-                Ok(())
-            }
-            Report::Stopped(error) => Err(error),
-            Report::Note(text) => {
-                self.session.note(&text);
-                Ok(())
-            }
-        }
-    }
-
-    fn receive(
-        &mut self,
-        job: JobName,
-        package: PackageIndex,
-        file: ReceivedFile,
-        cost: Option<Cost>,
-    ) -> Result<(), ControlError> {
-        let path = file.path.clone();
-        self.session.record(&Event::PackageReceived { job: job.clone(), package, file, cost, at: now() })?;
-        let state = self.session.state();
-        let build = state.jobs.get(&job).and_then(|job| state.builds.get(&job.build));
-        if build.is_some_and(|build| build.received_path(package) != Some(path.as_str()))
-            && let Ok(path) = path.parse::<PackagePath>()
-        {
-            // Another job was first; this one's file is of no use to anybody.
-            self.session.staging.remove(&path)?;
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, job: JobName, outcome: JobOutcome) -> Result<(), ControlError> {
-        let Some(drone) = self.session.state().jobs.get(&job).map(|job| job.drone.clone()) else { return Ok(()) };
-        if let JobOutcome::Failed { failure, .. } = &outcome
-            && failure.class == FailureClass::Parity
-        {
-            let (drone, reason) = (drone.clone(), failure.reason.clone());
-            self.session.record(&Event::DroneAway { drone, trouble: Trouble::Differs, reason, at: now() })?;
-        }
-        self.works.remove(&job);
-        self.session.record(&Event::JobEnded { job, outcome, at: now() })?;
-        self.count_jobs(&drone);
-        Ok(())
     }
 }
 

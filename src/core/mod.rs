@@ -21,6 +21,7 @@ pub mod package;
 pub mod partial;
 pub mod plan;
 pub mod role;
+pub mod selection;
 pub mod spread;
 pub mod standby;
 pub mod state;
