@@ -36,7 +36,9 @@ pub async fn go_live(session: &mut Session, contents: Contents, origin: Origin) 
     let (releases, visitor) = (session.releases.clone(), session.visitor());
     let served = session.inventory.orchestrators().into_iter().find(|(host, _)| session.inventory.is_here(host));
     let workdir = served.map(|(host, _)| PathBuf::from(session.workdir(&host.name)));
-    let swap = move || releases.publish(&contents, &name, origin, now());
+    let electorate = session.electorate.clone();
+    let may_be = move || electorate.is_none_or(|electorate| electorate.is_held());
+    let swap = move || releases.publish_while(&contents, &name, origin, now(), may_be);
     let published = match workdir {
         // As at the other orchestrators the file of this one has the last word.
         Some(workdir) => blocking(move || here::unless_outranked(&workdir, &visitor, swap)).await??,

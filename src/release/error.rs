@@ -22,6 +22,15 @@ pub enum ReleaseError {
         /// What did not fit.
         path: PathBuf,
     },
+    /// What allowed it has run out while it was made.
+    #[error(
+        "release {name} was made and not swapped: it took so long that it is not sure any more that no other controller \
+         is at work; `swarm finalize` asks anew"
+    )]
+    TooLate {
+        /// The release.
+        name: ReleaseName,
+    },
     /// Production has no name of its own, such as `/` or `..`.
     #[error(
         "production {} is no place for releases; name a directory that is the swarm's own, such as \

@@ -294,6 +294,21 @@ impl Releases {
         origin: Origin,
         now: Timestamp,
     ) -> Result<Published, ReleaseError> {
+        self.publish_while(contents, name, origin, now, || true)
+    }
+
+    /// The same where that may still be once it is made: a large one takes its time.
+    ///
+    /// # Errors
+    /// It may not be any more, or as with [`Releases::publish`].
+    pub fn publish_while(
+        &self,
+        contents: &Contents,
+        name: &ReleaseName,
+        origin: Origin,
+        now: Timestamp,
+        may_be: impl FnOnce() -> bool,
+    ) -> Result<Published, ReleaseError> {
         let before = self.current()?;
         self.refuse_earlier(name, before.as_ref())?;
         let timestamp = self.next_timestamp(now)?;
@@ -322,6 +337,10 @@ impl Releases {
                 return Err(error);
             }
         };
+        if !may_be() {
+            layout::remove(&half_made)?;
+            return Err(ReleaseError::TooLate { name: name.clone() });
+        }
         let swap = self.swap(name, &half_made)?;
         Ok(Published { release: self.release(name.clone()), before, timestamp, linked, copied, swap })
     }

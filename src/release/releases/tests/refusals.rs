@@ -19,6 +19,21 @@ fn a_release_that_is_not_later_is_refused() {
 }
 
 #[test]
+fn one_that_must_not_be_any_more_once_it_is_made_leaves_the_one_before_as_it_was() {
+    let root = directory();
+    let site = Site::open(root.path());
+    site.publish(&[("app-misc/foo-1.0", 1, "foo one")]).unwrap();
+    let live = std::fs::read_link(production(root.path())).unwrap();
+    let contents = compose(&site.releases.base().unwrap(), &[], &header(), |_| false).unwrap();
+    let next = site.releases.next_name(Epoch(1)).unwrap();
+    let error = site.releases.publish_while(&contents, &next, origin(), NOW, || false).unwrap_err();
+    assert!(error.to_string().contains("was made and not swapped"), "{error}");
+    assert_eq!(std::fs::read_link(production(root.path())).unwrap(), live);
+    assert_eq!(site.releases.list().unwrap().len(), 1);
+    site.releases.publish_while(&contents, &next, origin(), NOW, || true).unwrap();
+}
+
+#[test]
 fn an_entry_without_its_file_stops_the_release_and_the_one_before_stays() {
     let root = directory();
     let site = Site::open(root.path());
