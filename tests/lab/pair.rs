@@ -29,6 +29,9 @@ impl Pair {
         lab.lab(&["up", "altair", "orch-izar", "orch-tarn"]).gives(0, &[]);
         let mut pair = Self { lab, services: Vec::new() };
         pair.write_inventory();
+        // Hosts do not see everything of this machine, but all see that directory.
+        let program = pair.lab.shared("swarm");
+        pair.lab.run(&["cp", env!("CARGO_BIN_EXE_swarm"), program.to_str().unwrap()]).gives(0, &[]);
         for host in ["altair", "orch-izar", "orch-tarn"] {
             pair.equip(host);
         }
@@ -117,7 +120,7 @@ impl Pair {
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(self.lab.file(&format!("{host}.log"))).unwrap();
         let mut command: Command = self.lab.command();
-        command.args(["exec", host, "env", "SWARM_LOG=info", env!("CARGO_BIN_EXE_swarm")]).args(arguments);
+        command.args(["exec", host, "env", "SWARM_LOG=info", "/dev/lab/swarm"]).args(arguments);
         command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
         self.services.push(command.spawn().unwrap());
     }
