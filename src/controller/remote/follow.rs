@@ -10,9 +10,9 @@ use crate::controller::api::{Follower, Over, StateView, Told, What};
 use crate::controller::run::Halt;
 use crate::controller::session::{Observer, now};
 use crate::core::build::Build;
-use crate::core::event::Event;
-use crate::core::names::{BuildName, ControllerName};
-use crate::core::state::State;
+use crate::core::event::{Event, Trouble};
+use crate::core::names::{BuildName, ControllerName, Timestamp};
+use crate::core::state::{Condition, State};
 
 /// What the controller says at last of a build that is over is waited for so long.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -194,6 +194,20 @@ impl Following<'_> {
         }
     }
 
+    /// The drones that were found away since the build began, which was before this began to listen.
+    fn tell_drones(&mut self, begun: Timestamp) {
+        for (name, drone) in &self.state.drones {
+            if let Condition::Away { trouble, reason, since, .. } = &drone.condition
+                && *since >= begun
+                && *trouble != Trouble::LeftOut
+            {
+                let (drone, reason) = (name.clone(), reason.clone());
+                let event = Event::DroneAway { drone, trouble: *trouble, reason, at: *since };
+                self.observer.saw(&event, &self.state, *since);
+            }
+        }
+    }
+
     /// Tells the operator where the build stands in the queue, and once that it has its turn.
     fn look(&mut self) {
         if self.is_open() && !self.announced {
@@ -208,6 +222,8 @@ impl Following<'_> {
                     at: build.started,
                 };
                 self.observer.saw(&event, &self.state, now());
+                let begun = build.started;
+                self.tell_drones(begun);
             }
         }
         let place = self.state.queue.iter().position(|queued| queued.name == *self.build);
