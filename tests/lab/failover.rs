@@ -51,7 +51,7 @@ fn a_standby_finishes_what_the_orchestrator_that_lost_power_began_and_nothing_is
     let ended = push.wait().unwrap();
     assert_eq!(ended.code(), Some(0), "{}", pair.swarm());
     pair.lab.compiled_once(&SUITE);
-    assert_eq!(pair.gateway()["active"], second);
+    pair.lab.wait("clients get it from there", || pair.gateway()["active"] == second);
     let install = "emerge --quiet --oneshot --getbinpkgonly --usepkgonly app-lab/suite && lab-suite";
     pair.lab.on("client", install).gives(0, &["app-lab/suite-1.0"]);
 
