@@ -166,10 +166,11 @@ fn at_the_word_to_stop_downloads_come_to_their_end_and_event_streams_end() {
     let mut download = connect(&service.url).unwrap();
     send(&mut download, &format!("GET /packages/{HELLO}"), &[], b"");
     assert_eq!(head(&mut download).0, 200);
+    // Connections are taken in their order: this one has been taken once the next is answered.
+    let mut idle = connect(&service.url).unwrap();
     let mut events = connect(&service.url).unwrap();
     send(&mut events, "GET /events", &[], b"");
     assert_eq!(head(&mut events).0, 200);
-    let mut idle = connect(&service.url).unwrap();
 
     service.signal("TERM");
     let mut rest = Vec::new();
