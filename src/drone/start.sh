@@ -4,16 +4,7 @@
 # them.
 directory=$jobs/$job
 cd "$directory" || exit 72
-epoch_lock
-if epoch_is_lost; then
-	echo "$mark unknown"
-	exit 0
-fi
-if epoch_outranked; then
-	echo "$mark outranked $found $holder"
-	exit 0
-fi
-[ "$found" -eq "$epoch" ] || epoch_write "$lease"
+epoch_enter
 if [ ! -e pid ] && [ ! -e status ]; then
 	setsid /bin/sh ./wrapper 8>&- </dev/null >/dev/null 2>&1 &
 fi

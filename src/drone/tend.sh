@@ -24,13 +24,16 @@ if command -v pgrep >/dev/null 2>&1; then
 	done
 fi
 epoch_lock
+until=$((now + lease_seconds))
+# What was elected is confirmed by the voting alone.
+[ "$elected" != yes ] || [ "$holder" != "$controller" ] || until=$lease
 if epoch_is_lost; then
 	echo "$mark unknown"
 elif [ -n "$holder" ] && [ "$holder" != "$controller" ] && [ "$lease" -gt "$now" ] && [ "$take_over" != yes ]; then
 	echo "$mark held $found $holder $((lease - now))"
 elif epoch_outranked; then
 	echo "$mark outranked $found $holder"
-elif (epoch_write "$(if [ "$elected" = yes ] && [ "$holder" = "$controller" ]; then echo "$lease"; else echo "$((now + lease_seconds))"; fi)") 2>/dev/null; then
+elif (epoch_write "$until") 2>/dev/null; then
 	echo "$mark ours $found $holder"
 else
 	# Without a claim nothing may start here; what ails the disk has been said.

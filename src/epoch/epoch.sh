@@ -33,3 +33,17 @@ epoch_keep() { # LINE
 epoch_write() {
 	epoch_keep "$epoch $controller $1 $epoch $controller"
 }
+# Locks, and goes on only where nobody has claimed as much or more: else it ends here, with the marked word `unknown` or
+# `outranked EPOCH CONTROLLER`.
+epoch_enter() {
+	epoch_lock
+	if epoch_is_lost; then
+		echo "$mark unknown"
+		exit 0
+	fi
+	if epoch_outranked; then
+		echo "$mark outranked $found $holder"
+		exit 0
+	fi
+	[ "$found" -eq "$epoch" ] || epoch_write "$lease"
+}

@@ -19,16 +19,7 @@ none) now=$(if [ -e "$production" ] || [ -L "$production" ]; then echo something
 directory) now=$(if [ -d "$production" ] && [ ! -L "$production" ]; then echo directory; fi) ;;
 *) now=$(readlink "$production") && now=${now##*/} ;;
 esac
-epoch_lock
-if epoch_is_lost; then
-	echo "$mark unknown"
-	exit 0
-fi
-if epoch_outranked; then
-	echo "$mark outranked $found $holder"
-	exit 0
-fi
-[ "$found" -eq "$epoch" ] || epoch_write "$lease"
+epoch_enter
 [ "$now" = "$before" ] || { echo "production was $before there and is ${now:-gone} now" >&2; exit 75; }
 
 rm -rf "$new" "$next"
