@@ -29,25 +29,14 @@ fn a_standby_finishes_what_the_orchestrator_that_lost_power_began_and_nothing_is
     pair.configure_client();
 
     // Every drone builds, and something has been received.
-    for held in ["editor", "viewer", "plugins"] {
-        std::fs::write(pair.lab.shared(&format!("hold/{held}")), "").unwrap();
-    }
-    let mut push = pair.run_beside(&["push", "app-lab/suite", "--finalize"]);
-    pair.wait_for("every drone builds", |status| {
-        let drones = status["drones"].as_object();
-        drones.is_some_and(|drones| {
-            drones.len() == 3 && drones.values().all(|drone| !drone["building"].as_array().unwrap().is_empty())
-        })
-    });
+    let mut push = pair.push_that_is_held_up();
 
     pair.lab.lab(&["power-off", first]).gives(0, &[]);
     let died = Instant::now();
     pair.lab.wait("the gateway answers with the other", || pair.gateway()["controller"] == second);
     let took = died.elapsed();
     assert!(took < Duration::from_secs(3 * INTERVAL + 2), "{took:?}: three intervals, and the time to ask");
-    for held in ["editor", "viewer", "plugins"] {
-        std::fs::remove_file(pair.lab.shared(&format!("hold/{held}"))).unwrap();
-    }
+    pair.let_go_on();
     let ended = push.wait().unwrap();
     assert_eq!(ended.code(), Some(0), "{}", pair.swarm());
     pair.lab.compiled_once(&SUITE);
@@ -86,23 +75,12 @@ fn sites_that_are_cut_apart_in_mid_build_come_to_one_line_of_releases_and_build_
     pair.run(&["failover", "--to", "orch-tara"]).gives(1, &["orch-tarn"]);
     pair.lab.wait("the gateway asks it", || pair.gateway()["controller"] == second);
 
-    for held in ["editor", "viewer", "plugins"] {
-        std::fs::write(pair.lab.shared(&format!("hold/{held}")), "").unwrap();
-    }
-    let mut push = pair.run_beside(&["push", "app-lab/suite", "--finalize"]);
-    pair.wait_for("every drone builds", |status| {
-        let drones = status["drones"].as_object();
-        drones.is_some_and(|drones| {
-            drones.len() == 3 && drones.values().all(|drone| !drone["building"].as_array().unwrap().is_empty())
-        })
-    });
+    let mut push = pair.push_that_is_held_up();
     let before = pair.lab.compiled();
     part(&pair, true);
     let begun = Instant::now();
     pair.lab.wait("the gateway asks the one on its side", || pair.gateway()["controller"] == first);
-    for held in ["editor", "viewer", "plugins"] {
-        std::fs::remove_file(pair.lab.shared(&format!("hold/{held}"))).unwrap();
-    }
+    pair.let_go_on();
     // That they are apart for so long is what is tried.
     std::thread::sleep(Duration::from_secs(120).saturating_sub(begun.elapsed()));
     part(&pair, false);

@@ -12,6 +12,8 @@ pub const GATEWAY: &str = "http://10.42.0.199:8090";
 /// The orchestrators, the first one first, and where each listens.
 pub const PAIR: [(&str, &str); 2] =
     [("orch-izar", "http://10.42.0.201:8091"), ("orch-tarn", "http://192.168.20.201:8091")];
+/// What holds a push of `app-lab/suite` up.
+const HELD: [&str; 3] = ["editor", "viewer", "plugins"];
 /// How often the gateway looks, in seconds.
 pub const INTERVAL: u64 = 2;
 
@@ -149,6 +151,28 @@ impl Pair {
     /// Waits until the controller, whoever it is, says what is wanted.
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) {
         self.lab.wait(what, || wanted(&self.swarm()));
+    }
+
+    /// A push that is held up, once every drone builds something of it.
+    pub fn push_that_is_held_up(&self) -> Child {
+        for held in HELD {
+            std::fs::write(self.lab.shared(&format!("hold/{held}")), "").unwrap();
+        }
+        let push = self.run_beside(&["push", "app-lab/suite", "--finalize"]);
+        self.wait_for("every drone builds", |status| {
+            let drones = status["drones"].as_object();
+            drones.is_some_and(|drones| {
+                drones.len() == 3 && drones.values().all(|drone| !drone["building"].as_array().unwrap().is_empty())
+            })
+        });
+        push
+    }
+
+    /// Lets it go on.
+    pub fn let_go_on(&self) {
+        for held in HELD {
+            std::fs::remove_file(self.lab.shared(&format!("hold/{held}"))).unwrap();
+        }
     }
 
     /// Lets a client know the gateway and nothing else.
