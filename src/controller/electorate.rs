@@ -182,19 +182,13 @@ impl Electorate {
             Wish::TakeOver => candidate.clone().taking_over(),
             Wish::Above(epoch) => candidate.clone().above(epoch),
         };
-        let given_up = (trial.clone(), Err(self.no_majority(None, Vec::new())));
+        let given_up = (trial.clone(), Err(self.no_majority(None, &[])));
         let (trial, held) = tokio::time::timeout(LONGEST_VOTE, self.attempt(trial)).await.unwrap_or(given_up);
         // What is held is not given up for a higher one that could not be had.
         if held.is_ok() || !matches!(wish, Wish::Above(_)) {
             *candidate = trial;
-            if held.is_err() {
-                self.held.send_if_modified(|held| {
-                    let was_good = matches!(held, Hold::Until(_));
-                    if was_good {
-                        *held = Hold::InDoubt;
-                    }
-                    was_good
-                });
+            if held.is_err() && self.was_held() {
+                self.held.send_replace(Hold::InDoubt);
             }
         }
         held
@@ -242,14 +236,13 @@ impl Electorate {
         }
         let answer = match (held, last) {
             (Some(epoch), _) => Ok(Tenure { epoch, counted: candidate.counted().clone() }),
-            (None, too_few) => Err(self.no_majority(too_few, silent)),
+            (None, too_few) => Err(self.no_majority(too_few, &silent)),
         };
         (candidate, answer)
     }
 
-    fn no_majority(&self, too_few: Option<(usize, usize, usize)>, silent: Vec<String>) -> ControlError {
+    fn no_majority(&self, too_few: Option<(usize, usize, usize)>, silent: &[String]) -> ControlError {
         let (know, lost, wanted) = too_few.unwrap_or((0, 0, majority(self.all)));
-        let silent: Vec<&str> = silent.iter().map(String::as_str).collect();
         let silent = if silent.is_empty() { String::new() } else { format!("; {}", silent.join("; ")) };
         ControlError::NoMajority { know, lost, wanted, voters: self.all, silent }
     }

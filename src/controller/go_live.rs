@@ -34,8 +34,8 @@ pub async fn go_live(session: &mut Session, contents: Contents, origin: Origin) 
     session.hold(Wish::Hold).await?;
     let name = session.releases.next_name(session.state().epoch)?;
     let (releases, visitor) = (session.releases.clone(), session.visitor());
-    let served = session.inventory.orchestrators().into_iter().find(|(host, _)| session.inventory.is_here(host));
-    let workdir = served.map(|(host, _)| PathBuf::from(session.workdir(&host.name)));
+    let workdir =
+        session.inventory.orchestrators_here().next().map(|(host, _)| PathBuf::from(session.workdir(&host.name)));
     let electorate = session.electorate.clone();
     let may_be = move || electorate.is_none_or(|electorate| electorate.is_held());
     let swap = move || releases.publish_while(&contents, &name, origin, now(), may_be);
@@ -52,13 +52,12 @@ pub async fn go_live(session: &mut Session, contents: Contents, origin: Origin) 
 
 /// Reads the index back from the binhosts that this machine serves; the inner error says why clients cannot read it.
 async fn read_back(session: &Session, published: &Published) -> Result<Result<Vec<String>, String>, ControlError> {
-    let orchestrators = session.inventory.orchestrators();
-    if orchestrators.is_empty() {
+    if session.inventory.orchestrators().is_empty() {
         let note =
             "the index was not read back over HTTP: the inventory lists no orchestrator, so no URL of clients is known";
         return Ok(Ok(vec![note.to_owned()]));
     }
-    let here = orchestrators.iter().filter(|(host, _)| session.inventory.is_here(host));
+    let here = session.inventory.orchestrators_here();
     let here: Vec<(&HostName, &HttpUrl)> = here.map(|(host, settings)| (&host.name, &settings.binhost)).collect();
     let mut notes = Vec::new();
     if here.is_empty() {

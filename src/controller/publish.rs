@@ -158,7 +158,7 @@ impl Errand {
         let staging = inventory.swarm.staging.display().to_string();
         let reader = Reader::new(inventory)?;
         let (kept, visitor) = (session.releases.list()?, session.visitor());
-        let here = inventory.orchestrators().iter().any(|(host, _)| inventory.is_here(host));
+        let here = inventory.orchestrators_here().next().is_some();
         Ok(Some(Self { production, staging, here, live, kept, visitor, receivers, reader }))
     }
 
@@ -263,11 +263,9 @@ pub fn note_down(session: &mut Session, publication: &Publication) -> Result<(),
 /// Another controller may decide, the releases here cannot be read, or the journal cannot be written. Trouble with one of
 /// them is in the answer.
 pub async fn everywhere(session: &mut Session, whom: Whom) -> Result<Option<Publication>, ControlError> {
-    if Errand::new(session, whom)?.is_none() {
-        return Ok(None);
-    }
+    let Some(mut errand) = Errand::new(session, whom)? else { return Ok(None) };
     session.hold(Wish::Hold).await?;
-    let Some(errand) = Errand::new(session, whom)? else { return Ok(None) };
+    errand.visitor = session.visitor();
     let publication = errand.run().await;
     note_down(session, &publication)?;
     Ok(Some(publication))

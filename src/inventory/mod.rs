@@ -116,6 +116,11 @@ impl Inventory {
         &self.storages
     }
 
+    /// Those of them that this machine is.
+    pub fn orchestrators_here(&self) -> impl Iterator<Item = (&Host, &OrchestratorSettings)> {
+        self.orchestrators().into_iter().filter(|(host, _)| self.is_here(host))
+    }
+
     /// The name of the machine whose packages are wanted; [`Inventory::host`] has it.
     pub fn driver(&self) -> &HostName {
         &self.swarm.driver
