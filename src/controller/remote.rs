@@ -112,7 +112,11 @@ impl Remote {
     }
 
     fn through_gateway(inventory: &Inventory) -> Result<Self, RemoteError> {
-        let base = inventory.gateway_url().ok_or(RemoteError::NoGateway)?;
+        Self::at(inventory, inventory.gateway_url().ok_or(RemoteError::NoGateway)?)
+    }
+
+    /// What is reached at this address, with the token and the certificates of an inventory.
+    fn at(inventory: &Inventory, base: String) -> Result<Self, RemoteError> {
         let swarm = &inventory.swarm;
         let token = swarm.token_file.as_deref().map(Token::read).transpose()?;
         let tls = match base.starts_with("https:") {

@@ -26,6 +26,43 @@ pub struct Standing {
     pub release: Option<ReleaseName>,
 }
 
+/// What an orchestrator's service says of itself to whoever asks often (`GET /health`); another program's may say less.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Health {
+    /// Its name in the inventory; none where it is not listed there.
+    pub name: Option<HostName>,
+    /// The highest epoch that it knows.
+    pub epoch: Option<Epoch>,
+    /// Whether that is its own: what it says of builds is what counts.
+    pub leads: bool,
+    /// Whether anything is being built, or waits for it.
+    pub builds: bool,
+    /// The number of its journal's last event.
+    pub last: i64,
+    /// Whether it had as good as all there was when it last heard of whom it follows, not long ago.
+    pub fresh: bool,
+    /// Whether it follows another one and has all that there is.
+    pub caught_up: bool,
+    /// The release that is live there.
+    pub release: Option<ReleaseName>,
+}
+
+/// What is asked for with `POST /promote`; nothing where the request has no body.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Promotion {
+    /// Whether the living lease of another controller is to be broken.
+    pub take_over: bool,
+}
+
+/// The answer: who was asked is the controller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promoted {
+    /// Under this epoch.
+    pub epoch: Epoch,
+}
+
 /// An orchestrator that told where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {

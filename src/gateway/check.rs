@@ -8,10 +8,10 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use serde::Deserialize;
 
-use super::fleet::{Answer, Look, Orchestrator};
-use crate::core::names::{Epoch, ReleaseName, Timestamp};
+use super::fleet::{Look, Orchestrator};
+use crate::core::names::Timestamp;
+use crate::core::role::Health;
 use crate::http::client::{AskError, Client};
 use crate::portage::index::{self, Index, Limits};
 
@@ -44,19 +44,6 @@ struct ReadIndex {
     file: &'static str,
     modified: HeaderValue,
     timestamp: Timestamp,
-}
-
-/// What is read of an API's `/health`; another program's may say less.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Health {
-    epoch: Option<Epoch>,
-    leads: bool,
-    builds: bool,
-    caught_up: bool,
-    last: i64,
-    fresh: bool,
-    release: Option<ReleaseName>,
 }
 
 impl Checker {
@@ -121,16 +108,14 @@ async fn get(
     client.ask(request).await
 }
 
-async fn answer(client: &Client, url: &str) -> Result<Answer, String> {
+async fn answer(client: &Client, url: &str) -> Result<Health, String> {
     let response = get(client, url, None).await.map_err(|error| error.to_string())?;
     if response.status() != StatusCode::OK {
         return Err(format!("answers {} for {url}", response.status()));
     }
     let body = client.read(response.into_body(), ANSWER_LIMIT).await.map_err(|error| error.to_string())?;
     // It answers, which is what counts; one of another form has neither epoch nor release.
-    let Health { epoch, leads, builds, caught_up, last, fresh, release } =
-        serde_json::from_slice(&body).unwrap_or_default();
-    Ok(Answer { epoch, leads, builds, caught_up, last, fresh, release })
+    Ok(serde_json::from_slice(&body).unwrap_or_default())
 }
 
 /// The TIMESTAMP of an index that a client could use.

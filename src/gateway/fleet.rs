@@ -13,7 +13,8 @@
 //! What is known goes with the process. An index that nobody has any more counts as the newest until its orchestrator
 //! is taken out of the inventory, or the gateway is started anew.
 
-use crate::core::names::{Epoch, HostName, ReleaseName, Timestamp};
+use crate::core::names::{HostName, ReleaseName, Timestamp};
+use crate::core::role::Health;
 use crate::core::status::Moment;
 use crate::inventory::{ControllerPlace, Failback, HttpUrl, Inventory};
 
@@ -47,26 +48,7 @@ pub struct Look {
     /// The TIMESTAMP of its index; or why it has none that reads, as the end of a sentence about it.
     pub index: Result<Timestamp, String>,
     /// What its API says, or why it does not; none where it has none.
-    pub api: Option<Result<Answer, String>>,
-}
-
-/// What an API says of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// The highest epoch that it knows.
-    pub epoch: Option<Epoch>,
-    /// Whether that is its own, so that its word on builds counts.
-    pub leads: bool,
-    /// Whether anything is being built or waits for it.
-    pub builds: bool,
-    /// Whether it follows another one and has all that there is.
-    pub caught_up: bool,
-    /// The number of its journal's last event.
-    pub last: i64,
-    /// Whether it had as good as all there was when it last heard of whom it follows, not long ago.
-    pub fresh: bool,
-    /// The release that is live there.
-    pub release: Option<ReleaseName>,
+    pub api: Option<Result<Health, String>>,
 }
 
 /// One of them, with what is known of it.
@@ -81,7 +63,7 @@ pub struct Member {
     /// The TIMESTAMP of its index when that last read.
     pub timestamp: Option<Timestamp>,
     /// What its API said last.
-    pub answer: Answer,
+    pub answer: Health,
     /// When it was looked at last.
     pub last_check: Option<Timestamp>,
     /// What was wrong then.
@@ -123,7 +105,7 @@ impl Member {
             binhost: Level::Unknown,
             api: Level::Unknown,
             timestamp: None,
-            answer: Answer::default(),
+            answer: Health::default(),
             last_check: None,
             error: None,
         }

@@ -1,30 +1,30 @@
 //! What the service answers; section 6 of the design.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::{Extension, Path, State as Shared};
+use axum::extract::{Extension, FromRequest, FromRequestParts, Path, Request, State as Shared};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router, body::Body};
+use axum::{Json, Router};
 use hyper::body::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::broadcast;
 
 use super::binhost::Binhost;
 use super::books::{Books, BooksError, Read};
 use super::builds::{Builds, Outcome};
-use super::office::{Office, PromoteError};
+use super::office::Office;
 use super::wishes::Wishes;
 use crate::controller::api::{self, Desk, Refusal, StateView};
 use crate::controller::now;
 use crate::controller::verb::Verb;
-use crate::core::names::{Epoch, HostName, ReleaseName};
+use crate::core::names::{Epoch, HostName};
 use crate::core::order::{Form, Receipt};
+use crate::core::role::{Health, Promoted, Promotion};
 use crate::core::state::Turn;
 use crate::core::status::Status;
 use crate::http::access::Door;
@@ -80,24 +80,6 @@ pub fn router(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// `GET /health`: small, for who asks often.
-#[derive(Debug, Serialize)]
-struct Health<'a> {
-    name: Option<&'a HostName>,
-    epoch: Epoch,
-    /// Whether that epoch is its own: what it says of builds is what counts.
-    leads: bool,
-    /// Whether anything is being built, or waits for it.
-    builds: bool,
-    /// The number of its journal's last event.
-    last: i64,
-    /// Whether it lacked next to nothing when it last heard of whom it follows, and that is not long ago.
-    fresh: bool,
-    /// Whether it follows another one and lacked nothing when it last heard of that.
-    caught_up: bool,
-    release: Option<&'a ReleaseName>,
-}
-
 /// The status of section 5 of the design, and whose it is.
 #[derive(Debug, Serialize)]
 pub struct OwnStatus {
@@ -138,20 +120,20 @@ impl Desk for Arc<Service> {
     }
 }
 
-async fn health(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refusal> {
+/// `GET /health`: small, for who asks often.
+async fn health(Shared(service): Shared<Arc<Service>>) -> Result<Json<Health>, Refusal> {
     let read = service.read().await?;
     let leads = service.office.leads(read.state.controller.as_ref());
-    let health = Health {
-        name: service.name.as_ref(),
-        epoch: read.state.epoch,
+    Ok(Json(Health {
+        name: service.name.clone(),
+        epoch: Some(read.state.epoch),
         leads,
         builds: read.state.turn(&BTreeSet::new()) != Turn::Rest,
         last: read.sequence,
         fresh: !leads && service.view.is_fresh(now()),
         caught_up: !leads && service.view.has_caught_up(now()),
-        release: read.release.as_ref(),
-    };
-    Ok(Json(health).into_response())
+        release: read.release.clone(),
+    }))
 }
 
 async fn packages(
@@ -164,21 +146,24 @@ async fn packages(
 }
 
 /// The body of a request of whoever may change something.
-async fn admitted(service: &Service, from: IpAddr, headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
-    service.door.admit(from, headers).map_err(|refusal| {
-        tracing::warn!("refused what {from} asked for: {refusal:?}");
-        refusal.into_response()
-    })?;
-    http::body(body, ORDER_LIMIT, ORDER_TIME).await
+struct Admitted(Bytes);
+
+impl FromRequest<Arc<Service>> for Admitted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, service: &Arc<Service>) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let peer = Extension::from_request_parts(&mut parts, service).await;
+        let Extension(Peer(from)) = peer.map_err(IntoResponse::into_response)?;
+        service.door.admit(from, &parts.headers).map_err(|refusal| {
+            tracing::warn!("refused what {from} asked for: {refusal:?}");
+            refusal.into_response()
+        })?;
+        http::body(body, ORDER_LIMIT, ORDER_TIME).await.map(Self)
+    }
 }
 
-async fn build(
-    Shared(service): Shared<Arc<Service>>,
-    Extension(Peer(from)): Extension<Peer>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Response> {
-    let body = admitted(&service, from, &headers, body).await?;
+async fn build(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -> Result<Response, Response> {
     let form: Form = serde_json::from_slice(&body)
         .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this is no order: {error}")))?;
     match service.builds.take(form).await {
@@ -191,13 +176,7 @@ async fn build(
 }
 
 /// `POST /verb`: what an operator asks of the controller, as at its own socket.
-async fn verb(
-    Shared(service): Shared<Arc<Service>>,
-    Extension(Peer(from)): Extension<Peer>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Response> {
-    let body = admitted(&service, from, &headers, body).await?;
+async fn verb(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -> Result<Response, Response> {
     let verb: Verb = serde_json::from_slice(&body)
         .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this is nothing that can be asked: {error}")))?;
     let wishes = Arc::clone(&service.wishes);
@@ -212,10 +191,7 @@ async fn verb(
 
 /// `GET /state`: all that is known, and the number of the event that it is known from: those after it lead on.
 async fn state(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refusal> {
-    let read = service.books.read_anew().await.map_err(|error| {
-        tracing::error!("{error}");
-        (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))
-    })?;
+    let read = service.books.read_anew().await.map_err(|error| unreadable(&error))?;
     Ok(Json(StateView { sequence: read.sequence, state: &read.state }).into_response())
 }
 
@@ -252,48 +228,19 @@ async fn page(Shared(service): Shared<Arc<Service>>) -> String {
     )
 }
 
-/// What is asked for besides, as it stands in the request; an empty one asks for nothing.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Promotion {
-    /// Whether the living lease of another controller is to be broken.
-    take_over: bool,
-}
-
 /// `POST /promote`: the controller is to be here.
-async fn promote(
-    Shared(service): Shared<Arc<Service>>,
-    Extension(Peer(from)): Extension<Peer>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let body = match admitted(&service, from, &headers, body).await {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
+async fn promote(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -> Result<Response, Response> {
     let text = if body.is_empty() { b"{}".as_slice() } else { &body };
-    let Promotion { take_over } = match serde_json::from_slice(text) {
-        Ok(promotion) => promotion,
-        Err(error) => {
-            return sentence(StatusCode::BAD_REQUEST, format!("this asks for nothing that there is: {error}"));
-        }
-    };
+    let Promotion { take_over } = serde_json::from_slice(text)
+        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this asks for nothing that there is: {error}")))?;
     // It goes on to its end, whether or not anybody waits for it.
     let office = service.office.clone();
     match tokio::spawn(async move { office.promote(take_over).await }).await {
-        Ok(Ok(epoch)) => Json(Promoted { epoch }).into_response(),
-        Ok(Err(error)) => refused(&error),
-        Err(error) => sentence(StatusCode::INTERNAL_SERVER_ERROR, format!("it broke off: {error}")),
+        Ok(Ok(epoch)) => Ok(Json(Promoted { epoch }).into_response()),
+        Ok(Err(error)) => {
+            tracing::warn!("not made the controller: {error}");
+            Err(sentence(error.status(), error))
+        }
+        Err(error) => Err(sentence(StatusCode::INTERNAL_SERVER_ERROR, format!("it broke off: {error}"))),
     }
-}
-
-/// The answer to who is the controller now.
-#[derive(Debug, Serialize)]
-struct Promoted {
-    epoch: Epoch,
-}
-
-fn refused(error: &PromoteError) -> Response {
-    tracing::warn!("not made the controller: {error}");
-    sentence(error.status(), error.to_string())
 }

@@ -1,15 +1,11 @@
 //! The controller's place among the orchestrators: which of them has it, and having another one take it.
 
-use axum::http::Method;
 use futures::future::join_all;
-use hyper::body::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::{QUICK, Remote, RemoteError, read};
 use crate::controller::electorate::LONGEST_VOTE;
 use crate::core::names::{Epoch, HostName};
-use crate::http::access::Token;
-use crate::http::tls;
+use crate::core::role::{Health, Promoted, Promotion};
 use crate::inventory::{Inventory, fault};
 
 /// An orchestrator's service, asked itself and not through the gateway.
@@ -19,68 +15,23 @@ pub struct Orchestrator {
     remote: Remote,
 }
 
-/// What a service says of itself.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Health {
-    epoch: Epoch,
-    leads: bool,
-    caught_up: bool,
-}
-
-/// How one of them stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// It has the controller's place, under this epoch.
-    Has(Epoch),
-    /// It follows another one, and lacked nothing when it last heard of that, or may lack something.
-    Follows {
-        /// Whether it lacked nothing.
-        caught_up: bool,
-    },
-}
-
-#[derive(Serialize)]
-struct Promotion {
-    take_over: bool,
-}
-
-#[derive(Deserialize)]
-struct Promoted {
-    epoch: Epoch,
-}
-
 impl Orchestrator {
     /// Those of an inventory that have a service, the one with the lowest priority number first.
     ///
     /// # Errors
     /// Token or certificate are of no use.
     pub fn all(inventory: &Inventory) -> Result<Vec<Self>, RemoteError> {
-        let swarm = &inventory.swarm;
         let with_api = inventory.orchestrators().into_iter().filter_map(|(host, settings)| {
             let base = settings.api.as_ref()?.to_string();
             Some((host.name.clone(), base))
         });
-        let orchestrator = |(name, base): (HostName, String)| {
-            let token = swarm.token_file.as_deref().map(Token::read).transpose()?;
-            let tls = match base.starts_with("https:") {
-                true => Some(tls::connector(swarm.tls_cert.as_deref())?),
-                false => None,
-            };
-            Ok(Self { name, remote: Remote { base, token, tls } })
-        };
-        with_api.map(orchestrator).collect()
+        with_api.map(|(name, base)| Ok(Self { name, remote: Remote::at(inventory, base)? })).collect()
     }
 
-    /// How it stands.
-    ///
-    /// # Errors
-    /// It does not answer.
-    pub async fn place(&self) -> Result<Place, RemoteError> {
-        let request = self.remote.request(Method::GET, "/health", Bytes::new())?;
-        let response = self.remote.ask(request, QUICK).await?;
-        let Health { epoch, leads, caught_up } = read(&self.remote.body(response).await?)?;
-        Ok(if leads { Place::Has(epoch) } else { Place::Follows { caught_up } })
+    /// The epoch under which it has the controller's place, as far as it knows; none where it follows another one.
+    async fn place(&self) -> Result<Option<Epoch>, RemoteError> {
+        let health: Health = read(&self.remote.get("/health").await?)?;
+        Ok(health.epoch.filter(|_| health.leads))
     }
 
     /// Has it take the controller's place, breaking another one's lease where that is wanted; the epoch that it then has.
@@ -111,16 +62,12 @@ pub async fn successor(
         return Err(format!("no orchestrator {to} with an `api` is in the inventory{nearest}"));
     }
     let places = join_all(all.iter().map(Orchestrator::place)).await;
-    let highest = places.iter().flatten().filter_map(|place| match place {
-        Place::Has(epoch) => Some(*epoch),
-        Place::Follows { .. } => None,
-    });
-    let highest = highest.max();
+    let highest = places.iter().flatten().flatten().max().copied();
     let mut silent = Vec::new();
     for (orchestrator, place) in all.into_iter().zip(places) {
         let is_wanted = to.is_none_or(|to| *to == orchestrator.name);
         match place {
-            Ok(Place::Has(epoch)) if Some(epoch) == highest && !(take_over && to.is_some()) => {
+            Ok(Some(epoch)) if Some(epoch) == highest && !(take_over && to.is_some()) => {
                 if to.is_some() && is_wanted {
                     return Ok(None);
                 }

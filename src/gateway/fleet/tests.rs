@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
+use crate::core::names::Epoch;
 use crate::inventory::Surroundings;
 
 /// A fleet of `a` (100), `b` (200) and `c` (300, without an API), with `rise` 2 and `fall` 3.
@@ -39,7 +40,7 @@ fn look(fleet: &mut Fleet, step: &str) -> Vec<Change> {
             let epoch = api.trim_end_matches(['!', '+', '~', '?']).parse().map(Epoch).map_err(|_| unreachable())?;
             let is = |mark: char| api.contains(mark);
             let (leads, builds, caught_up, fresh) = (is('!'), is('+'), is('~'), !is('?'));
-            Ok(Answer { epoch: Some(epoch), leads, builds, caught_up, fresh, last: 0, release: None })
+            Ok(Health { epoch: Some(epoch), leads, builds, caught_up, fresh, ..Health::default() })
         }),
     };
     fleet.saw(&name.parse().unwrap(), look, Timestamp(1000))
@@ -180,7 +181,7 @@ fn one_without_an_api_has_the_release_of_another_with_the_same_index() {
     let mut fleet = fleet();
     play(&mut fleet, "a5 b5 c5");
     let release = "1-7".parse::<ReleaseName>().unwrap();
-    let answer = Answer { release: Some(release.clone()), ..Answer::default() };
+    let answer = Health { release: Some(release.clone()), ..Health::default() };
     let look = Look { index: Ok(Timestamp(5)), api: Some(Ok(answer)) };
     fleet.saw(&"a".parse().unwrap(), look, Timestamp(1000));
     let c = fleet.members().last().unwrap();
