@@ -77,11 +77,11 @@ pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
     if let Some(elsewhere) = Remote::of(&inventory)? {
         let answer = remote::tell(&elsewhere, &wish, |text| tell(text)).await?;
         print(&answer.lines)?;
-        return Ok(if answer.trouble { Exit::Impossible } else { Exit::Done });
+        return Ok(Exit::done_if(!answer.trouble));
     }
     if let Some(answer) = socket::tell(&inventory.swarm.state, &wish).await? {
         print(&answer.lines)?;
-        return Ok(if answer.trouble { Exit::Impossible } else { Exit::Done });
+        return Ok(Exit::done_if(!answer.trouble));
     }
     let drones = inventory.drones().map(|(host, _)| host.name.clone()).collect();
     let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
@@ -96,7 +96,7 @@ async fn carry_out(wish: &Verb, session: &mut Session, drones: Vec<HostName>) ->
         && let Some(publication) = publish::everywhere(session, Whom::All).await?
     {
         print(&publication.lines())?;
-        return Ok(if publication.is_good() { Exit::Done } else { Exit::Impossible });
+        return Ok(Exit::done_if(publication.is_good()));
     }
     if matches!(wish, Verb::Reset { .. }) && !session.state().jobs.is_empty() {
         return end_jobs(session, drones).await;

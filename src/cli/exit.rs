@@ -26,6 +26,11 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Done, where all of it could be done.
+    pub fn done_if(good: bool) -> Self {
+        if good { Self::Done } else { Self::Impossible }
+    }
+
     /// The status that an error stands for.
     pub fn of_error(error: &anyhow::Error) -> Self {
         match error.downcast_ref::<ControlError>() {

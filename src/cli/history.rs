@@ -74,7 +74,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
                 (of_files(&files)?, false)
             };
             import(samples, inventory).await?;
-            Ok(if trouble { Exit::Impossible } else { Exit::Done })
+            Ok(Exit::done_if(!trouble))
         }
     }
 }

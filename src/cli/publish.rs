@@ -10,5 +10,5 @@ pub async fn everywhere(session: &mut Session) -> Result<Exit, ControlError> {
     for line in publication.lines() {
         session.note(&line);
     }
-    Ok(if publication.is_good() { Exit::Done } else { Exit::Impossible })
+    Ok(Exit::done_if(publication.is_good()))
 }

@@ -48,5 +48,5 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
         ui::release::bad(&verified).print()?;
         tell(format_args!("release {name}: {}", escaped(&ui::release::verdict(name, &verified))));
     }
-    Ok(if verified.bad.is_empty() { Exit::Done } else { Exit::Impossible })
+    Ok(Exit::done_if(verified.bad.is_empty()))
 }

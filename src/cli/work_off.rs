@@ -124,7 +124,7 @@ async fn publish(session: &mut Session, outside: &mut Outside) -> Result<Option<
             for line in publication.lines() {
                 session.note(&line);
             }
-            Ok(Some(if publication.is_good() { Exit::Done } else { Exit::Impossible }))
+            Ok(Some(Exit::done_if(publication.is_good())))
         }
     }
 }

@@ -35,7 +35,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
         }
     }
     let all = answers.iter().all(|asked| asked.facts.is_ok());
-    Ok(if all { Exit::Done } else { Exit::Impossible })
+    Ok(Exit::done_if(all))
 }
 
 #[derive(Serialize)]

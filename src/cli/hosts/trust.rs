@@ -43,7 +43,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
             }
         }
     }
-    Ok(if all { Exit::Done } else { Exit::Impossible })
+    Ok(Exit::done_if(all))
 }
 
 /// The hosts by the number of jumps before them, so that a jump host's key is there when it is gone through.
