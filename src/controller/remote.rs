@@ -243,8 +243,7 @@ impl Remote {
 
 /// Whether this machine is an orchestrator with a service.
 fn has_books(inventory: &Inventory) -> bool {
-    let orchestrators = inventory.orchestrators();
-    orchestrators.iter().any(|(host, settings)| settings.api.is_some() && inventory.is_here(host))
+    inventory.orchestrators_here().any(|(_, settings)| settings.api.is_some())
 }
 
 /// Whether this machine is the orchestrator that decides: the only one, or as far as its journal knows the one that leads.
@@ -257,8 +256,9 @@ fn decides_here(inventory: &Inventory) -> bool {
         return true;
     }
     let directory = &inventory.swarm.state;
-    let controller = Journal::state_of(directory).ok().and_then(|state| state.controller);
-    let own = controller.and_then(|controller| name::is_own(directory, &controller).ok().flatten());
+    let journal = Journal::open_to_read(directory).ok().flatten();
+    let claim = journal.and_then(|journal| journal.latest_claim().ok().flatten());
+    let own = claim.and_then(|(_, controller)| name::is_own(directory, &controller).ok().flatten());
     own.unwrap_or(true)
 }
 
