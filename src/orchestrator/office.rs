@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use futures::future::join_all;
-use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use super::wishes::Log;
+use super::wishes::in_session;
 use super::worker;
 use crate::controller::electorate::Wish;
 use crate::controller::{ControlError, Session};
@@ -125,7 +124,7 @@ impl Office {
         let _turn = self.turn.lock().await;
         let epoch = match &self.fellows {
             Some(fellows) => self.succeed(fellows, take_over).await?,
-            None => claim(Inventory::clone(&self.inventory), take_over).await?,
+            None => claim(&self.inventory, take_over).await?,
         };
         self.stood_down.send_modify(|stood_down| stood_down.1 = false);
         self.worker.resume();
@@ -151,7 +150,7 @@ impl Office {
             }
         }
         let pause = fellows.standby.pause().await;
-        let epoch = claim(Inventory::clone(&self.inventory), take_over).await?;
+        let epoch = claim(&self.inventory, take_over).await?;
         tracing::info!("{} is the controller from here on, epoch {epoch}", fellows.own);
         fellows.standby.lead();
         drop(pause);
@@ -213,17 +212,12 @@ impl Fellows {
     }
 }
 
-/// Claims an epoch for the controller of this host. That belongs to one thread.
-async fn claim(inventory: Inventory, take_over: bool) -> Result<Epoch, ControlError> {
+/// Claims an epoch for the controller of this host.
+async fn claim(inventory: &Inventory, take_over: bool) -> Result<Epoch, ControlError> {
     let wish = if take_over { Wish::TakeOver } else { Wish::Succeed };
-    let runtime = Handle::current();
-    let claimed = tokio::task::spawn_blocking(move || {
-        runtime.block_on(async {
-            let mut session = Session::open(inventory, Box::new(Log)).await?;
-            let held = session.hold(wish).await;
-            session.leave_office().await;
-            held.map(|()| session.state().epoch)
-        })
-    });
-    claimed.await.map_err(|error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm")))?
+    let claim = async move |session: &mut Session| {
+        session.hold(wish).await?;
+        Ok(session.state().epoch)
+    };
+    in_session(inventory, claim).await
 }

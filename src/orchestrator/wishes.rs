@@ -118,18 +118,26 @@ impl Wishes {
         if !(self.may_begin)() {
             return Err(WishError::Elsewhere);
         }
-        let (inventory, wish, runtime) = (Inventory::clone(&self.inventory), wish.clone(), Handle::current());
-        let done = tokio::task::spawn_blocking(move || runtime.block_on(carry_out(inventory, &wish))).await;
-        let broken = |error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm"));
-        Ok(done.map_err(broken)??)
+        let wish = wish.clone();
+        Ok(in_session(&self.inventory, async move |session| answer(session, &wish).await).await?)
     }
 }
 
-async fn carry_out(inventory: Inventory, wish: &Verb) -> Result<Answer, ControlError> {
-    let mut session = Session::open(inventory, Box::new(Log)).await?;
-    let answer = answer(&mut session, wish).await;
-    session.leave_office().await;
-    answer
+/// Does something as the controller of this host, whose leases end with it. A session belongs to one thread.
+pub(super) async fn in_session<T: Send + 'static>(
+    inventory: &Inventory,
+    work: impl AsyncFnOnce(&mut Session) -> Result<T, ControlError> + Send + 'static,
+) -> Result<T, ControlError> {
+    let (inventory, runtime) = (inventory.clone(), Handle::current());
+    let done = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            let mut session = Session::open(inventory, Box::new(Log)).await?;
+            let done = work(&mut session).await;
+            session.leave_office().await;
+            done
+        })
+    });
+    done.await.map_err(|error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm")))?
 }
 
 async fn answer(session: &mut Session, wish: &Verb) -> Result<Answer, ControlError> {
@@ -144,7 +152,7 @@ async fn answer(session: &mut Session, wish: &Verb) -> Result<Answer, ControlErr
 }
 
 /// What a service is told goes to its log.
-pub(super) struct Log;
+struct Log;
 
 impl Observer for Log {
     fn saw(&mut self, _event: &Event, _state: &State, _at: Timestamp) {}

@@ -72,11 +72,11 @@ impl Reins {
 
     /// Whether nobody is at work, once who listens has been told to end.
     async fn is_free(&self, told: &mut BTreeSet<u32>) -> Result<bool, ControlError> {
-        while let Some(process) = socket::at_work(&self.state).await? {
+        if let Some(process) = socket::at_work(&self.state).await? {
             let pid = i32::try_from(process).ok().and_then(Pid::from_raw).filter(|_| told.insert(process));
             // One that has just ended needs no signal.
             let _gone = pid.map(|pid| kill_process(pid, Signal::TERM));
-            tokio::time::sleep(ENDING).await;
+            return Ok(false);
         }
         // One that does not listen yet, or any more, still has the lock.
         match Lock::take(&self.state) {
