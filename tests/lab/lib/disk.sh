@@ -14,6 +14,12 @@ HIDDEN='
 755 var/log
 755 usr/lib/lab
 755 usr/share/lab
+755 etc/cron.d
+755 etc/cron.hourly
+755 etc/cron.daily
+755 etc/cron.weekly
+755 etc/cron.monthly
+755 var/spool/cron
 755 home
 755 mnt
 1777 tmp
@@ -34,12 +40,12 @@ hide_the_machine() {
 accounts() {
 	{
 		grep -v -E '^(portage|builder):' /etc/passwd
-		echo 'portage:x:250:250:portage:/var/lib/portage/home:/bin/false'
+		has_trait bare || echo 'portage:x:250:250:portage:/var/lib/portage/home:/bin/false'
 		echo 'builder:x:2000:2000::/home/builder:/bin/bash'
 	} >"$upper/etc/passwd"
 	{
 		grep -v -E '^(portage|builder):' /etc/group
-		echo 'portage:x:250:portage,builder'
+		has_trait bare || echo 'portage:x:250:portage,builder'
 		echo 'builder:x:2000:'
 	} >"$upper/etc/group"
 	printf '%s:*:19000:0:99999:7:::\n' root sshd builder portage >"$upper/etc/shadow"
@@ -116,7 +122,10 @@ portage_commands() {
 
 portage_settings() {
 	local etc=$upper/etc/portage
-	mkdir -p "$etc/repos.conf"
+	mkdir -p "$etc"
+	setfattr -n trusted.overlay.opaque -v y "$etc"
+	! has_trait bare || return 0
+	mkdir "$etc/repos.conf"
 	ln -s /var/db/repos/gentoo/profiles/lab "$etc/make.profile"
 	cat >"$etc/make.conf" <<-END
 		CHOST="x86_64-pc-linux-gnu"
@@ -136,13 +145,15 @@ portage_settings() {
 		location = /var/db/repos/gentoo
 		auto-sync = no
 	END
-	setfattr -n trusted.overlay.opaque -v y "$etc"
 	mkdir -p "$upper/var/lib/portage/home" "$upper/var/db/repos/gentoo"
 	cp -a "$lab/repo/." "$upper/var/db/repos/gentoo"
 	if has_trait driver; then
 		printf 'app-lab/%s\n' consumer hello suite >"$upper/var/lib/portage/world"
 	fi
 }
+
+# Debian's cron reads it besides its directories.
+crontab() { printf '# Nothing of this machine.\n' >"$upper/etc/crontab"; }
 
 fill_disk() {
 	upper=$disk/upper
@@ -153,4 +164,5 @@ fill_disk() {
 	names
 	portage_commands
 	portage_settings
+	crontab
 }

@@ -12,6 +12,7 @@ drone-izar   10.42.0.203     100.64.0.12  16  drone
 drone-vega   10.42.0.204     100.64.0.13  8   drone,own-python
 drone-tarn   192.168.20.203  100.64.0.17  14  drone
 drone-mizar  192.168.20.204  100.64.0.18  20  drone,noisy
+drone-spica  10.42.0.205     -            6   drone,bare
 client       10.42.0.50      -            2   client
 '
 
