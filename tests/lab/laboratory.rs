@@ -180,6 +180,35 @@ impl Laboratory {
         self.directory.join("inventory.toml")
     }
 
+    /// The files of a host, from outside.
+    pub fn root(&self, host: &str) -> PathBuf {
+        self.lab(&["root", host]).said.trim().into()
+    }
+
+    /// Puts the program where all hosts see it, as `/dev/lab/swarm`: not everything of this machine is theirs.
+    pub fn share_program(&self) {
+        let program = self.shared("swarm");
+        self.run(&["cp", env!("CARGO_BIN_EXE_swarm"), program.to_str().unwrap()]).gives(0, &[]);
+    }
+
+    /// Gives a host what a controller needs there: keys, and this inventory with the host's own paths.
+    pub fn equip(&self, host: &str, inventory: &str) {
+        let lab = self.directory.display().to_string();
+        let own = inventory
+            .replace(&format!("{lab}/controller/state"), "/var/lib/build-swarm")
+            .replace(&format!("{lab}/controller"), "/var/cache/swarm")
+            .replace(&format!("{lab}/ssh"), "/root/keys")
+            .replace(&format!("{lab}/token"), "/root/token");
+        let root = self.root(host);
+        for directory in ["root/keys", "etc/build-swarm/inventory"] {
+            std::fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        std::fs::write(root.join("etc/build-swarm/inventory/fleet.toml"), own).unwrap();
+        for key in ["id_ed25519", "known_hosts"] {
+            std::fs::copy(self.file("ssh").join(key), root.join("root/keys").join(key)).unwrap();
+        }
+    }
+
     /// Changes the inventory's text.
     pub fn edit_inventory(&self, change: impl Fn(String) -> String) {
         let text = std::fs::read_to_string(self.inventory()).unwrap();

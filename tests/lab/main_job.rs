@@ -14,7 +14,7 @@ fn a_world_of_fifteen_packages_is_compiled_once_and_its_index_is_what_emaint_wri
 
     let production = std::fs::canonicalize(lab.controller("production")).unwrap();
     let ours = Index::parse(&std::fs::read(production.join("Packages")).unwrap(), Limits::default()).unwrap();
-    let root = lab.lab(&["root", "client"]).said.trim().to_owned();
+    let root = lab.root("client").display().to_string();
     let there = format!("{root}/var/cache/binpkgs");
     std::fs::create_dir_all(&there).unwrap();
     let copy = std::process::Command::new("cp").args(["-a", &format!("{}/.", production.display()), &there]).status();

@@ -31,9 +31,7 @@ impl Pair {
         lab.lab(&["up", "altair", "orch-izar", "orch-tarn"]).gives(0, &[]);
         let mut pair = Self { lab, services: Vec::new() };
         pair.write_inventory();
-        // Hosts do not see everything of this machine, but all see that directory.
-        let program = pair.lab.shared("swarm");
-        pair.lab.run(&["cp", env!("CARGO_BIN_EXE_swarm"), program.to_str().unwrap()]).gives(0, &[]);
+        pair.lab.share_program();
         for host in ["altair", "orch-izar", "orch-tarn"] {
             pair.equip(host);
         }
@@ -90,31 +88,8 @@ impl Pair {
 
     /// Gives a host what its service needs: the inventory with its own paths, the token, keys.
     fn equip(&self, host: &str) {
-        let lab = self.lab.file("").display().to_string();
-        let lab = lab.trim_end_matches('/');
-        let own = std::fs::read_to_string(self.inventory())
-            .unwrap()
-            .replace(&format!("{lab}/controller/state"), "/var/lib/build-swarm")
-            .replace(&format!("{lab}/controller"), "/var/cache/swarm")
-            .replace(&format!("{lab}/ssh"), "/root/keys")
-            .replace(&format!("{lab}/token"), "/root/token");
-        let root = self.root(host);
-        for directory in ["root/keys", "etc/build-swarm/inventory"] {
-            std::fs::create_dir_all(root.join(directory)).unwrap();
-        }
-        std::fs::write(root.join("etc/build-swarm/inventory/fleet.toml"), own).unwrap();
-        for (from, to) in [
-            ("ssh/id_ed25519", "root/keys/id_ed25519"),
-            ("ssh/known_hosts", "root/keys/known_hosts"),
-            ("token", "root/token"),
-        ] {
-            std::fs::copy(self.lab.file(from), root.join(to)).unwrap();
-        }
-    }
-
-    /// The files of a host, from outside.
-    pub fn root(&self, host: &str) -> PathBuf {
-        self.lab.lab(&["root", host]).said.trim().into()
+        self.lab.equip(host, &std::fs::read_to_string(self.inventory()).unwrap());
+        std::fs::copy(self.lab.file("token"), self.lab.root(host).join("root/token")).unwrap();
     }
 
     /// Starts a service on a host; what it says goes to `HOST.log` in the lab's directory.
@@ -196,7 +171,7 @@ impl Drop for Pair {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for host in ["orch-izar", "orch-tarn", "altair"] {
-                let pushed = self.root(host).join("var/lib/build-swarm/logs/push.log");
+                let pushed = self.lab.root(host).join("var/lib/build-swarm/logs/push.log");
                 for log in [self.log(host), std::fs::read_to_string(pushed).unwrap_or_default()] {
                     let from = log.len().saturating_sub(6000);
                     eprintln!("--- {host}\n{}", log.get(from..).unwrap_or(&log));

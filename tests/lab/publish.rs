@@ -22,7 +22,7 @@ fn list(lab: &Laboratory) {
 /// What is live there is what is live here, to the byte.
 fn shows(lab: &Laboratory, orchestrator: &str) -> bool {
     let production = lab.controller("production");
-    let root = lab.lab(&["root", orchestrator]).said.trim().to_owned();
+    let root = lab.root(orchestrator).display().to_string();
     let there = format!("{root}{}", std::fs::canonicalize(production.parent().unwrap()).unwrap().display());
     // The symlink is relative: seen from here it leads into the host's own tree.
     let there = format!("{there}/production");

@@ -43,7 +43,7 @@ fn production_may_not_be_where_portage_keeps_its_own_packages_but_a_binhost_is_t
 
     // A binhost that somebody made by hand: taken over as it is, and the base of what comes next.
     lab.on("drone-vega", "emerge --quiet --buildpkgonly app-lab/multislot:1 dev-lab/libbase").gives(0, &[]);
-    let binpkgs = format!("{}/var/cache/binpkgs", lab.lab(&["root", "drone-vega"]).said.trim());
+    let binpkgs = format!("{}/var/cache/binpkgs", lab.root("drone-vega").display());
     let production = lab.controller("production");
     let copied = std::process::Command::new("cp").arg("-a").args([&binpkgs, production.to_str().unwrap()]).status();
     assert!(copied.unwrap().success());
