@@ -202,6 +202,8 @@ async fn open(session: &mut Session, selection: Option<Selection>, arguments: &A
     }
     let selection = match (open, selection) {
         (Some(_), None) => return Ok(Opened::Build),
+        // The driver's world may want something else by now; anything else means what it meant.
+        (Some((_, Selection::World)), Some(Selection::World)) => Selection::World,
         (Some((_, same)), Some(selection)) if same.is_resumed_by(&selection) && !replace => return Ok(Opened::Build),
         (Some((name, other)), Some(selection)) if !replace => bail!(
             "build {name} of {other} is open, so {selection} was not begun: `swarm push` goes on with it, \
@@ -210,15 +212,22 @@ async fn open(session: &mut Session, selection: Option<Selection>, arguments: &A
         (_, selection) => selection.unwrap_or(Selection::World),
     };
     let planned = planning::plan(&session.inventory, &selection).await?;
+    if !replace && session.state().same(&selection, &planned.plan).is_some() {
+        return Ok(Opened::Build);
+    }
     let live = if arguments.rebuild { BTreeMap::new() } else { reuse::live(session, &planned.plan)? };
     let all = planned.plan.packages.len();
     if !live.is_empty() && live.len() == all {
         for line in queue::all_live(session, all) {
             session.note(&line);
         }
+        queue::let_go(session, &selection)?;
         return Ok(Opened::Released(live.into_values().collect()));
     }
     queue::note_live(session, &live, all);
+    if planned.plan.packages.is_empty() {
+        queue::let_go(session, &selection)?;
+    }
     Ok(if begin(session, selection, planned, live, arguments.rebuild)? { Opened::Build } else { Opened::Nothing })
 }
 
@@ -238,8 +247,9 @@ pub fn begin(
         return Ok(false);
     }
     let build = queue::build_name(session)?;
+    let failed = if rebuild { BTreeMap::new() } else { session.state().failed_before(&planned.plan, now()) };
     let event = |live| Event::BuildOpened { build, selection, plan: planned.plan, live, rebuild, at: now() };
-    queue::open(session, live, event)?;
+    queue::open(session, live, failed, event)?;
     Ok(true)
 }
 

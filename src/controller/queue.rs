@@ -1,12 +1,13 @@
 //! Builds that wait for their turn: how one comes into the queue, and out of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::error::ControlError;
 use super::reuse;
 use super::session::{Session, now};
 use super::verb::Answer;
-use crate::core::event::{Event, ReceivedFile};
+use crate::core::build::Attempt;
+use crate::core::event::{Event, ReceivedFile, Selection};
 use crate::core::names::BuildName;
 use crate::core::order::Submission;
 use crate::core::plan::PackageIndex;
@@ -98,7 +99,8 @@ pub fn open_next(session: &mut Session, build: &BuildName) -> Result<(), Control
     let live = if queued.rebuild { BTreeMap::new() } else { reuse::live(session, &queued.plan)? };
     let release = session.state().release.clone().filter(|_| live.len() == all);
     let names = live.clone();
-    open(session, live, |live| Event::QueuedBuildOpened { build: build.clone(), live, at: now() })?;
+    let failed = if queued.rebuild { BTreeMap::new() } else { session.state().failed_before(&queued.plan, now()) };
+    open(session, live, failed, |live| Event::QueuedBuildOpened { build: build.clone(), live, at: now() })?;
     let Some(release) = release else {
         note_live(session, &names, all);
         return Ok(());
@@ -112,13 +114,15 @@ pub fn open_next(session: &mut Session, build: &BuildName) -> Result<(), Control
     reuse::unstage(session, &files)
 }
 
-/// Opens a build: what is live of it is staged again, and what nobody wants any more goes.
+/// Opens a build: what is live of it is staged again, what has failed in just that form is not tried again, and what
+/// nobody wants any more goes.
 ///
 /// # Errors
 /// Staging or the journal cannot be written.
 pub fn open(
     session: &mut Session,
     live: BTreeMap<PackageIndex, Stanza>,
+    failed: BTreeMap<PackageIndex, Vec<Attempt>>,
     event: impl FnOnce(BTreeMap<PackageIndex, ReceivedFile>) -> Event,
 ) -> Result<(), ControlError> {
     let live = reuse::stage(session, live)?;
@@ -126,6 +130,7 @@ pub fn open(
     let mut staged: BTreeSet<String> = session.state().staged().into_iter().map(str::to_owned).collect();
     staged.extend(reused.iter().cloned());
     session.record(&event(live))?;
+    keep_failures(session, failed)?;
     let received = session.state().open_build().into_iter().flat_map(|build| build.received());
     let received: BTreeSet<String> = received.map(|(_, file)| file.path.clone()).collect();
     let carried: Vec<String> = received.difference(&reused).cloned().collect();
@@ -137,6 +142,40 @@ pub fn open(
         ));
     }
     reuse::unstage(session, &staged)
+}
+
+/// Forgets the open build of a selection of which nothing is to be built any more: its failures are of no concern, and
+/// all that it has received is live. One that has something to release stays.
+///
+/// # Errors
+/// The live release cannot be read, or the journal not be written.
+pub fn let_go(session: &mut Session, selection: &Selection) -> Result<(), ControlError> {
+    let Some(build) = session.state().open_build().filter(|build| build.selection.is_resumed_by(selection)) else {
+        return Ok(());
+    };
+    let name = build.name.clone();
+    // A path once released never names other content.
+    let live = session.releases.base()?.index;
+    let live: HashSet<String> = live.stanzas.iter().map(|stanza| stanza.path().to_string()).collect();
+    if !build.received().all(|(_, file)| live.contains(&file.path)) {
+        return Ok(());
+    }
+    session.note(&format!("build {name} is over: nothing of it is wanted any more"));
+    let files: Vec<String> = session.state().staged().into_iter().map(str::to_owned).collect();
+    session.record(&Event::BuildForgotten { build: name, at: now() })?;
+    reuse::unstage(session, &files)
+}
+
+fn keep_failures(session: &mut Session, failures: BTreeMap<PackageIndex, Vec<Attempt>>) -> Result<(), ControlError> {
+    let Some(build) = session.state().open_build().filter(|_| !failures.is_empty()) else { return Ok(()) };
+    let names: Vec<String> = failures.keys().map(|package| build.label(*package).to_owned()).collect();
+    session.record(&Event::FailuresKept { failures })?;
+    session.note(&format!(
+        "{} failed before in just this form, with just these needs, and are not tried again (`swarm unblock` does): {}",
+        names.len(),
+        some(&names)
+    ));
+    Ok(())
 }
 
 /// Ids of builds sort by time: the moment, the controller's own number, so that no two controllers ever give the same

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::build::Attempt;
 use super::failure::Failure;
 use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use super::package::Cpv;
@@ -256,6 +257,11 @@ pub enum Event {
         live: BTreeMap<PackageIndex, ReceivedFile>,
         /// When.
         at: Timestamp,
+    },
+    /// Packages of the build that has just been opened failed before in just the same form, and are not tried again.
+    FailuresKept {
+        /// What was tried, by package.
+        failures: BTreeMap<PackageIndex, Vec<Attempt>>,
     },
     /// An unreleased build is to be released as soon as all of it is received.
     FinalizeAsked {

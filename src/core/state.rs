@@ -1,6 +1,7 @@
 //! What is known, and how an event changes it. What follows within a build is that build's own ([`super::build`]).
 
 mod jobs;
+mod kept_failures;
 mod queue;
 mod succession;
 
@@ -318,6 +319,7 @@ impl State {
                 self.enqueue(Queued { name, selection, plan, finalize: *finalize, rebuild: *rebuild, at: *at })?;
             }
             Event::QueuedBuildOpened { build, live, at } => self.open_queued(build, live, *at)?,
+            Event::FailuresKept { failures } => self.keep_failures(failures)?,
             Event::FinalizeAsked { build, .. } => self.ask_to_finalize(build)?,
             Event::BuildForgotten { build, .. } => self.forget(build)?,
             Event::RetryAsked { packages, .. } => self.retry(packages)?,

@@ -96,6 +96,7 @@ fn words(event: &Event, state: &State) -> Option<String> {
         | Event::RetryAsked { .. }
         | Event::JobEnded { .. }
         | Event::BuildFinished { .. }
+        | Event::FailuresKept { .. }
         | Event::FinalizeAsked { .. }
         | Event::RunBegun { .. }
         | Event::BuildReleased { .. } => return None,
