@@ -98,6 +98,8 @@ fn words(event: &Event, state: &State) -> Option<String> {
         | Event::BuildFinished { .. }
         | Event::FinalizeAsked { .. }
         | Event::RunBegun { .. }
+        | Event::RunStarted { .. }
+        | Event::RunFinished { .. }
         | Event::BuildReleased { .. } => return None,
     })
 }
