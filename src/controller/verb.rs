@@ -14,7 +14,7 @@ use super::{queue, reuse, rollback};
 use crate::core::build::{Build, Phase};
 use crate::core::decide::decide;
 use crate::core::event::Event;
-use crate::core::names::{BuildName, HostName, ReleaseName};
+use crate::core::names::{BuildName, HostName, PlaybookName, ReleaseName, RunId, Timestamp};
 use crate::core::order::Submission;
 use crate::core::plan::PackageIndex;
 use crate::core::spread::most_jobs;
@@ -70,6 +70,32 @@ pub enum Verb {
         /// The builds.
         samples: Vec<Sample>,
     },
+    /// Write down that an unattended run begins.
+    RunStarted {
+        /// Its id.
+        run: RunId,
+        /// What is run.
+        playbook: PlaybookName,
+        /// When the schedule wanted it to begin.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
+        /// Nothing new starts after this moment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+        /// When it began.
+        at: Timestamp,
+    },
+    /// Write down that one is over.
+    RunFinished {
+        /// Its id.
+        run: RunId,
+        /// Its exit status.
+        status: u8,
+        /// Why it is that, in one line.
+        reason: String,
+        /// When it ended.
+        at: Timestamp,
+    },
 }
 
 /// What a wish came to.
@@ -110,7 +136,9 @@ impl Verb {
             | Self::Submit(_)
             | Self::Drain { .. }
             | Self::Undrain { .. }
-            | Self::Import { .. } => Duration::from_secs(30),
+            | Self::Import { .. }
+            | Self::RunStarted { .. }
+            | Self::RunFinished { .. } => Duration::from_secs(30),
         }
     }
 }
@@ -147,6 +175,22 @@ async fn lines_of(session: &mut Session, verb: &Verb) -> Result<Vec<String>, Con
         Verb::Undrain { drones } => drain(session, drones, false),
         Verb::Import { samples } => {
             session.record(&Event::HistoryImported { samples: samples.clone() })?;
+            Ok(Vec::new())
+        }
+        Verb::RunStarted { run, playbook, due, deadline, at } => {
+            let (run, playbook) = (run.clone(), playbook.clone());
+            let known = session.state().runs.get(&playbook).is_some_and(|last| last.id == run);
+            if !known {
+                session.record(&Event::RunStarted { run, playbook, due: *due, deadline: *deadline, at: *at })?;
+            }
+            Ok(Vec::new())
+        }
+        Verb::RunFinished { run, status, reason, at } => {
+            let (run, reason) = (run.clone(), reason.clone());
+            let at_work = session.state().runs.values().any(|last| last.id == run && last.finished.is_none());
+            if at_work {
+                session.record(&Event::RunFinished { run, status: *status, reason, at: *at })?;
+            }
             Ok(Vec::new())
         }
     }

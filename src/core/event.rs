@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::build::Attempt;
 use super::failure::Failure;
-use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
+use super::names::{
+    BuildId, BuildName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, RunId, Timestamp,
+};
 use super::package::Cpv;
 use super::plan::{PackageIndex, Plan};
 pub use super::selection::{Selection, Wanted};
@@ -390,6 +392,32 @@ pub enum Event {
         /// The new one.
         release: ReleaseName,
         /// When.
+        at: Timestamp,
+    },
+    /// An unattended run begins.
+    RunStarted {
+        /// Its id.
+        run: RunId,
+        /// What is run.
+        playbook: PlaybookName,
+        /// When the schedule wanted it to begin; none where nobody's schedule began it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
+        /// Nothing new starts after this moment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+        /// When it began.
+        at: Timestamp,
+    },
+    /// An unattended run is over.
+    RunFinished {
+        /// Its id.
+        run: RunId,
+        /// Its exit status, as section 5 of the design has them.
+        status: u8,
+        /// Why it is that, in one line.
+        reason: String,
+        /// When it ended.
         at: Timestamp,
     },
 }

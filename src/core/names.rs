@@ -112,10 +112,32 @@ name!(
 );
 
 name!(
+    /// A playbook: the steps of an unattended run.
+    PlaybookName,
+    "a playbook's name"
+);
+name!(
+    /// An unattended run of a playbook. Ids sort by time and name the playbook.
+    RunId,
+    "a run's id"
+);
+
+name!(
     /// A controller, one for each state directory: who holds an epoch.
     ControllerName,
     "a controller's name"
 );
+
+impl RunId {
+    /// The id of a playbook's run that began at this moment. Of several in one second the `number`th, counted from 1.
+    pub fn new(playbook: &PlaybookName, began: Timestamp, number: u32) -> Self {
+        let moment = jiff::Timestamp::from_second(began.0).unwrap_or_default().strftime("%Y%m%dT%H%M%SZ");
+        match number {
+            0 | 1 => Self(format!("{moment}-{playbook}")),
+            later => Self(format!("{moment}.{later}-{playbook}")),
+        }
+    }
+}
 
 impl ControllerName {
     /// The name of a controller that has not chosen one yet.
@@ -194,6 +216,15 @@ mod tests {
         for text in ["capella", "drone-izar", "10.42.0.1", "a_b"] {
             assert!(text.parse::<HostName>().is_ok(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn run_ids_sort_by_time_and_name_the_playbook() {
+        let playbook: PlaybookName = "nightly-world".parse().unwrap();
+        let id = |second, number| RunId::new(&playbook, Timestamp(second), number);
+        assert_eq!(id(0, 1).as_str(), "19700101T000000Z-nightly-world");
+        assert_eq!(id(0, 2).as_str(), "19700101T000000Z.2-nightly-world");
+        assert!(id(0, 1) < id(0, 2) && id(0, 2) < id(1, 1) && id(59, 1) < id(60, 1));
     }
 
     #[test]

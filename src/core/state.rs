@@ -3,9 +3,11 @@
 mod jobs;
 mod kept_failures;
 mod queue;
+mod runs;
 mod succession;
 
 pub use queue::{NotClear, Queued, Turn};
+pub use runs::{Finished, Run};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::build::Build;
 use super::event::{DroneSpec, Event, Rooms, Trouble, Why};
-use super::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
+use super::names::{
+    BuildId, BuildName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, Timestamp,
+};
 use super::package::{Cpv, PackageName};
 use super::plan::PackageIndex;
 use super::spread::fastest;
@@ -166,6 +170,9 @@ pub struct State {
     /// What each package's latest builds took.
     #[serde(default)]
     pub history: History,
+    /// The last unattended run of each playbook.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub runs: BTreeMap<PlaybookName, Run>,
 }
 
 impl State {
@@ -281,6 +288,13 @@ impl State {
                 self.release = Some(release.clone());
             }
             Event::RolledBack { release, .. } => self.release = Some(release.clone()),
+            Event::RunStarted { run, playbook, due, deadline, at } => {
+                let run = Run { id: run.clone(), started: *at, due: *due, deadline: *deadline, finished: None };
+                self.runs.insert(playbook.clone(), run);
+            }
+            Event::RunFinished { run, status, reason, at } => {
+                self.finish_run(run, Finished { status: *status, reason: reason.clone(), at: *at });
+            }
             Event::DroneReady { drone, address, rooms, memory_mib } => {
                 let drone = self.drone_mut(drone)?;
                 drone.condition = Condition::Ready { address: address.clone() };

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::build::{Attempt, Build, Phase};
 use super::event::{Rooms, Trouble};
 use super::failure::FailureClass;
-use super::names::{BuildName, HostName, JobName, ReleaseName, Timestamp};
+use super::names::{BuildName, HostName, JobName, PlaybookName, ReleaseName, Timestamp};
 use super::plan::PackageIndex;
 use super::standby::{Copies, Following, StandbyView};
-use super::state::{Condition, Drone, Queued, State};
+use super::state::{Condition, Drone, Queued, Run, State};
 
 /// A moment in RFC 3339, as every JSON of ours writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub struct DroneView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunView {
     /// The playbook.
-    pub name: String,
+    pub name: PlaybookName,
     /// When it began.
     pub started: Moment,
     /// When it ended.
@@ -123,6 +123,20 @@ pub struct RunView {
     pub status: Option<u8>,
     /// Why.
     pub reason: Option<String>,
+}
+
+impl RunView {
+    /// The view of a playbook's run.
+    pub fn of((name, run): (&PlaybookName, &Run)) -> Self {
+        let finished = run.finished.as_ref();
+        Self {
+            name: name.clone(),
+            started: Moment(run.started),
+            finished: finished.map(|end| Moment(end.at)),
+            status: finished.map(|end| end.status),
+            reason: finished.map(|end| end.reason.clone()),
+        }
+    }
 }
 
 /// A build that waits for its turn.
@@ -218,7 +232,7 @@ impl Status {
             follows: None,
             queue: state.queue.iter().map(QueuedView::of).collect(),
             set_aside: state.set_aside().map(|build| build.name.clone()).collect(),
-            last_run: None,
+            last_run: state.last_run().map(RunView::of),
             next: String::new(),
         };
         if let Some(build) = build {

@@ -161,7 +161,9 @@ fn lived() -> (State, Vec<Event>) {
         {"drain_asked":{"drone":"drone1","drain":true,"at":14}},{"retry_asked":{"packages":[1,2],"at":15}},
         {"run_begun":{"lost_after":900,"at":16}},{"drone_ready":{"drone":"drone0","address":null}},
         {"build_finished":{"build":"build1","at":17}},{"epoch_claimed":{"epoch":9,"controller":"c","at":18}},
-        {"build_forgotten":{"build":"build1","at":19}}]"#;
+        {"build_forgotten":{"build":"build1","at":19}},
+        {"run_started":{"run":"r-night","playbook":"night","due":19,"deadline":99,"at":20}},
+        {"run_finished":{"run":"r-night","status":3,"reason":"x","at":21}}]"#;
     events.extend(serde_json::from_str::<Vec<Event>>(text).unwrap());
     (state, events)
 }

@@ -1,7 +1,7 @@
 //! The inventory: which machines make up the swarm, how each is reached, and how the swarm is run.
 //!
 //! It is TOML in one file or in all `*.toml` of a directory. Reading goes in four steps, each a module: [`locate`]
-//! finds the files, `read` walks their tables with a place for every fault, `build` puts the parts of all files
+//! finds the files, `crate::document` walks their tables with a place for every fault, `build` puts the parts of all files
 //! together, and `check` follows the names from one part to the other. All faults are reported at once, each with
 //! file, line, key and the nearest right word. What comes out is parsed throughout: nothing else in the program reads
 //! these texts again. [`select`] picks hosts by what `--on` says; [`Inventory::destination`] says how one is reached.
@@ -13,7 +13,6 @@ pub mod fault;
 pub mod hosts;
 pub mod limits;
 pub mod locate;
-mod read;
 mod route;
 pub mod select;
 pub mod settings;
@@ -26,6 +25,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::core::names::{HostName, NetworkName};
+use crate::document as read;
 
 pub use exclude::Exclude;
 pub use fault::{Fault, InventoryError};

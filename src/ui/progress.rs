@@ -99,6 +99,8 @@ fn words(event: &Event, state: &State) -> Option<String> {
         | Event::FailuresKept { .. }
         | Event::FinalizeAsked { .. }
         | Event::RunBegun { .. }
+        | Event::RunStarted { .. }
+        | Event::RunFinished { .. }
         | Event::BuildReleased { .. } => return None,
     })
 }

@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 
 use super::text::{line, table};
 use crate::core::standby::Lag;
-use crate::core::status::{DroneState, DroneView, Status};
+use crate::core::status::{DroneState, DroneView, RunView, Status};
 
 /// The whole status as text.
 pub fn text(status: &Status) -> String {
@@ -92,8 +92,21 @@ pub fn text(status: &Status) -> String {
         text.push_str(&format!("behind: {name} has {own}; `swarm finalize` or the next push brings it there\n"));
     }
     text.push_str(&standbys(status));
+    if let Some(run) = &status.last_run {
+        text.push_str(&format!("last run: {}\n", last_run(run)));
+    }
     text.push_str(&format!("next: {}\n", status.next));
     text
+}
+
+/// How the last unattended run went.
+fn last_run(run: &RunView) -> String {
+    let (name, started) = (&run.name, &run.started);
+    let (Some(finished), Some(status)) = (&run.finished, run.status) else {
+        return format!("{name}, at work since {started}");
+    };
+    let reason = run.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", line(reason)));
+    format!("{name} from {started} to {finished} ended with status {status}{reason}")
 }
 
 /// How far standbys are behind, and what stays on drones for their sake; a line each.
@@ -147,9 +160,31 @@ fn state(state: DroneState) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::event::Event;
     use crate::core::names::Timestamp;
     use crate::core::standby::{Copies, Following, StandbyView};
     use crate::core::state::State;
+
+    #[test]
+    fn it_says_how_the_last_unattended_run_went() {
+        let mut state = State::default();
+        assert!(!text(&Status::of(&state, None, Timestamp(0))).contains("last run"));
+        for (event, line) in [
+            (
+                r#"{"run_started":{"run":"r-night","playbook":"night","at":20}}"#,
+                "last run: night, at work since 1970-01-01T00:00:20Z\n",
+            ),
+            (
+                r#"{"run_finished":{"run":"r-night","status":3,"reason":"1 package failed","at":80}}"#,
+                "last run: night from 1970-01-01T00:00:20Z to 1970-01-01T00:01:20Z ended with status 3: 1 package \
+                 failed\n",
+            ),
+        ] {
+            state.apply(&serde_json::from_str::<Event>(event).unwrap()).unwrap();
+            let text = text(&Status::of(&state, None, Timestamp(0)));
+            assert!(text.contains(line), "{line}{text}");
+        }
+    }
 
     #[test]
     fn it_says_how_far_standbys_are_behind_and_what_stays_for_their_sake() {

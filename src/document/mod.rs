@@ -1,7 +1,9 @@
-//! Walking a TOML document with a place for every fault.
+//! Walking a TOML document that people write, with a place for every fault.
 //!
 //! A `Section` is one table. Its getters parse what is there and note a fault where it is not as wanted; every key
 //! that is asked for is thereby a known one, and `Section::finish` refuses the others. Nothing stops at a fault.
+
+pub mod fault;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -11,12 +13,11 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, did_you_mean, nearest};
-use super::values::ValueError;
+use fault::{Fault, did_you_mean, nearest};
 
 /// Where something was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Site {
+pub(crate) struct Site {
     pub file: Arc<PathBuf>,
     pub line: usize,
     pub key: String,
@@ -36,7 +37,7 @@ impl Site {
 
 /// What reading needs and gathers.
 #[derive(Debug)]
-pub(super) struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     /// What `~` stands for.
     pub home: Option<&'a Path>,
     /// The faults so far.
@@ -67,7 +68,7 @@ impl<'a> Reading<'a> {
 
 /// One file's text.
 #[derive(Debug)]
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
     file: Arc<PathBuf>,
     text: &'a str,
     /// The byte offsets of its line ends.
@@ -156,7 +157,7 @@ fn repeated(key: &str) -> String {
 
 /// One table of a document.
 #[derive(Debug)]
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     document: &'a Document<'a>,
     /// Where its header is.
     pub site: Site,
@@ -239,6 +240,34 @@ impl<'a> Section<'a> {
         good.into_iter().collect()
     }
 
+    /// A list of texts, each parsed, that one text alone is not taken for. None as soon as one is at fault.
+    pub fn list<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        reading: &mut Reading<'_>,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        match self.table.get(key).map(Spanned::get_ref) {
+            Some(DeValue::Array(_)) | None => self.texts(key, reading, parse),
+            Some(other) => {
+                self.known.push(key);
+                self.refuse(key, wrong_type("a list of texts", other), None, reading);
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<bool> {
+        match self.entry(key)? {
+            DeValue::Boolean(flag) => Some(*flag),
+            other => {
+                self.refuse(key, wrong_type("true or false", other), None, reading);
+                None
+            }
+        }
+    }
+
     /// A whole number, not less than `least`, that fits its type.
     pub fn number<T: TryFrom<i64> + Display>(
         &mut self,
@@ -302,6 +331,21 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// The tables of a list of tables, `[[key]]`, in their order.
+    pub fn series(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Vec<Section<'a>> {
+        let Some(value) = self.entry(key) else { return Vec::new() };
+        let DeValue::Array(values) = value else {
+            self.refuse(key, wrong_type(&format!("tables, [[{}]]", self.path_of(key)), value), None, reading);
+            return Vec::new();
+        };
+        let tables = values.iter().filter_map(|value| {
+            let mut section = self.below(key, value.get_ref(), reading)?;
+            section.site.line = self.document.line(value.span().start);
+            Some(section)
+        });
+        tables.collect()
+    }
+
     fn below(&self, key: &str, value: &'a DeValue<'a>, reading: &mut Reading<'_>) -> Option<Section<'a>> {
         match value {
             DeValue::Table(table) => Some(Section {
@@ -347,14 +391,14 @@ fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
-fn local_path(text: &str, home: Option<&Path>) -> Result<PathBuf, ValueError> {
+fn local_path(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
     if text.chars().any(char::is_control) {
-        return Err(ValueError(format!("{text:?} is not a path")));
+        return Err(format!("{text:?} is not a path"));
     }
     match (text.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => Ok(home.join(rest.trim_start_matches('/'))),
-        (Some(_), None) => Err(ValueError(format!("{text:?}: there is no home here; write the whole path"))),
+        (Some(_), None) => Err(format!("{text:?}: there is no home here; write the whole path")),
         (None, _) if text.starts_with('/') => Ok(PathBuf::from(text)),
-        (None, _) => Err(ValueError(format!("{text:?} is not a path that begins with / or ~/"))),
+        (None, _) => Err(format!("{text:?} is not a path that begins with / or ~/")),
     }
 }
