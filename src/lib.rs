@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod controller;
 pub mod core;
+mod disk;
 pub mod drone;
 pub mod epoch;
 pub mod failpoint;

@@ -7,6 +7,7 @@ mod succession;
 pub use queue::{NotClear, Queued, Turn};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -126,6 +127,17 @@ pub struct Job {
     pub holds: BTreeSet<PackageIndex>,
 }
 
+/// A file system that the controller writes to and that has too little room left to start anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LowDisk {
+    /// The directory.
+    pub what: PathBuf,
+    /// What was left there when that was found, in bytes.
+    pub free: u64,
+    /// When that was.
+    pub since: Timestamp,
+}
+
 /// All that is known.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
@@ -165,6 +177,9 @@ pub struct State {
     /// What each package's latest builds took.
     #[serde(default)]
     pub history: History,
+    /// What has too little room left; nothing is started meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_disk: Option<LowDisk>,
 }
 
 impl State {
@@ -280,6 +295,10 @@ impl State {
                 self.release = Some(release.clone());
             }
             Event::RolledBack { release, .. } => self.release = Some(release.clone()),
+            Event::DiskLow { what, free, at } => {
+                self.low_disk = Some(LowDisk { what: what.clone(), free: *free, since: *at });
+            }
+            Event::DiskWell { .. } => self.low_disk = None,
             Event::DroneReady { drone, address, rooms, memory_mib } => {
                 let drone = self.drone_mut(drone)?;
                 drone.condition = Condition::Ready { address: address.clone() };
