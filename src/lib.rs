@@ -10,6 +10,7 @@ pub mod cli;
 pub mod controller;
 pub mod core;
 mod document;
+mod disk;
 pub mod drone;
 pub mod epoch;
 pub mod failpoint;

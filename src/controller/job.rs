@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
 use begin::Besides;
 
@@ -30,6 +30,7 @@ use super::persist::persist;
 use super::removals::{self, Removals};
 use super::report::Report;
 use super::session;
+use super::space;
 use super::support::Support;
 use crate::core::build::Installed;
 use crate::core::event::{Cost, JobOutcome, ReceivedFile};
@@ -54,6 +55,11 @@ const FETCHES: u32 = 3;
 
 /// Between two tries to start on a drone that does not know yet that it is ours.
 const START_AGAIN: Duration = Duration::from_secs(1);
+
+/// The first pause before what there was no room for here is tried again; it doubles.
+const ROOM_AGAIN: Duration = Duration::from_secs(10);
+/// The longest such pause.
+const ROOM_AGAIN_LATEST: Duration = Duration::from_secs(120);
 
 /// All that a job needs to know.
 #[derive(Debug)]
@@ -98,6 +104,8 @@ pub struct Work {
     pub removals: Arc<Removals>,
     /// Makes the drone's keeper look.
     pub doubt: Arc<Notify>,
+    /// Held while a package is fetched that there was no room for before, so that several do not take it from each other.
+    pub narrow: Arc<Mutex<()>>,
     /// The way to the loop.
     pub reports: mpsc::Sender<Report>,
 }
@@ -136,7 +144,7 @@ impl Work {
     pub async fn run(self) {
         let log = KeptLog::new(&self.logs, &self.task.manifest.identity.cpv, &self.directory.job);
         let job = self.directory.job.clone();
-        let report = match self.steps(&log).await {
+        let report = match self.steps_with_room(&log).await {
             Ok(()) => Report::Ended { job, outcome: JobOutcome::Delivered },
             Err(Stop::Failed(failure)) => {
                 let log = log.path().exists().then(|| log.name());
@@ -148,7 +156,32 @@ impl Work {
         let _gone = self.reports.send(report).await;
     }
 
-    async fn steps(&self, log: &KeptLog) -> Result<(), Stop> {
+    /// Goes through the steps again and again where this side has no room: what was done is found done.
+    async fn steps_with_room(&self, log: &KeptLog) -> Result<(), Stop> {
+        let mut pause = ROOM_AGAIN;
+        loop {
+            let error = match self.steps(log, pause > ROOM_AGAIN).await {
+                Err(Stop::Local(error)) => error,
+                done => return done,
+            };
+            let Some(what) = self.full() else { return Err(Stop::Local(error)) };
+            // What has come in part is of no use here, and keeps others from being whole.
+            let _stays = self.staging.discard(&self.directory.job);
+            let _gone = self.reports.send(Report::Full { what, error }).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(ROOM_AGAIN_LATEST);
+        }
+    }
+
+    /// The directory that takes nothing any more, if one does not.
+    fn full(&self) -> Option<PathBuf> {
+        if matches!(self.staging.require_room(&self.directory.job), Err(StagingError::Full { .. })) {
+            return Some(self.staging.root().to_owned());
+        }
+        Some(self.logs.clone()).filter(|logs| space::refuses(logs))
+    }
+
+    async fn steps(&self, log: &KeptLog, was_full: bool) -> Result<(), Stop> {
         let host = self.host.as_ref();
         let names = self.asked_for();
         let claim = self.persist(|| job::claim(host, &self.directory, &self.needs, &names)).await?;
@@ -158,11 +191,11 @@ impl Work {
             // Nothing of it is left there, and it is not to begin again.
             Progress::New if self.given_up => Err(failure(FailureClass::Lost, VANISHED)),
             Progress::New => match self.begin(&claim).await {
-                Ok(besides) => self.wait(log, besides).await,
+                Ok(besides) => self.wait(log, besides, was_full).await,
                 Err(stop) => Err(stop),
             },
             Progress::Running | Progress::Ended => match self.besides().await {
-                Ok(besides) => self.wait(log, besides).await,
+                Ok(besides) => self.wait(log, besides, was_full).await,
                 Err(stop) => Err(stop),
             },
             Progress::Lost => Err(failure(FailureClass::Lost, VANISHED)),
@@ -210,14 +243,17 @@ impl Work {
         }
     }
 
-    async fn wait(&self, log: &KeptLog, besides: Besides) -> Result<(), Stop> {
+    async fn wait(&self, log: &KeptLog, besides: Besides, was_full: bool) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         self.persist(|| self.ended(log)).await?;
         self.persist(|| log.complete(host, directory)).await?;
         let ending = self.persist(|| job::outcome(host, directory)).await?;
         match ending.status {
             None => Err(failure(FailureClass::Lost, VANISHED)),
-            Some(0) if ending.stopped.is_none() => self.collect(besides, self.cost(&ending)).await,
+            Some(0) if ending.stopped.is_none() => {
+                let _turn = if was_full { Some(self.narrow.lock().await) } else { None };
+                self.collect(besides, self.cost(&ending)).await
+            }
             Some(status) => Err(Stop::Failed(verdict::of_build(status, &ending, &log.tail()))),
         }
     }

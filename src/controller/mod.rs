@@ -31,6 +31,7 @@ pub mod rollback;
 pub mod run;
 pub mod session;
 pub mod socket;
+mod space;
 pub mod support;
 pub mod verb;
 pub mod work;

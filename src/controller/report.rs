@@ -1,5 +1,7 @@
 //! What the tasks beside the loop tell it: those of jobs, and the drones' keepers.
 
+use std::path::PathBuf;
+
 use tokio::sync::oneshot;
 
 use super::electorate::Tenure;
@@ -57,6 +59,13 @@ pub enum Report {
         lines: Vec<String>,
         /// Who waits.
         answer: oneshot::Sender<Result<Answer, String>>,
+    },
+    /// Something could not be written here for want of room. What met that tries again; it counts against nobody.
+    Full {
+        /// The directory.
+        what: PathBuf,
+        /// What was being done.
+        error: ControlError,
     },
     /// Something on this side keeps it from going on; jobs stay where they are.
     Stopped(ControlError),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 mod halt;
 mod hear;
+mod room;
 mod sight;
 mod tenure;
 
@@ -25,6 +26,7 @@ use super::removals::Removals;
 use super::report::Report;
 use super::session::{Session, now};
 use super::socket::Asked;
+use super::space::Space;
 use super::support::Support;
 use super::verb::{self, Answer};
 use super::work;
@@ -96,6 +98,8 @@ struct Run<'a> {
     discarding: BTreeSet<JobName>,
     /// What stays on drones for the sake of standbys.
     removals: Arc<Removals>,
+    space: Space,
+    narrow: Arc<Mutex<()>>,
     /// Held by whoever brings a release to the orchestrators: one after the other, in their order.
     errands: Arc<Mutex<()>>,
     /// Drones whose keepers have not looked yet.
@@ -139,6 +143,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     let (reports, mut reported) = mpsc::channel(64);
     let visitor = Visitor { take_over: orders.take_over, ..session.visitor() };
     let removals = Arc::new(Removals::new(session));
+    let space = Space::new(session)?;
     let succeeds = session.state().succeeds;
     let mut run = Run {
         session,
@@ -154,6 +159,8 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         works: BTreeMap::new(),
         discarding: BTreeSet::new(),
         removals,
+        space,
+        narrow: Arc::default(),
         errands: Arc::default(),
         unseen: BTreeSet::new(),
         looked: None,
@@ -282,6 +289,9 @@ impl Run<'_> {
             }
             return Ok(Next::Wait(Duration::ZERO));
         }
+        if self.look_for_room(&decision)? {
+            return Ok(Next::Wait(Duration::ZERO));
+        }
         // Without a majority what runs goes on, and nothing is started.
         let starts = if self.is_in_office() { decision.starts } else { Vec::new() };
         let started = !starts.is_empty();
@@ -389,6 +399,7 @@ impl Run<'_> {
             given_up: job.standing == Standing::GivenUp,
             removals: Arc::clone(&self.removals),
             doubt: self.doubt(&job.drone),
+            narrow: Arc::clone(&self.narrow),
             reports: self.reports.clone(),
         };
         self.works.insert(name.clone(), self.tasks.spawn(work.run()));

@@ -15,6 +15,8 @@ use super::state::{Condition, Drone, Standing, State};
 
 /// So long (seconds) packages that could start wait at the most before it is decided anew.
 const LOOK_AGAIN: i64 = 60;
+/// Between two looks (seconds) whether a full disk has room again.
+const LOOK_FOR_ROOM: i64 = 10;
 
 /// A job to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +79,12 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
         }
         return decision;
     };
+    if state.low_disk.is_some() && !build.is_over() {
+        // What runs goes on, and there is room again some time.
+        let again = Some(Timestamp(now.0.saturating_add(LOOK_FOR_ROOM)));
+        decision.wake_at = earliest(decision.wake_at, again);
+        return decision;
+    }
     let mut number = state.last_job;
     let mut allotted = BTreeMap::new();
     for Placement { package, drone, width, why } in spread(state, build, now) {

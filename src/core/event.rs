@@ -1,6 +1,7 @@
 //! What can happen. Events are the journal: the state is what they say, in their order, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -180,6 +181,20 @@ pub enum Event {
     ReleaseSeen {
         /// Its id; none where nothing is live.
         release: Option<ReleaseName>,
+    },
+    /// A file system that the controller writes to has less room left than is kept in reserve: nothing new is started.
+    DiskLow {
+        /// The directory.
+        what: PathBuf,
+        /// What is left there, in bytes.
+        free: u64,
+        /// When.
+        at: Timestamp,
+    },
+    /// There is room again on all of them.
+    DiskWell {
+        /// When.
+        at: Timestamp,
     },
     /// A drone has been reached and compared, and can take work.
     DroneReady {

@@ -10,6 +10,7 @@ pub use queue::{NotClear, Queued, Turn};
 pub use runs::{Finished, Run};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +132,17 @@ pub struct Job {
     pub holds: BTreeSet<PackageIndex>,
 }
 
+/// A file system that the controller writes to and that has too little room left to start anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LowDisk {
+    /// The directory.
+    pub what: PathBuf,
+    /// What was left there when that was found, in bytes.
+    pub free: u64,
+    /// When that was.
+    pub since: Timestamp,
+}
+
 /// All that is known.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
@@ -173,6 +185,9 @@ pub struct State {
     /// The last unattended run of each playbook.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub runs: BTreeMap<PlaybookName, Run>,
+    /// What has too little room left; nothing is started meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_disk: Option<LowDisk>,
 }
 
 impl State {
@@ -295,6 +310,10 @@ impl State {
             Event::RunFinished { run, status, reason, at } => {
                 self.finish_run(run, Finished { status: *status, reason: reason.clone(), at: *at });
             }
+            Event::DiskLow { what, free, at } => {
+                self.low_disk = Some(LowDisk { what: what.clone(), free: *free, since: *at });
+            }
+            Event::DiskWell { .. } => self.low_disk = None,
             Event::DroneReady { drone, address, rooms, memory_mib } => {
                 let drone = self.drone_mut(drone)?;
                 drone.condition = Condition::Ready { address: address.clone() };

@@ -1,6 +1,7 @@
 //! The view that people and programs get of the state: `swarm status`, the JSON of section 5 of the design.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +140,17 @@ impl RunView {
     }
 }
 
+/// What has too little room left to start anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LowDiskView {
+    /// The directory.
+    pub what: PathBuf,
+    /// What was left there when that was found, in bytes.
+    pub free: u64,
+    /// When that was.
+    pub since: Moment,
+}
+
 /// A build that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueuedView {
@@ -202,6 +214,9 @@ pub struct Status {
     /// Builds that are worked off as far as they can be, beside the open one, and not released.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub set_aside: Vec<BuildName>,
+    /// What has too little room left on the controller; nothing is started meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low_disk: Option<LowDiskView>,
     /// The last unattended run; none where there was none.
     pub last_run: Option<RunView>,
     /// What the operator would do next.
@@ -233,6 +248,11 @@ impl Status {
             queue: state.queue.iter().map(QueuedView::of).collect(),
             set_aside: state.set_aside().map(|build| build.name.clone()).collect(),
             last_run: state.last_run().map(RunView::of),
+            low_disk: state.low_disk.as_ref().map(|low| LowDiskView {
+                what: low.what.clone(),
+                free: low.free,
+                since: Moment(low.since),
+            }),
             next: String::new(),
         };
         if let Some(build) = build {
@@ -320,6 +340,12 @@ fn next_step(state: &State, build: Option<&Build>, status: &Status) -> String {
     }
     if build.is_complete() {
         return "everything is received and nothing of it is live: `swarm finalize` releases it".to_owned();
+    }
+    if let Some(low) = status.low_disk.as_ref().filter(|_| !build.is_over()) {
+        return format!(
+            "free some room at {}: nothing new starts until then, and work goes on by itself",
+            low.what.display()
+        );
     }
     if !build.is_over() && !status.delegated.is_empty() {
         return "packages are being built; `swarm push` follows them and takes what is done".to_owned();

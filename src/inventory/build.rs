@@ -9,6 +9,7 @@ use crate::core::names::{HostName, NetworkName};
 use super::check;
 use super::fault::InventoryError;
 use super::hosts::{Defaults, Gateway, Kind, Network, WrittenHost};
+use super::housekeeping::Housekeeping;
 use super::limits::{Limits, PackageLimits, Pattern};
 use super::read::{Document, Reading, Section, Site};
 use super::settings::SwarmSettings;
@@ -24,6 +25,7 @@ pub(super) struct Parts {
     pub swarm: Option<Written<SwarmSettings>>,
     pub defaults: Option<Written<Defaults>>,
     pub gateway: Option<Written<Gateway>>,
+    pub housekeeping: Option<Written<Housekeeping>>,
     pub networks: BTreeMap<NetworkName, Written<Network>>,
     pub hosts: BTreeMap<HostName, Written<WrittenHost>>,
     pub storages: BTreeMap<HostName, Written<StorageSettings>>,
@@ -68,6 +70,7 @@ pub(super) fn inventory(files: &[(PathBuf, String)], surroundings: Surroundings)
     match swarm {
         Some(swarm) if faults.is_empty() => Ok(Inventory {
             swarm,
+            housekeeping: parts.housekeeping.and_then(|part| part.content).unwrap_or_default(),
             networks: parts.networks.into_iter().filter_map(|(name, part)| Some((name, part.content?))).collect(),
             hosts,
             storages: storages(parts.storages),
@@ -93,6 +96,9 @@ impl Parts {
         }
         if let Some(section) = root.table("gateway", reading) {
             once(&mut self.gateway, Written::read(section, "host", reading, Gateway::read), reading);
+        }
+        if let Some(section) = root.table("limits", reading) {
+            once(&mut self.housekeeping, Written::read(section, "", reading, Housekeeping::read), reading);
         }
         for (name, section) in root.tables("networks", reading) {
             let written = Written::read(section, "jump", reading, Network::read);

@@ -11,6 +11,7 @@ mod check;
 pub mod exclude;
 pub mod fault;
 pub mod hosts;
+pub mod housekeeping;
 pub mod limits;
 pub mod locate;
 mod route;
@@ -30,6 +31,7 @@ use crate::document as read;
 pub use exclude::Exclude;
 pub use fault::{Fault, InventoryError};
 pub use hosts::{Access, CleanRoom, DroneSettings, Gateway, Host, Network, OrchestratorSettings, Role};
+pub use housekeeping::Housekeeping;
 pub use limits::{Limits, PackageLimits};
 pub use select::{SelectError, Selection};
 pub use settings::{ControllerPlace, Failback, SwarmSettings};
@@ -42,6 +44,8 @@ pub use values::{Address, Addresses, HttpUrl, RemoteDirectory};
 pub struct Inventory {
     /// How the swarm is run.
     pub swarm: SwarmSettings,
+    /// How much of what piles up is kept.
+    pub housekeeping: Housekeeping,
     networks: BTreeMap<NetworkName, Network>,
     hosts: BTreeMap<HostName, Host>,
     storages: Vec<Storage>,

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::disk;
+
 /// What failed with a file or directory, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {action} {}: {source}", .path.display())]
@@ -18,6 +20,6 @@ pub struct FileError {
 impl FileError {
     /// Whether the file system is full or a quota used up; what cures that depends on whose it is.
     pub(super) fn is_full(&self) -> bool {
-        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        disk::is_full(&self.source)
     }
 }

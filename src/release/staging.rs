@@ -21,6 +21,7 @@ use super::{imprint, tree};
 use crate::core::event::Imprint;
 use crate::core::names::{BuildId, JobName};
 use crate::core::package::Cpv;
+use crate::disk;
 use crate::failpoint::Failpoint;
 use crate::portage::index::PackagePath;
 
@@ -35,8 +36,6 @@ const REMOVED_AT_ONCE: usize = 16;
 
 /// A file that is written to see whether there is room; no package has that name.
 const ROOM: &str = ".room";
-/// Its size in bytes: less would fit into the last block of a file system that a larger piece did not fit into.
-const ROOM_SIZE: usize = 1 << 20;
 
 /// What went wrong in staging.
 #[derive(Debug, thiserror::Error)]
@@ -164,10 +163,8 @@ impl Staging {
     /// # Errors
     /// [`StagingError::Full`] where there is none; another error where a file cannot be written for another reason.
     pub fn require_room(&self, job: &JobName) -> Result<(), StagingError> {
-        let path = self.incoming(job)?.join(ROOM);
-        let written = std::fs::write(&path, vec![0; ROOM_SIZE]);
-        let removed = std::fs::remove_file(&path);
-        written.and(removed).map_err(|source| StagingError::io("write", path, source))
+        let directory = self.incoming(job)?;
+        disk::require(&directory, ROOM).map_err(|source| StagingError::io("write", directory.join(ROOM), source))
     }
 
     /// Moves a verified download to its place. It is on the disk, name and all, when this returns.

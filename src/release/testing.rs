@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::core::names::BuildId;
 use crate::core::package::Cpv;
 use crate::portage::index::{Index, Limits, PackagePath, Stanza};
+
+#[path = "../../tests/support/mounts.rs"]
+mod mounts;
+
+pub(super) use mounts::in_private_mounts;
 
 /// A directory on a disk (where the test binary lies), gone when dropped.
 pub(super) fn directory() -> tempfile::TempDir {
@@ -41,37 +45,6 @@ pub(super) fn tree(root: &Path) -> Vec<String> {
     walk(root, &PathBuf::new(), &mut into);
     into.sort();
     into
-}
-
-/// Set in the test process that [`in_private_mounts`] starts.
-const PRIVATE: &str = "SWARM_TEST_PRIVATE_MOUNTS";
-
-/// Runs the test of this name again in a mount namespace of its own after the shell commands there; what it does
-/// there is `test`. Says so and does nothing where this machine permits no mounts.
-pub(super) fn in_private_mounts(name: &str, mounts: &str, test: impl FnOnce(&Path)) {
-    if let Some(root) = std::env::var_os(PRIVATE) {
-        return test(Path::new(&root));
-    }
-    let root = directory();
-    let unshare = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--map-root-user", "--propagation", "private", "sh", "-ec", script, "sh"]);
-        command.arg(root.path()).arg(std::env::current_exe().unwrap()).arg(name).env(PRIVATE, root.path());
-        command
-    };
-    let possible = unshare("mkdir \"$1/probe\" && mount -t tmpfs probe \"$1/probe\"").output();
-    if !possible.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: this machine permits no mounts in a namespace of one's own");
-        return;
-    }
-    let output =
-        unshare(&format!("cd \"$1\"; {mounts}\ncd /; exec \"$2\" --exact \"$3\" --nocapture")).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }
 
 /// The entry of a package as an index has it; `values` go on top of, or replace, plain ones.

@@ -39,6 +39,15 @@ pub enum StoreError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// The file system of the journal is full, or its quota used up.
+    #[error(
+        "no space is left for the journal {}: free some there, then go on with `swarm push`; what was received so far is \
+         kept, and what runs on the drones goes on", path.display()
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
     /// An event cannot be read.
     #[error("event {sequence} of the journal {} cannot be read: {source}; it is of a newer swarm, or damaged", path.display())]
     Unreadable {
@@ -311,6 +320,9 @@ impl Journal {
     }
 
     fn fault(&self, doing: &'static str, source: rusqlite::Error) -> StoreError {
+        if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+            return StoreError::Full { path: self.path.clone() };
+        }
         StoreError::Database { doing, path: self.path.clone(), source }
     }
 }

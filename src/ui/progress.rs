@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::text::line;
@@ -49,6 +50,14 @@ fn words(event: &Event, state: &State) -> Option<String> {
             };
             format!("{word} {drone}: {reason}")
         }
+        Event::DiskLow { what, free, .. } => {
+            let free = ByteSize(*free).display().iec();
+            format!(
+                "disk low   {}: {free} are left. Nothing new starts until there is room; what runs goes on",
+                what.display()
+            )
+        }
+        Event::DiskWell { .. } => "disk well  there is room again: work goes on".to_owned(),
         Event::DrainAsked { drone, drain: true, .. } => format!("draining   {drone}: it gets no new work"),
         Event::DrainAsked { drone, drain: false, .. } => format!("undrained  {drone}: it gets work again"),
         Event::HistoryImported { .. } => return None,

@@ -85,6 +85,10 @@ pub fn text(status: &Status) -> String {
             "\nset aside: build {id}; `swarm status --build {id}` shows it, `swarm finalize --build {id}` releases it"
         ));
     }
+    if let Some(low) = &status.low_disk {
+        let free = ByteSize(low.free).display().iec();
+        text.push_str(&format!("\ndisk low: {} had {free} left at {}", low.what.display(), low.since));
+    }
     let release = status.release.as_ref().map_or("none", |release| release.as_str());
     text.push_str(&format!("\nrelease: {release}\n"));
     for (name, own) in status.orchestrators.iter().filter(|(_, own)| **own != status.release) {

@@ -13,6 +13,8 @@ mod answers;
 #[cfg(test)]
 mod drones;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod luck;
 #[cfg(test)]
 mod order;

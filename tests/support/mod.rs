@@ -31,6 +31,7 @@ pub mod drone;
 mod files;
 mod line;
 pub mod machine;
+pub mod mounts;
 pub mod package;
 pub mod push;
 pub mod script;

@@ -5,6 +5,7 @@ use crate::controller::error::ControlError;
 use crate::controller::publish::note_down;
 use crate::controller::report::Report;
 use crate::controller::session::now;
+use crate::controller::space::Space;
 use crate::controller::verb::Answer;
 use crate::core::event::{Cost, Event, JobOutcome, ReceivedFile, Trouble};
 use crate::core::failure::FailureClass;
@@ -40,6 +41,12 @@ impl Run<'_> {
                 lines.extend(publication.lines());
                 let _gone = answer.send(Ok(Answer { trouble: !publication.is_good(), ..Answer::of(lines) }));
                 Ok(())
+            }
+            Report::Full { what, error } => {
+                if self.session.state().low_disk.is_none() {
+                    self.session.note(&format!("{error}. The package waits on its drone until there is room"));
+                }
+                Space::is_full(self.session, what)
             }
             Report::Stopped(error) => Err(error),
             Report::Note(text) => {
