@@ -117,6 +117,12 @@ name!(
     "a controller's name"
 );
 
+name!(
+    /// A channel's name in the inventory: a way by which alarms are told.
+    ChannelName,
+    "a channel's name"
+);
+
 impl ControllerName {
     /// The name of a controller that has not chosen one yet.
     pub fn unnamed() -> Self {

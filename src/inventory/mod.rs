@@ -13,6 +13,7 @@ pub mod fault;
 pub mod hosts;
 pub mod limits;
 pub mod locate;
+pub mod notify;
 mod read;
 mod route;
 pub mod select;
@@ -31,6 +32,7 @@ pub use exclude::Exclude;
 pub use fault::{Fault, InventoryError};
 pub use hosts::{Access, CleanRoom, DroneSettings, Gateway, Host, Network, OrchestratorSettings, Role};
 pub use limits::{Limits, PackageLimits};
+pub use notify::{Channel, ChannelSettings};
 pub use select::{SelectError, Selection};
 pub use settings::{ControllerPlace, Failback, SwarmSettings};
 pub use storage::{BucketUrl, Storage, StorageSettings};
@@ -46,6 +48,7 @@ pub struct Inventory {
     hosts: BTreeMap<HostName, Host>,
     storages: Vec<Storage>,
     gateway: Option<Gateway>,
+    channels: Vec<Channel>,
     limits: PackageLimits,
     surroundings: Surroundings,
 }
@@ -114,6 +117,11 @@ impl Inventory {
     /// The object storages, the one with the lowest priority number first; by name where two share it.
     pub fn storages(&self) -> &[Storage] {
         &self.storages
+    }
+
+    /// The channels by which alarms are told, by name.
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels
     }
 
     /// Those of them that this machine is.

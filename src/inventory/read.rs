@@ -261,6 +261,22 @@ impl<'a> Section<'a> {
         parsed.map_err(|problem| self.refuse(key, problem, None, reading)).ok()
     }
 
+    /// Yes or no.
+    pub fn flag(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<bool> {
+        match self.entry(key)? {
+            DeValue::Boolean(value) => Some(*value),
+            other => {
+                self.refuse(key, wrong_type("true or false", other), None, reading);
+                None
+            }
+        }
+    }
+
+    /// Whether a key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// One of a few words.
     pub fn word<T: Copy>(&mut self, key: &'static str, reading: &mut Reading<'_>, words: &[(&str, T)]) -> Option<T> {
         let value = self.entry(key)?;

@@ -92,7 +92,27 @@ pub fn text(status: &Status) -> String {
         text.push_str(&format!("behind: {name} has {own}; `swarm finalize` or the next push brings it there\n"));
     }
     text.push_str(&standbys(status));
+    text.push_str(&alarms(status));
     text.push_str(&format!("next: {}\n", status.next));
+    text
+}
+
+/// What is wrong, and who could not be told of it.
+fn alarms(status: &Status) -> String {
+    let mut text = String::new();
+    if !status.alarms.is_empty() {
+        let rows =
+            status.alarms.iter().map(|alarm| vec![line(&alarm.words), alarm.since.to_string(), line(&alarm.next)]);
+        text.push_str(&format!("\n{}\n", table(&["ALARM", "SINCE", "NEXT"], rows.collect())));
+    }
+    for (channel, view) in &status.channels {
+        text.push_str(&format!(
+            "not told: {channel} fails since {}, {} times: {}; `swarm notify --test {channel}` tries it\n",
+            view.since,
+            view.failures,
+            line(&view.why)
+        ));
+    }
     text
 }
 
