@@ -35,11 +35,13 @@ pub enum Failpoint {
     BeforeRename,
     /// Once it has it.
     AfterRename,
+    /// Once a channel was told of an alarm.
+    AfterTelling,
 }
 
 impl Failpoint {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BeforeJournal,
         Self::AfterJournal,
         Self::BeforeStart,
@@ -54,6 +56,7 @@ impl Failpoint {
         Self::AfterSwap,
         Self::BeforeRename,
         Self::AfterRename,
+        Self::AfterTelling,
     ];
 
     /// Its name in `SWARM_FAILPOINT`.
@@ -73,6 +76,7 @@ impl Failpoint {
             Self::AfterSwap => "after-swap",
             Self::BeforeRename => "before-rename",
             Self::AfterRename => "after-rename",
+            Self::AfterTelling => "after-telling",
         }
     }
 

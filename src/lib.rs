@@ -19,6 +19,7 @@ mod fuzz;
 pub mod gateway;
 pub mod http;
 pub mod inventory;
+pub mod notify;
 pub mod orchestrator;
 pub mod portage;
 pub mod release;

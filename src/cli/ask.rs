@@ -86,8 +86,8 @@ pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
     let drones = inventory.drones().map(|(host, _)| host.name.clone()).collect();
     let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
     let done = carry_out(&wish, &mut session, drones).await;
-    session.leave_office().await;
-    done
+    let closed = session.close(done.as_ref().err().and_then(|error| error.downcast_ref())).await;
+    done.and_then(|exit| Ok(closed.map(|()| exit)?))
 }
 
 async fn carry_out(wish: &Verb, session: &mut Session, drones: Vec<HostName>) -> anyhow::Result<Exit> {

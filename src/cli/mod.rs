@@ -16,6 +16,7 @@ mod hosts;
 mod init_from_list;
 mod interrupt;
 mod logs;
+mod notify;
 mod orchestrator;
 mod plan;
 mod publish;
@@ -109,6 +110,8 @@ enum Verb {
     History(history::Arguments),
     /// Run a command on many hosts at once
     Exec(exec::Arguments),
+    /// Tell the channels of the inventory: a test, a message, or what is due
+    Notify(notify::Arguments),
     /// Play a build of a recorded graph on an imagined fleet
     Simulate(simulate::Arguments),
 }
@@ -184,6 +187,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
         Verb::History(arguments) => history::run(arguments, inventory).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
+        Verb::Notify(arguments) => notify::run(arguments, inventory).await,
         Verb::Simulate(arguments) => simulate::run(&arguments),
     }
 }

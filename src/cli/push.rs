@@ -1,6 +1,7 @@
 //! `swarm push`: the main job.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal;
 
 use anyhow::bail;
 use clap::Args;
@@ -97,6 +98,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     }
     let halts = interrupt::listen()?;
     let mut session = Session::open(inventory, ui::progress::observer(arguments.json)).await?;
+    session.attend(!arguments.detached && std::io::stderr().is_terminal());
     let (asked, asks) = mpsc::channel(16);
     let socket = Socket::open(session.directory(), asked, session.events())?;
     let mut outside = Outside { halts, asked: asks };
@@ -111,8 +113,8 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     } else {
         push(&arguments, &mut session, outside, selection, drones).await
     };
-    session.leave_office().await;
-    pushed
+    let closed = session.close(pushed.as_ref().err().and_then(|error| error.downcast_ref())).await;
+    pushed.and_then(|exit| Ok(closed.map(|()| exit)?))
 }
 
 async fn push(

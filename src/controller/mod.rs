@@ -5,7 +5,9 @@
 //! [`keeper`] a drone reaches it, compares it ([`muster`]) and holds our epoch there, [`run`] works the build off with
 //! one small state machine a job ([`job`]), [`finalize`] makes it live, [`rollback`] what was before, [`mod@publish`]
 //! brings it to the orchestrators. Where there are such the [`electorate`] says who may decide. Whoever watches is an [`Observer`].
+//! [`alarms`] has somebody told who does not watch.
 
+pub mod alarms;
 pub mod api;
 pub mod attend;
 pub mod background;

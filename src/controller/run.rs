@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
+use super::alarms;
 use super::error::ControlError;
 use super::job::{self, Work};
 use super::keeper::{Keeper, Reins};
@@ -171,8 +172,10 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     run.stay_in_office();
     run.tidy_up();
     run.take_up()?;
+    run.session.alarms.at_work = Some(now());
     let finish = run.work_off(&mut reported, outside).await;
     // Nothing may be written down any more: what jobs find from here on is found again by the next controller.
+    run.session.alarms.at_work = None;
     run.tasks.abort_all();
     run.removals.finish().await;
     let fetched = async { while run.fetches.join_next().await.is_some() {} };
@@ -221,6 +224,7 @@ impl Run<'_> {
         outside: &mut Outside,
     ) -> Result<Finish, ControlError> {
         loop {
+            self.session.look_at_alarms()?;
             let wake = match self.first_look() {
                 Some(rest) => rest,
                 None => match self.proceed()? {
@@ -230,9 +234,10 @@ impl Run<'_> {
             };
             tokio::select! {
                 report = reported.recv() => if let Some(report) = report { self.hear(report)? },
+                sent = self.session.alarms.sent() => self.session.note_sent(sent)?,
                 Some(halt) = outside.halts.recv() => return self.halt(halt, reported, outside).await,
                 Some(asked) = outside.asked.recv() => self.answer(asked).await,
-                () = tokio::time::sleep(wake) => {}
+                () = tokio::time::sleep(wake.min(Duration::from_secs(alarms::INTERVAL))) => {}
             }
         }
     }

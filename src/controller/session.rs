@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use super::alarms::Watch;
 use super::api::{self, Over};
 use super::electorate::{Electorate, Tenure, Wish};
 use super::error::ControlError;
@@ -59,6 +60,8 @@ pub struct Session {
     name: ControllerName,
     state: State,
     journal: Journal,
+    /// What is looked for and told beside the builds.
+    pub(super) alarms: Watch,
     observer: Box<dyn Observer>,
     events: broadcast::Sender<String>,
     _lock: Lock,
@@ -108,6 +111,7 @@ impl Session {
             name,
             state,
             journal,
+            alarms: Watch::default(),
             observer,
             events: broadcast::Sender::new(EVENTS_HELD),
             _lock: lock,
@@ -211,6 +215,7 @@ impl Session {
         // where that fails the session is over, and its state with it.
         self.state.apply(event)?;
         self.journal.append(&self.state, event, at)?;
+        self.alarms.saw(event);
         self.observer.saw(event, &self.state, at);
         self.tell(|| api::told(self.journal.last_written(), at, event));
         Ok(())

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::build::Attempt;
+use super::alarm::{Cause, Words};
 use super::failure::Failure;
 use super::names::{
-    BuildId, BuildName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, RunId, Timestamp,
+    BuildId, BuildName, ChannelName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, RunId, Timestamp,
 };
 use super::package::Cpv;
 use super::plan::{PackageIndex, Plan};
@@ -193,6 +194,46 @@ pub enum Event {
     },
     /// There is room again on all of them.
     DiskWell {
+        /// When.
+        at: Timestamp,
+    },
+    /// Something is wrong that somebody is to be told of, or more is known of what was.
+    AlarmRaised {
+        /// What it is about.
+        cause: Cause,
+        /// What is said of it.
+        words: Words,
+        /// Whether somebody was there to see it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        attended: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// It is over.
+    AlarmCleared {
+        /// What it was about.
+        cause: Cause,
+        /// When.
+        at: Timestamp,
+    },
+    /// A channel was told; written once it was.
+    AlarmTold {
+        /// Of these that they are there.
+        causes: Vec<Cause>,
+        /// Of these that they are over.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        recovered: Vec<Cause>,
+        /// The channel.
+        channel: ChannelName,
+        /// When.
+        at: Timestamp,
+    },
+    /// A channel could not be told.
+    ChannelFailed {
+        /// The channel.
+        channel: ChannelName,
+        /// Why not, in words for the operator.
+        why: String,
         /// When.
         at: Timestamp,
     },

@@ -4,9 +4,11 @@
 //! the whole project, [`text`] makes safe what is shown of a stranger's, [`texts`] keeps many small ones. The state machine is [`event`] (what can
 //! happen), [`state`] (what is known, changed by [`state::State::apply`] alone) and [`decide`] (what follows from it).
 //! [`status`] is the view that people get; [`forecast`] plays a plan before it is a build, [`partial`] is what of one
-//! could go live without the rest. Of several orchestrators
+//! could go live without the rest. [`alarm`] says what is wrong and who is still to be
+//! told. Of several orchestrators
 //! [`role`] says who leads, [`standby`] how far the others are behind.
 
+pub mod alarm;
 pub mod build;
 pub mod decide;
 pub mod election;

@@ -138,6 +138,11 @@ impl RunId {
         }
     }
 }
+name!(
+    /// A channel's name in the inventory: a way by which alarms are told.
+    ChannelName,
+    "a channel's name"
+);
 
 impl ControllerName {
     /// The name of a controller that has not chosen one yet.

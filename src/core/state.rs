@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::Alarms;
 use super::build::Build;
 use super::event::{DroneSpec, Event, Rooms, Trouble, Why};
 use super::names::{
@@ -174,6 +175,15 @@ pub struct State {
     pub last_job: u64,
     /// The live release.
     pub release: Option<ReleaseName>,
+    /// When the live release went live, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<Timestamp>,
+    /// When work moved last: a build was asked for, a job began or ended, a package came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Timestamp>,
+    /// What is wrong, and who was told.
+    #[serde(default, skip_serializing_if = "Alarms::is_empty")]
+    pub alarms: Alarms,
     /// What is live on each orchestrator and in each object storage, as far as is known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub orchestrators: BTreeMap<HostName, Option<ReleaseName>>,
@@ -270,6 +280,7 @@ impl State {
     /// # Errors
     /// When the event does not fit what is known; the state is then of no further use.
     pub fn apply(&mut self, event: &Event) -> Result<(), Inconsistent> {
+        self.take_note(event);
         match event {
             Event::EpochClaimed { epoch, controller, voters, .. } => {
                 self.succeeds |= self.controller.as_ref().is_some_and(|before| before != controller);
@@ -285,6 +296,10 @@ impl State {
                 // What was learned meanwhile counts from here on.
                 self.reckon();
             }
+            Event::AlarmRaised { cause, words, attended, at } => self.alarms.raise(cause, words, *attended, *at),
+            Event::AlarmCleared { cause, at } => self.alarms.clear(cause, *at),
+            Event::AlarmTold { causes, recovered, channel, .. } => self.alarms.tell(channel, causes, recovered),
+            Event::ChannelFailed { channel, why, at } => self.alarms.fail(channel, why, *at),
             Event::FleetDeclared { drones } => {
                 self.declare_fleet(drones);
                 self.aim();
@@ -390,6 +405,25 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// When things happened, as far as it decides what is told.
+    fn take_note(&mut self, event: &Event) {
+        match event {
+            Event::BuildOpened { at, .. }
+            | Event::BuildQueued { at, .. }
+            | Event::QueuedBuildOpened { at, .. }
+            | Event::RetryAsked { at, .. }
+            | Event::JobStarted { at, .. }
+            | Event::JobFound { at, .. }
+            | Event::PackageReceived { at, .. }
+            | Event::JobEnded { at, .. } => self.moved = self.moved.max(Some(*at)),
+            Event::BuildReleased { at, .. } | Event::PartReleased { at, .. } | Event::RolledBack { at, .. } => {
+                self.released_at = Some(*at);
+            }
+            Event::ReleaseSeen { release } if *release != self.release => self.released_at = None,
+            _ => {}
+        }
     }
 
     fn declare_fleet(&mut self, drones: &[DroneSpec]) {

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::{Alarm, ChannelTrouble};
 use super::build::{Attempt, Build, Phase};
 use super::event::{Rooms, Trouble};
 use super::failure::FailureClass;
-use super::names::{BuildName, HostName, JobName, PlaybookName, ReleaseName, Timestamp};
+use super::names::{BuildName, ChannelName, HostName, JobName, PlaybookName, ReleaseName, Timestamp};
 use super::plan::PackageIndex;
 use super::standby::{Copies, Following, StandbyView};
 use super::state::{Condition, Drone, Queued, Run, State};
@@ -151,6 +152,30 @@ pub struct LowDiskView {
     pub since: Moment,
 }
 
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmView {
+    /// What it is about.
+    pub cause: String,
+    /// Since when.
+    pub since: Moment,
+    /// What is wrong, in one line.
+    pub words: String,
+    /// The command to run next.
+    pub next: String,
+}
+
+/// A channel that could not be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChannelView {
+    /// Since when.
+    pub since: Moment,
+    /// How often, one after the other.
+    pub failures: u32,
+    /// Why not.
+    pub why: String,
+}
+
 /// A build that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueuedView {
@@ -162,6 +187,26 @@ pub struct QueuedView {
     pub selection: String,
     /// How many packages that comes to.
     pub packages: usize,
+}
+
+impl AlarmView {
+    fn of(alarm: &Alarm) -> Self {
+        let Alarm { cause, words, since, .. } = alarm;
+        Self {
+            cause: cause.to_string(),
+            since: Moment(*since),
+            words: words.headline.clone(),
+            next: words.next.clone(),
+        }
+    }
+}
+
+fn channels(state: &State) -> BTreeMap<ChannelName, ChannelView> {
+    let view = |(name, trouble): (&ChannelName, &ChannelTrouble)| {
+        let ChannelTrouble { since, failures, why, .. } = trouble;
+        (name.clone(), ChannelView { since: Moment(*since), failures: *failures, why: why.clone() })
+    };
+    state.alarms.channels.iter().map(view).collect()
 }
 
 impl QueuedView {
@@ -192,6 +237,11 @@ pub struct Status {
     pub blocked: BTreeMap<String, Vec<String>>,
     /// What the operator should know of the plan: world members that nothing satisfies, what is to be built locally.
     pub warnings: Vec<String>,
+    /// What is wrong, and not over.
+    pub alarms: Vec<AlarmView>,
+    /// Channels that could not be told of it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<ChannelName, ChannelView>,
     /// The drones.
     pub drones: BTreeMap<HostName, DroneView>,
     /// The live release.
@@ -239,6 +289,8 @@ impl Status {
             failed: BTreeMap::new(),
             blocked: BTreeMap::new(),
             warnings: build.map(|build| build.plan.warnings.clone()).unwrap_or_default(),
+            alarms: state.alarms.standing().map(AlarmView::of).collect(),
+            channels: channels(state),
             drones: state.drones.iter().map(|(name, drone)| (name.clone(), drone_view(state, drone, now))).collect(),
             release: state.release.clone(),
             orchestrators: state.orchestrators.clone(),

@@ -290,6 +290,11 @@ impl<'a> Section<'a> {
         parsed.map_err(|problem| self.refuse(key, problem, None, reading)).ok()
     }
 
+    /// Whether a key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// One of a few words.
     pub fn word<T: Copy>(&mut self, key: &'static str, reading: &mut Reading<'_>, words: &[(&str, T)]) -> Option<T> {
         let value = self.entry(key)?;

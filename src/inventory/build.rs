@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::core::names::{HostName, NetworkName};
+use crate::core::names::{ChannelName, HostName, NetworkName};
 
 use super::check;
 use super::fault::InventoryError;
 use super::hosts::{Defaults, Gateway, Kind, Network, WrittenHost};
 use super::housekeeping::Housekeeping;
 use super::limits::{Limits, PackageLimits, Pattern};
+use super::notify::{Channel, ChannelSettings};
 use super::read::{Document, Reading, Section, Site};
 use super::settings::SwarmSettings;
 use super::storage::{Storage, StorageSettings};
@@ -30,6 +31,7 @@ pub(super) struct Parts {
     pub hosts: BTreeMap<HostName, Written<WrittenHost>>,
     pub storages: BTreeMap<HostName, Written<StorageSettings>>,
     pub packages: BTreeMap<Pattern, Written<Limits>>,
+    pub channels: BTreeMap<ChannelName, Written<ChannelSettings>>,
 }
 
 /// A part, where its header is, and where the name of another host in it is.
@@ -75,6 +77,7 @@ pub(super) fn inventory(files: &[(PathBuf, String)], surroundings: Surroundings)
             hosts,
             storages: storages(parts.storages),
             gateway: parts.gateway.and_then(|part| part.content),
+            channels: channels(parts.channels),
             limits: PackageLimits::new(
                 parts.packages.into_iter().filter_map(|(pattern, part)| Some((pattern, part.content?))).collect(),
             ),
@@ -107,6 +110,10 @@ impl Parts {
         for (pattern, section) in root.tables("packages", reading) {
             let written = Written::read(section, "", reading, Limits::read);
             add(&mut self.packages, pattern, written, "two tables of one pattern", reading);
+        }
+        for (name, section) in root.tables("notify", reading) {
+            let written = Written::read(section, "", reading, ChannelSettings::read);
+            add(&mut self.channels, name, written, "two channels of one name", reading);
         }
         for (table, kind) in [("hosts", Kind::Plain), ("orchestrators", Kind::Orchestrator), ("drones", Kind::Drone)] {
             for (name, section) in root.tables(table, reading) {
@@ -169,6 +176,13 @@ fn storages(written: BTreeMap<HostName, Written<StorageSettings>>) -> Vec<Storag
     let mut storages: Vec<Storage> = written.into_iter().filter_map(storage).collect();
     storages.sort_by_key(|storage| storage.settings.priority);
     storages
+}
+
+/// The channels by name.
+fn channels(written: BTreeMap<ChannelName, Written<ChannelSettings>>) -> Vec<Channel> {
+    let channel =
+        |(name, part): (ChannelName, Written<ChannelSettings>)| Some(Channel { name, settings: part.content? });
+    written.into_iter().filter_map(channel).collect()
 }
 
 /// One name stands for this machine itself.

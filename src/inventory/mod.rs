@@ -14,6 +14,7 @@ pub mod hosts;
 pub mod housekeeping;
 pub mod limits;
 pub mod locate;
+pub mod notify;
 mod route;
 pub mod select;
 pub mod settings;
@@ -33,6 +34,7 @@ pub use fault::{Fault, InventoryError};
 pub use hosts::{Access, CleanRoom, DroneSettings, Gateway, Host, Network, OrchestratorSettings, Role};
 pub use housekeeping::Housekeeping;
 pub use limits::{Limits, PackageLimits};
+pub use notify::{Channel, ChannelSettings};
 pub use select::{SelectError, Selection};
 pub use settings::{ControllerPlace, Failback, SwarmSettings};
 pub use storage::{BucketUrl, Storage, StorageSettings};
@@ -50,6 +52,7 @@ pub struct Inventory {
     hosts: BTreeMap<HostName, Host>,
     storages: Vec<Storage>,
     gateway: Option<Gateway>,
+    channels: Vec<Channel>,
     limits: PackageLimits,
     surroundings: Surroundings,
 }
@@ -118,6 +121,11 @@ impl Inventory {
     /// The object storages, the one with the lowest priority number first; by name where two share it.
     pub fn storages(&self) -> &[Storage] {
         &self.storages
+    }
+
+    /// The channels by which alarms are told, by name.
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels
     }
 
     /// Those of them that this machine is.

@@ -232,7 +232,8 @@ impl FromStr for HttpUrl {
     }
 }
 
-fn authority_of(authority: &str) -> Result<(), String> {
+/// Checks the host, and perhaps the port, of a URL; an error is what is wrong, in words.
+pub(super) fn authority_of(authority: &str) -> Result<(), String> {
     let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, rest)) => {
             host.parse::<std::net::Ipv6Addr>().map_err(|_| format!("{host:?} is not an IPv6 address"))?;

@@ -58,6 +58,14 @@ fn words(event: &Event, state: &State) -> Option<String> {
             )
         }
         Event::DiskWell { .. } => "disk well  there is room again: work goes on".to_owned(),
+        Event::AlarmRaised { words, .. } => format!("alarm      {}", line(&words.headline)),
+        Event::AlarmCleared { cause, .. } => {
+            format!("over       {}", line(&state.alarms.of(cause)?.words.headline))
+        }
+        Event::AlarmTold { channel, causes, recovered, .. } => {
+            format!("told       {channel}: {} alarms, {} that are over", causes.len(), recovered.len())
+        }
+        Event::ChannelFailed { channel, why, .. } => format!("not told   {channel}: {}", line(why)),
         Event::DrainAsked { drone, drain: true, .. } => format!("draining   {drone}: it gets no new work"),
         Event::DrainAsked { drone, drain: false, .. } => format!("undrained  {drone}: it gets work again"),
         Event::HistoryImported { .. } => return None,

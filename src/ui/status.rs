@@ -99,6 +99,7 @@ pub fn text(status: &Status) -> String {
     if let Some(run) = &status.last_run {
         text.push_str(&format!("last run: {}\n", last_run(run)));
     }
+    text.push_str(&alarms(status));
     text.push_str(&format!("next: {}\n", status.next));
     text
 }
@@ -111,6 +112,25 @@ fn last_run(run: &RunView) -> String {
     };
     let reason = run.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", line(reason)));
     format!("{name} from {started} to {finished} ended with status {status}{reason}")
+}
+
+/// What is wrong, and who could not be told of it.
+fn alarms(status: &Status) -> String {
+    let mut text = String::new();
+    if !status.alarms.is_empty() {
+        let rows =
+            status.alarms.iter().map(|alarm| vec![line(&alarm.words), alarm.since.to_string(), line(&alarm.next)]);
+        text.push_str(&format!("\n{}\n", table(&["ALARM", "SINCE", "NEXT"], rows.collect())));
+    }
+    for (channel, view) in &status.channels {
+        text.push_str(&format!(
+            "not told: {channel} fails since {}, {} times: {}; `swarm notify --test {channel}` tries it\n",
+            view.since,
+            view.failures,
+            line(&view.why)
+        ));
+    }
+    text
 }
 
 /// How far standbys are behind, and what stays on drones for their sake; a line each.
