@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::terminal;
@@ -124,9 +125,19 @@ pub struct Offers {
 
 /// The script that asks.
 pub fn script(request: &Request) -> String {
+    script_of(PROBE, &[], request)
+}
+
+/// The script that runs a Python program in the Python of emerge, with these files (name and text) and its request beside
+/// it.
+pub(super) fn script_of(program: &str, beside: &[(&str, &str)], request: &impl Serialize) -> String {
     // A struct of strings and numbers always serialises.
     let request = serde_json::to_string(request).unwrap_or_default();
-    SCRIPT.replace("@PROBE@", PROBE).replace("@REQUEST@", &request).replace("@MARK@", MARK)
+    let file =
+        |(name, text): &(&str, &str)| format!("cat >\"$directory/{name}\" <<'SWARM-BESIDE'\n{text}\nSWARM-BESIDE\n");
+    let beside: String = beside.iter().map(file).collect();
+    let script = SCRIPT.replace("@BESIDE@\n", &beside).replace("@PROBE@", program);
+    script.replace("@REQUEST@", &request).replace("@MARK@", MARK)
 }
 
 /// The arguments with which the driver is asked for what a selection comes to.
@@ -246,7 +257,7 @@ fn slot(text: &str) -> Result<Slot, ProbeError> {
     text.parse().map_err(|error| unreadable(format!("{error}")))
 }
 
-fn unreadable(reason: impl Into<String>) -> ProbeError {
+pub(super) fn unreadable(reason: impl Into<String>) -> ProbeError {
     ProbeError::Unreadable { reason: reason.into() }
 }
 
@@ -290,7 +301,7 @@ impl RawPackage {
 }
 
 /// The marked part of the output.
-fn answer(stdout: &[u8], stderr: &[u8]) -> Result<RawAnswer, ProbeError> {
+pub(super) fn answer_of<T: DeserializeOwned>(stdout: &[u8], stderr: &[u8]) -> Result<T, ProbeError> {
     let text = String::from_utf8_lossy(stdout);
     let mark = format!("{MARK}\n");
     let mut parts = text.split(&mark);
@@ -319,7 +330,7 @@ fn words(stderr: &[u8]) -> String {
 /// # Errors
 /// [`ProbeError::Unresolved`] with the resolver's own words where it found no solution.
 pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, ProbeError> {
-    let raw = answer(stdout, stderr)?;
+    let raw: RawAnswer = answer_of(stdout, stderr)?;
     if raw.resolved != Some(true) {
         return Err(ProbeError::Unresolved { said: words(stderr) });
     }
@@ -360,7 +371,7 @@ pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, Probe
 /// # Errors
 /// When the probe did not run or answered for another number of packages.
 pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Offers, ProbeError> {
-    let RawAnswer { identities, packages, .. } = answer(stdout, stderr)?;
+    let RawAnswer { identities, packages, .. } = answer_of(stdout, stderr)?;
     let raw = identities.ok_or_else(|| unreadable("it is of another kind"))?;
     if raw.len() != wanted {
         return Err(unreadable(format!("{} packages were asked for, it has {}", wanted, raw.len())));

@@ -8,6 +8,7 @@ trap 'rm -rf "$directory"' EXIT
 cat >"$directory/probe.py" <<'SWARM-PROBE'
 @PROBE@
 SWARM-PROBE
+@BESIDE@
 cat >"$directory/request.json" <<'SWARM-REQUEST'
 @REQUEST@
 SWARM-REQUEST
