@@ -47,7 +47,7 @@ pub async fn parity(inventory: &Inventory, drones: &[HostName]) -> Result<Vec<Co
         drones.iter().filter_map(|drone| Some((drone.clone(), ssh::host(&inventory.destination(drone)?)))).collect();
     let surveys = join_all(ways.iter().map(|(drone, host)| {
         let root = configuration_root(&inventory.workdir(drone), inventory.driver());
-        async move { survey(host.as_ref(), Some(root), true).await }
+        async move { survey(host.as_ref(), Some(&root), true).await }
     }));
     let (standard, surveys) = futures::join!(standard(driver.as_ref()), surveys);
     let standard = standard.map_err(ControlError::Driver)?;

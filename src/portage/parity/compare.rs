@@ -92,7 +92,7 @@ pub fn compare(driver: &Configuration, drone: &Configuration) -> Vec<Difference>
     found.extend(settings(driver, drone));
     found.extend(entries(driver, drone));
     found.extend(unequal(&driver.files, &drone.files).map(|(path, one, other)| {
-        let texts = (one.map(short), other.map(short));
+        let texts = (one.map(|digest| short(digest)), other.map(|digest| short(digest)));
         Difference::new(Point::File(path.clone()), texts, rules::of_file(path))
     }));
     found.extend(unequal(&driver.tools, &drone.tools).map(|(tool, one, other)| {
@@ -113,7 +113,7 @@ fn unequal<'a, K: Ord, V: PartialEq>(
 }
 
 /// So much of a digest tells one file from another.
-fn short(digest: &String) -> String {
+fn short(digest: &str) -> String {
     digest.chars().take(12).collect()
 }
 
@@ -183,13 +183,17 @@ fn entries(driver: &Configuration, drone: &Configuration) -> Vec<Difference> {
         let (one, other) = (driver.entries.get(file), drone.entries.get(file));
         for (name, one, other) in unequal(one.unwrap_or(&nothing), other.unwrap_or(&nothing)) {
             let point = Point::Entry { file: file.clone(), name: name.clone() };
-            found.push(Difference::new(point, (one.map(said), other.map(said)), rules::of_entry(file)));
+            found.push(Difference::new(
+                point,
+                (one.map(|entry| said(entry)), other.map(|entry| said(entry))),
+                rules::of_entry(file),
+            ));
         }
     }
     found
 }
 
 /// An entry that is nothing but a name says what it says by being there.
-fn said(entry: &String) -> String {
-    if entry.is_empty() { "listed".to_owned() } else { entry.clone() }
+fn said(entry: &str) -> String {
+    if entry.is_empty() { "listed".to_owned() } else { entry.to_owned() }
 }

@@ -5,12 +5,12 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::revision::Revision;
+use super::revision::{Revision, RevisionError};
 use crate::core::text::escaped;
-use crate::portage::probe::{ProbeError, answer_of, unreadable};
 
 /// A host's configuration. All of its texts are safe to show, and lie in one line each.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "Raw")]
 pub struct Configuration {
     /// The profile as `REPOSITORY:PATH`, or the path of one that lies in no repository; none where there is none.
     pub profile: Option<String>,
@@ -133,29 +133,22 @@ fn by_first_word(lines: &[String]) -> BTreeMap<String, String> {
     entries
 }
 
-/// Reads what the script printed.
-///
-/// # Errors
-/// It did not run, or its answer is not what it writes.
-pub fn read(stdout: &[u8], stderr: &[u8]) -> Result<Configuration, ProbeError> {
-    let raw: Raw = answer_of(stdout, stderr)?;
-    let repositories: Result<_, ProbeError> = raw
-        .repositories
-        .into_iter()
-        .map(|(name, revision)| {
-            let revision = revision.parse().map_err(|error| unreadable(format!("{name}: {error}")))?;
-            Ok((line(&name), revision))
+impl TryFrom<Raw> for Configuration {
+    type Error = RevisionError;
+
+    fn try_from(raw: Raw) -> Result<Self, RevisionError> {
+        let repositories = raw.repositories.into_iter().map(|(name, revision)| Ok((line(&name), revision.parse()?)));
+        let repositories: Result<BTreeMap<String, Revision>, RevisionError> = repositories.collect();
+        let version = |(kind, number): (String, String)| Version { kind: line(&kind), number: line(&number) };
+        Ok(Self {
+            profile: raw.profile.as_deref().map(line),
+            repositories: repositories?,
+            settings: map(raw.settings),
+            own: set(raw.own),
+            expand: set(raw.expand),
+            entries: raw.lines.iter().map(|(file, lines)| (line(file), by_first_word(lines))).collect(),
+            files: map(raw.files),
+            tools: raw.tools.into_iter().map(|(tool, told)| (tool, version(told))).collect(),
         })
-        .collect();
-    let version = |(kind, number): (String, String)| Version { kind: line(&kind), number: line(&number) };
-    Ok(Configuration {
-        profile: raw.profile.as_deref().map(line),
-        repositories: repositories?,
-        settings: map(raw.settings),
-        own: set(raw.own),
-        expand: set(raw.expand),
-        entries: raw.lines.iter().map(|(file, lines)| (line(file), by_first_word(lines))).collect(),
-        files: map(raw.files),
-        tools: raw.tools.into_iter().map(|(tool, told)| (tool, version(told))).collect(),
-    })
+    }
 }

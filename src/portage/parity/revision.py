@@ -10,6 +10,8 @@ import os
 import subprocess
 
 GENERATED = (b"metadata/md5-cache", b"metadata/timestamp")
+# What may lie in a repository's own directory and is no part of it, unless it is a category.
+NO_PART = {b"distfiles", b"packages", b"local", b"lost+found", b".git"}
 # A checkout of another user is not dangerous here: no program that its configuration names is run.
 GIT = ("git", "--no-optional-locks", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 
@@ -65,15 +67,24 @@ def of_manifest(location):
     return "manifest:" + hashlib.sha256(text).hexdigest()
 
 
+def categories(location):
+    try:
+        with open(os.path.join(location, "profiles", "categories"), "rb") as file:
+            return set(file.read().split())
+    except OSError:
+        return set()
+
+
 def of_content(location):
     top = os.fsencode(location)
+    no_part = NO_PART - categories(location)
     paths = []
     for directory, below, files in os.walk(top):
         at = os.path.relpath(directory, top)
         at = b"" if at == b"." else at + b"/"
-        below[:] = [name for name in below if at + name != b".git" and not generated(at + name)]
+        below[:] = [name for name in below if at + name not in no_part and not generated(at + name)]
         linked = [name for name in below if os.path.islink(os.path.join(directory, name))]
-        paths.extend(at + name for name in files + linked if at + name != b".git" and not generated(at + name))
+        paths.extend(at + name for name in files + linked if at + name not in no_part and not generated(at + name))
     return "content:" + digest_of(location, paths)
 
 

@@ -1,35 +1,17 @@
 # Says what the Portage of this host builds with: its profile, its repositories, its settings as Portage resolves them,
-# what lies below /etc/portage, the versions of its tools. The request lies beside this file as request.json:
-#   {"configuration": PATH, "revisions": BOOL}
-#       the configuration root to look at, where there is one; else the host's own. Whether to tell the revisions of
-#       repositories, which takes longest
-# The answer is written to answer.json; whatever Portage itself prints goes to standard error. Nothing that may be secret
-# is told: no keys, no credentials of repositories and binhosts, no value that looks like one.
+# what lies below /etc/portage, the versions of its tools. A module of the probe. Nothing that may be secret is told: no
+# keys, no credentials of repositories and binhosts, no value that looks like one.
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import subprocess
-import sys
-
-here = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
-os.dup2(2, 1)
-with open(os.path.join(here, "request.json"), encoding="utf-8") as file:
-    request = json.load(file)
-root = os.path.realpath(request["configuration"]) if request["configuration"] else "/"
-if root != "/" and os.path.isdir(os.path.join(root, "etc", "portage")):
-    os.environ["PORTAGE_CONFIGROOT"] = root
-os.environ["NOCOLOR"] = "true"
-os.environ["EMERGE_DEFAULT_OPTS"] = ""
-os.environ["PORTAGE_TRUST_HELPER"] = ""
-os.environ["LC_ALL"] = "C"
 
 import portage
 from portage.package.ebuild._config import special_env_vars as special
 
-CONFIGURATION = os.path.join(portage.settings["PORTAGE_CONFIGROOT"], "etc", "portage")
+ROOT = os.environ.get("PORTAGE_CONFIGROOT") or "/"
+CONFIGURATION = os.path.join(ROOT, "etc", "portage")
 # Files whose meaning shows elsewhere in the answer, or that may hold secrets, or that say nothing of how to build.
 LEFT_OUT = (
     "make.conf", "make.profile", "repos.conf", "binrepos.conf", "gnupg", "profile/make.defaults", "sets", "sets.conf",
@@ -138,17 +120,13 @@ def profile():
     return path
 
 
-def beside(name):
-    spec = importlib.util.spec_from_file_location(name, os.path.join(here, name + ".py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def repositories():
-    revisions = beside("revision")
-    believed = revisions.written_down(root) if "PORTAGE_CONFIGROOT" in os.environ else {}
-    inside = os.path.join(root, "repos") + "/"
+    here = os.path.dirname(os.path.abspath(__file__))
+    spec = importlib.util.spec_from_file_location("revision", os.path.join(here, "revision.py"))
+    revisions = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(revisions)
+    believed = revisions.written_down(ROOT) if ROOT != "/" else {}
+    inside = os.path.join(os.path.realpath(ROOT), "repos") + "/"
     answer = {}
     for repository in portage.settings.repositories:
         if not repository.location or not os.path.isdir(repository.location):
@@ -208,23 +186,22 @@ def kernel_headers():
     return ["linux", "%d.%d.%d" % (number >> 16, number >> 8 & 255, number & 255)] if code else None
 
 
-settings, expand = resolved_settings()
-lines, files = configuration_files()
-tools = {
-    "portage": ["portage", portage.VERSION],
-    "compiler": compiler(),
-    "libc": libc(),
-    "kernel headers": kernel_headers(),
-}
-answer = {
-    "profile": profile(),
-    "repositories": repositories() if request["revisions"] else {},
-    "settings": settings,
-    "own": own_variables(settings),
-    "expand": expand,
-    "lines": lines,
-    "files": files,
-    "tools": {tool: told for tool, told in tools.items() if told},
-}
-with open(os.path.join(here, "answer.json"), "w", encoding="utf-8") as file:
-    json.dump(answer, file)
+def survey(with_revisions):
+    settings, expand = resolved_settings()
+    lines, files = configuration_files()
+    tools = {
+        "portage": ["portage", portage.VERSION],
+        "compiler": compiler(),
+        "libc": libc(),
+        "kernel headers": kernel_headers(),
+    }
+    return {
+        "profile": profile(),
+        "repositories": repositories() if with_revisions else {},
+        "settings": settings,
+        "own": own_variables(settings),
+        "expand": expand,
+        "lines": lines,
+        "files": files,
+        "tools": {tool: told for tool, told in tools.items() if told},
+    }
