@@ -14,7 +14,7 @@ mod fleet {
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 
-    use swarm::controller::muster::{Hosts, Native, check};
+    use swarm::controller::muster::{Hosts, Measure, check};
     use swarm::core::event::Trouble;
     use swarm::core::package::Identity;
     use swarm::core::plan::{Plan, PlannedPackage};
@@ -58,10 +58,11 @@ mod fleet {
             hosts.iter().map(|fake| (fake.destination().name, Arc::new(fake.host()) as Arc<dyn Host>)).collect();
         let drones: Vec<_> = ways.keys().filter(|name| name.as_str() != "capella").cloned().collect();
         let plan = plan(cflags);
-        let native = Native::of(&ways, &plan).await;
+        let measure = Measure::of(&ways, &plan).await;
+        let workdir = "/var/lib/swarm".parse().unwrap();
         let mut found = Vec::new();
         for drone in drones {
-            found.extend(check(ways[&drone].as_ref(), &plan, native.as_ref()).await.unwrap().err());
+            found.extend(check(ways[&drone].as_ref(), &plan, &measure, &workdir).await.unwrap().err());
         }
         found
     }

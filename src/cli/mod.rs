@@ -18,6 +18,7 @@ mod interrupt;
 mod logs;
 mod notify;
 mod orchestrator;
+mod parity;
 mod plan;
 mod publish;
 mod push;
@@ -108,6 +109,8 @@ enum Verb {
     Hosts(hosts::Arguments),
     /// Show what builds took, and what the next one is taken to need; learn from other logs
     History(history::Arguments),
+    /// Show how drones differ from the driver: settings, repositories, flags, tools
+    Parity(parity::Arguments),
     /// Run a command on many hosts at once
     Exec(exec::Arguments),
     /// Tell the channels of the inventory: a test, a message, or what is due
@@ -186,6 +189,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Verify(arguments) => verify::run(&arguments, &inventory),
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
         Verb::History(arguments) => history::run(arguments, inventory).await,
+        Verb::Parity(arguments) => parity::run(&arguments, &inventory).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
         Verb::Notify(arguments) => notify::run(arguments, inventory).await,
         Verb::Simulate(arguments) => simulate::run(&arguments),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell, mpsc, watch};
 
-use super::muster::{self, Hosts, Native};
+use super::muster::{self, Hosts, Measure};
 use super::report::{Report, Sighting};
 use super::session::now;
 use crate::core::event::{Rooms, Trouble};
@@ -64,8 +64,8 @@ pub struct Keeper {
     pub cores: u32,
     /// What it is compared with; none where nothing is to be built.
     pub plan: Option<Arc<Plan>>,
-    /// What the plan leaves to the processor; all keepers share the answer, and the first who asks gets it.
-    pub native: Arc<OnceCell<Option<Native>>>,
+    /// What it is compared with besides; all keepers share the driver's answer, and the first who asks gets it.
+    pub measure: Arc<OnceCell<Measure>>,
     /// The ways to all hosts, the driver's among them.
     pub hosts: Arc<Hosts>,
     /// Under which epoch it looks.
@@ -123,9 +123,8 @@ impl Keeper {
         }
     }
 
-    async fn native(&self) -> Option<&Native> {
-        let plan = self.plan.as_ref()?;
-        self.native.get_or_init(|| Native::of(&self.hosts, plan)).await.as_ref()
+    async fn measure(&self, plan: &Plan) -> &Measure {
+        self.measure.get_or_init(|| Measure::of(&self.hosts, plan)).await
     }
 
     /// Whether its jobs get clean rooms; the inner error says why they cannot, where they have to.
@@ -174,7 +173,7 @@ impl Keeper {
                 }
             }
             if let Some(plan) = &self.plan {
-                match muster::check(self.host.as_ref(), plan, self.native().await).await? {
+                match muster::check(self.host.as_ref(), plan, self.measure(plan).await, &self.workdir).await? {
                     Ok(besides) => lacking = besides,
                     Err((trouble, reason)) => return Ok(Sighting::Away { trouble, reason }),
                 }

@@ -21,6 +21,7 @@ pub mod job;
 pub mod keeper;
 pub mod kept_log;
 pub mod muster;
+pub mod parity;
 pub mod persist;
 pub mod planning;
 pub mod publish;

@@ -9,6 +9,10 @@ use crate::core::package::{Cpv, Identity};
 use crate::core::plan::Plan;
 use crate::drone;
 use crate::drone::processor::{Processor, native_setting};
+use crate::drone::survey::{configuration_root, survey};
+use crate::inventory::RemoteDirectory;
+use crate::portage::parity::concern::concerning;
+use crate::portage::parity::{Configuration, compare};
 use crate::portage::probe::{self, Offer, Offers, Request};
 use crate::ssh::{Host, HostError, Output, Script};
 
@@ -18,9 +22,35 @@ const NAMED: usize = 3;
 /// Drones by name; each connects, and comes back after a loss, by itself.
 pub type Hosts = BTreeMap<HostName, Arc<dyn Host>>;
 
+/// What drones are held against besides the plan.
+#[derive(Debug)]
+pub struct Measure {
+    native: Option<Native>,
+    /// What the driver builds with. None where it cannot be asked: a build that has begun goes on without its driver, on
+    /// drones that were held against it when it began.
+    driver: Option<Configuration>,
+}
+
+impl Measure {
+    /// Asks the driver of a plan.
+    pub async fn of(hosts: &Hosts, plan: &Plan) -> Self {
+        Self { native: Native::of(hosts, plan).await, driver: driver_configuration(hosts, plan).await }
+    }
+}
+
+async fn driver_configuration(hosts: &Hosts, plan: &Plan) -> Option<Configuration> {
+    match survey(hosts.get(&plan.driver)?.as_ref(), None, false).await {
+        Ok(configuration) => Some(configuration),
+        Err(error) => {
+            tracing::warn!("{error}; drones are not compared with it in what packages do not tell");
+            None
+        }
+    }
+}
+
 /// A plan that is built for whatever processor compiles it.
 #[derive(Debug)]
-pub struct Native {
+struct Native {
     /// The setting that says so.
     setting: String,
     /// The processor that it means; why it is not known.
@@ -29,7 +59,7 @@ pub struct Native {
 
 impl Native {
     /// What the plan leaves to the processor, and the driver's; none where it leaves nothing to it.
-    pub async fn of(hosts: &Hosts, plan: &Plan) -> Option<Self> {
+    async fn of(hosts: &Hosts, plan: &Plan) -> Option<Self> {
         Some(Self { setting: native_setting(plan)?, driver: driver_processor(hosts, plan).await })
     }
 }
@@ -65,9 +95,10 @@ async fn compare_processors(host: &dyn Host, native: &Native) -> Result<Result<(
 pub async fn check(
     host: &dyn Host,
     plan: &Plan,
-    native: Option<&Native>,
+    measure: &Measure,
+    workdir: &RemoteDirectory,
 ) -> Result<Result<Vec<Identity>, (Trouble, String)>, HostError> {
-    if let Some(native) = native
+    if let Some(native) = &measure.native
         && let Err(reason) = compare_processors(host, native).await?
     {
         return Ok(Err((Trouble::Differs, reason)));
@@ -79,22 +110,41 @@ pub async fn check(
         .collect();
     let wanted = cpvs.len();
     let resolve = probe::plan_arguments_of_drone(cpvs.iter().map(|(cpv, _)| cpv));
-    let script = Script::new(probe::script(&Request::Identities { cpvs, resolve }));
+    let script = Script::new(probe::script(&Request::Identities { cpvs, resolve, survey: measure.driver.is_some() }));
+    let script = script.set("configuration", &configuration_root(workdir.as_str(), &plan.driver));
     let read = |output: &Output| probe::read_identities(&output.stdout, &output.stderr, wanted);
-    let Offers { offers, lacking } = match drone::probe(host, &script, read).await? {
+    let Offers { offers, lacking, configuration } = match drone::probe(host, &script, read).await? {
         Ok(offers) => offers,
         Err(error) => return Ok(Err((Trouble::Refused, error.to_string()))),
     };
     let differences: Vec<String> =
         plan.packages.iter().zip(&offers).filter_map(|(package, offer)| difference(&package.identity, offer)).collect();
-    if differences.is_empty() {
-        return Ok(Ok(lacking));
+    if !differences.is_empty() {
+        return Ok(Err((Trouble::Differs, named(&differences))));
     }
-    let mut reason = differences.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-    if differences.len() > NAMED {
-        reason.push_str(&format!("; and {} more", differences.len() - NAMED));
+    let unseen = match (&measure.driver, &configuration) {
+        (Some(driver), Some(drone)) => unseen(plan, driver, drone),
+        _ => Vec::new(),
+    };
+    if !unseen.is_empty() {
+        let reason = format!("{}; swarm parity --on {} shows all", named(&unseen), host.name());
+        return Ok(Err((Trouble::Differs, reason)));
     }
-    Ok(Err((Trouble::Differs, reason)))
+    Ok(Ok(lacking))
+}
+
+/// In what a drone would build packages of the plan otherwise though their identities are the planned ones.
+fn unseen(plan: &Plan, driver: &Configuration, drone: &Configuration) -> Vec<String> {
+    concerning(&compare(driver, drone), plan, (driver, drone)).iter().map(ToString::to_string).collect()
+}
+
+/// The first few of the differences, and how many there are besides.
+fn named(differences: &[String]) -> String {
+    let reason = differences.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    match differences.len().saturating_sub(NAMED) {
+        0 => reason,
+        more => format!("{reason}; and {more} more"),
+    }
 }
 
 /// In what a drone would build a package otherwise than planned; none where it would not. Compiler settings are the

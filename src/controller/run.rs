@@ -323,7 +323,7 @@ impl Run<'_> {
         let mut kept: BTreeSet<HostName> = drones.iter().cloned().collect();
         kept.extend(state.jobs.values().map(|job| job.drone.clone()));
         let plan = state.open_build().map(|build| Arc::clone(&build.plan));
-        let native = Arc::default();
+        let measure = Arc::default();
         for drone in kept {
             let (Some(host), Some(known)) = (self.session.hosts.get(&drone), self.session.inventory.host(&drone))
             else {
@@ -342,7 +342,7 @@ impl Run<'_> {
                 clean_room,
                 cores,
                 plan: plan.clone(),
-                native: Arc::clone(&native),
+                measure: Arc::clone(&measure),
                 hosts: Arc::clone(&self.session.hosts),
                 visitor: self.visitor.subscribe(),
                 reins: reins.clone(),

@@ -13,6 +13,7 @@ pub mod pack;
 pub mod processor;
 pub mod room;
 pub mod strays;
+pub mod survey;
 pub mod tend;
 pub mod verdict;
 pub mod watch;

@@ -123,7 +123,7 @@ fn offers_of_drones() {
         PACKAGE.replace("NAME", "b")
     );
     fuzz("offers", vec![marked(&body)], &WORDS, |input| match probe::read_identities(input, b"", 2) {
-        Ok(Offers { offers, lacking }) => {
+        Ok(Offers { offers, lacking, .. }) => {
             assert_eq!(offers.len(), 2);
             lacking.iter().for_each(|identity| assert_below(identity.cpv.as_str()));
             let good = offers.iter().filter(|offer| matches!(offer, Offer::Identity(_))).count();

@@ -5,6 +5,7 @@ pub mod emerge_log;
 pub mod gpkg;
 pub mod index;
 pub mod list;
+pub mod parity;
 pub mod pretend;
 pub mod probe;
 pub mod terminal;

@@ -2,8 +2,11 @@
 # written to answer.json; whatever Portage itself prints goes to standard error. The request is one of
 #   {"mode": "plan", "arguments": [EMERGE ARGUMENTS]}        what the resolver would merge, and the edges between
 #   {"mode": "identities", "cpvs": [[CPV, REPOSITORY], ...], "resolve": [EMERGE ARGUMENTS]}
-#       how this host would build each of these, and what else the resolver would build for them
+#       how this host would build each of these, and what else the resolver would build for them; with "survey": true
+#       also what it builds with
+#   {"mode": "survey", "revisions": BOOL}                    what this host builds with; with the revisions of repositories
 import hashlib
+import importlib.util
 import json
 import os
 import sys
@@ -285,15 +288,26 @@ def lacking(arguments, wanted):
     ]
 
 
+# Only some requests have that module beside this file.
+def survey(with_revisions):
+    spec = importlib.util.spec_from_file_location("survey", os.path.join(here, "survey.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.survey(with_revisions)
+
+
 with open(os.path.join(here, "request.json"), encoding="utf-8") as file:
     request = json.load(file)
 try:
     if request["mode"] == "plan":
         answer = Resolver(request["arguments"]).answer()
+    elif request["mode"] == "survey":
+        answer = survey(request["revisions"])
     else:
         answer = {
             "identities": identities(request["cpvs"]),
             "packages": lacking(request["resolve"], request["cpvs"]),
+            "survey": survey(False) if request["survey"] else None,
         }
 except portage.exception.PackageSetNotFound as missing:
     sys.stderr.write("there is no package set %s here\n" % missing)

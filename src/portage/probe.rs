@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::parity::{self, Configuration};
 use super::terminal;
 use crate::core::event::Selection;
 use crate::core::names::HostName;
@@ -39,6 +41,14 @@ pub enum Request {
         cpvs: Vec<(Cpv, String)>,
         /// The emerge arguments that resolve all of them together.
         resolve: Vec<String>,
+        /// Whether it is to say as well what it builds with.
+        survey: bool,
+    },
+    /// What does this host build with?
+    Survey {
+        /// Whether to tell the revisions of its repositories. A tree without git and without a Manifest of its own is
+        /// read whole for that.
+        revisions: bool,
     },
 }
 
@@ -120,13 +130,22 @@ pub struct Offers {
     pub offers: Vec<Offer>,
     /// What it would build besides, since it is not installed there; nothing where its resolver finds no solution.
     pub lacking: Vec<Identity>,
+    /// What it builds with, where that was asked for.
+    pub configuration: Option<Configuration>,
 }
 
-/// The script that asks.
+/// The script that asks. Where its variable `configuration` is set to a configuration root that is there, the answer is
+/// that one's.
 pub fn script(request: &Request) -> String {
     // A struct of strings and numbers always serialises.
-    let request = serde_json::to_string(request).unwrap_or_default();
-    SCRIPT.replace("@PROBE@", PROBE).replace("@REQUEST@", &request).replace("@MARK@", MARK)
+    let text = serde_json::to_string(request).unwrap_or_default();
+    let file =
+        |(name, text): (&str, &str)| format!("cat >\"$directory/{name}\" <<'SWARM-BESIDE'\n{text}\nSWARM-BESIDE\n");
+    let beside = match request {
+        Request::Identities { survey: true, .. } | Request::Survey { .. } => parity::MODULES.map(file).concat(),
+        Request::Identities { .. } | Request::Plan { .. } => String::new(),
+    };
+    SCRIPT.replace("@BESIDE@\n", &beside).replace("@PROBE@", PROBE).replace("@REQUEST@", &text).replace("@MARK@", MARK)
 }
 
 /// The arguments with which the driver is asked for what a selection comes to.
@@ -240,6 +259,7 @@ struct RawAnswer {
     #[serde(default)]
     header: BTreeMap<String, String>,
     identities: Option<Vec<RawOffer>>,
+    survey: Option<Configuration>,
 }
 
 fn slot(text: &str) -> Result<Slot, ProbeError> {
@@ -290,7 +310,7 @@ impl RawPackage {
 }
 
 /// The marked part of the output.
-fn answer(stdout: &[u8], stderr: &[u8]) -> Result<RawAnswer, ProbeError> {
+fn answer_of<T: DeserializeOwned>(stdout: &[u8], stderr: &[u8]) -> Result<T, ProbeError> {
     let text = String::from_utf8_lossy(stdout);
     let mark = format!("{MARK}\n");
     let mut parts = text.split(&mark);
@@ -319,7 +339,7 @@ fn words(stderr: &[u8]) -> String {
 /// # Errors
 /// [`ProbeError::Unresolved`] with the resolver's own words where it found no solution.
 pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, ProbeError> {
-    let raw = answer(stdout, stderr)?;
+    let raw: RawAnswer = answer_of(stdout, stderr)?;
     if raw.resolved != Some(true) {
         return Err(ProbeError::Unresolved { said: words(stderr) });
     }
@@ -360,7 +380,7 @@ pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, Probe
 /// # Errors
 /// When the probe did not run or answered for another number of packages.
 pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Offers, ProbeError> {
-    let RawAnswer { identities, packages, .. } = answer(stdout, stderr)?;
+    let RawAnswer { identities, packages, survey: configuration, .. } = answer_of(stdout, stderr)?;
     let raw = identities.ok_or_else(|| unreadable("it is of another kind"))?;
     if raw.len() != wanted {
         return Err(unreadable(format!("{} packages were asked for, it has {}", wanted, raw.len())));
@@ -374,7 +394,15 @@ pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Of
     };
     let offers: Result<Vec<Offer>, ProbeError> = raw.into_iter().map(offer).collect();
     let lacking: Result<Vec<Identity>, ProbeError> = packages.into_iter().map(RawPackage::identity).collect();
-    Ok(Offers { offers: offers?, lacking: lacking? })
+    Ok(Offers { offers: offers?, lacking: lacking?, configuration })
+}
+
+/// Reads the answer to a [`Request::Survey`].
+///
+/// # Errors
+/// The probe did not run, or its answer is not what it writes.
+pub fn read_survey(stdout: &[u8], stderr: &[u8]) -> Result<Configuration, ProbeError> {
+    answer_of(stdout, stderr)
 }
 
 impl Resolution {

@@ -8,6 +8,7 @@ trap 'rm -rf "$directory"' EXIT
 cat >"$directory/probe.py" <<'SWARM-PROBE'
 @PROBE@
 SWARM-PROBE
+@BESIDE@
 cat >"$directory/request.json" <<'SWARM-REQUEST'
 @REQUEST@
 SWARM-REQUEST
@@ -19,6 +20,11 @@ here = os.path.dirname(os.path.abspath(__file__))
 os.environ.pop("PYTHONPATH", None)
 os.execv(sys.executable, [sys.executable, os.path.join(here, "probe.py")])
 SWARM-SITE
+# The configuration that a driver has sent here, where it has.
+if [ -n "${configuration:-}" ] && [ -d "$configuration/etc/portage" ]; then
+	PORTAGE_CONFIGROOT=$(cd "$configuration" && pwd -P) || exit 70
+	export PORTAGE_CONFIGROOT
+fi
 command -v emerge >/dev/null 2>&1 || { echo "there is no emerge on PATH ($PATH)" >&2; exit 69; }
 SWARM_PROBE=1 PYTHONPATH=$directory emerge --version </dev/null >"$directory/output" 2>&1
 cat "$directory/output" >&2
