@@ -59,10 +59,9 @@ mod fleet {
         let drones: Vec<_> = ways.keys().filter(|name| name.as_str() != "capella").cloned().collect();
         let plan = plan(cflags);
         let measure = Measure::of(&ways, &plan).await;
-        let workdir = "/var/lib/swarm".parse().unwrap();
         let mut found = Vec::new();
         for drone in drones {
-            found.extend(check(ways[&drone].as_ref(), &plan, &measure, &workdir).await.unwrap().err());
+            found.extend(check(ways[&drone].as_ref(), &plan, &measure, None).await.unwrap().err());
         }
         found
     }

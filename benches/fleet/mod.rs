@@ -75,6 +75,7 @@ impl Journey {
                     address: Some(format!("10.42.{number}.7")),
                     rooms: Rooms::Own,
                     memory_mib: None,
+                    configuration: None,
                 },
                 at,
             );
@@ -148,7 +149,13 @@ impl Journey {
             return away(number / 2, Timestamp(1_800_000_000));
         }
         let address = Some("10.42.0.7".to_owned());
-        Event::DroneReady { drone: drone(number / 2), address, rooms: Rooms::Own, memory_mib: None }
+        Event::DroneReady {
+            drone: drone(number / 2),
+            address,
+            rooms: Rooms::Own,
+            memory_mib: None,
+            configuration: None,
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod serve;
 mod simulate;
 mod status;
 mod submit;
+mod sync;
 mod verify;
 mod work_off;
 
@@ -115,6 +116,8 @@ enum Verb {
     Exec(exec::Arguments),
     /// Tell the channels of the inventory: a test, a message, or what is due
     Notify(notify::Arguments),
+    /// Bring drones the driver's configuration and repositories
+    Sync(sync::Arguments),
     /// Play a build of a recorded graph on an imagined fleet
     Simulate(simulate::Arguments),
 }
@@ -192,6 +195,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Parity(arguments) => parity::run(&arguments, &inventory).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
         Verb::Notify(arguments) => notify::run(arguments, inventory).await,
+        Verb::Sync(arguments) => sync::run(&arguments, inventory).await,
         Verb::Simulate(arguments) => simulate::run(&arguments),
     }
 }

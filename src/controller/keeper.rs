@@ -16,6 +16,7 @@ use super::session::now;
 use crate::core::event::{Rooms, Trouble};
 use crate::core::names::HostName;
 use crate::core::plan::Plan;
+use crate::drone::configuration::{self, ConfigurationRoot};
 use crate::drone::tend::{self, Circumstances, Claimed};
 use crate::drone::{room, strays};
 use crate::epoch::Visitor;
@@ -47,6 +48,8 @@ struct Reached {
     whole: bool,
     /// Whether its jobs get roots of their own, once that has been tried.
     rooms: Option<Rooms>,
+    /// The driver's configuration that it was compared with, where it has one.
+    configuration: Option<ConfigurationRoot>,
 }
 
 /// One drone's keeper.
@@ -145,7 +148,8 @@ impl Keeper {
         let visitor = self.visitor.borrow_and_update().clone();
         self.host.connect().await?;
         let before = now().0;
-        let sight = tend::look(self.host.as_ref(), self.workdir.as_str(), &visitor).await?;
+        let sight =
+            tend::look(self.host.as_ref(), self.workdir.as_str(), &visitor, reached.configuration.as_ref()).await?;
         match sight.claimed.clone() {
             Some(Claimed::Held(by, seconds)) => return Ok(Sighting::Held { by, seconds }),
             Some(Claimed::Outranked(by)) => return Ok(Sighting::Outranked { by }),
@@ -173,7 +177,12 @@ impl Keeper {
                 }
             }
             if let Some(plan) = &self.plan {
-                match muster::check(self.host.as_ref(), plan, self.measure(plan).await, &self.workdir).await? {
+                let (host, workdir) = (self.host.as_ref(), self.workdir.as_str());
+                let current = configuration::current(host, workdir, &plan.driver).await?;
+                reached.configuration =
+                    current.map(|revision| ConfigurationRoot { driver: plan.driver.clone(), revision });
+                let root = reached.configuration.as_ref().map(|root| root.path(workdir));
+                match muster::check(host, plan, self.measure(plan).await, root.as_deref()).await? {
                     Ok(besides) => lacking = besides,
                     Err((trouble, reason)) => return Ok(Sighting::Away { trouble, reason }),
                 }
@@ -183,7 +192,9 @@ impl Keeper {
         }
         let rooms = reached.rooms.clone().unwrap_or_default();
         let memory_mib = sight.whole_memory_mib();
-        Ok(Sighting::Ready { address: self.host.address(), compared, rooms, memory_mib, jobs, lacking })
+        let configuration = reached.configuration.as_ref().map(|root| root.revision.clone());
+        let address = self.host.address();
+        Ok(Sighting::Ready { address, compared, rooms, memory_mib, configuration, jobs, lacking })
     }
 }
 

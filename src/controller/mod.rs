@@ -36,6 +36,7 @@ pub mod session;
 pub mod socket;
 mod space;
 pub mod support;
+pub mod sync;
 pub mod verb;
 pub mod work;
 

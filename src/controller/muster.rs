@@ -9,8 +9,7 @@ use crate::core::package::{Cpv, Identity};
 use crate::core::plan::Plan;
 use crate::drone;
 use crate::drone::processor::{Processor, native_setting};
-use crate::drone::survey::{configuration_root, survey};
-use crate::inventory::RemoteDirectory;
+use crate::drone::survey::survey;
 use crate::portage::parity::concern::concerning;
 use crate::portage::parity::{Configuration, compare};
 use crate::portage::probe::{self, Offer, Offers, Request};
@@ -88,7 +87,8 @@ async fn compare_processors(host: &dyn Host, native: &Native) -> Result<Result<(
     )))
 }
 
-/// Compares a drone with the plan: what it lacks besides, or what keeps it out.
+/// Compares a drone with the plan: what it lacks besides, or what keeps it out. `root` is the PORTAGE_CONFIGROOT that its
+/// jobs will have; none leaves it with its own configuration.
 ///
 /// # Errors
 /// When the drone is lost.
@@ -96,7 +96,7 @@ pub async fn check(
     host: &dyn Host,
     plan: &Plan,
     measure: &Measure,
-    workdir: &RemoteDirectory,
+    root: Option<&str>,
 ) -> Result<Result<Vec<Identity>, (Trouble, String)>, HostError> {
     if let Some(native) = &measure.native
         && let Err(reason) = compare_processors(host, native).await?
@@ -111,7 +111,7 @@ pub async fn check(
     let wanted = cpvs.len();
     let resolve = probe::plan_arguments_of_drone(cpvs.iter().map(|(cpv, _)| cpv));
     let script = Script::new(probe::script(&Request::Identities { cpvs, resolve, survey: measure.driver.is_some() }));
-    let script = script.set("configuration", &configuration_root(workdir.as_str(), &plan.driver));
+    let script = script.set("configuration", root.unwrap_or_default());
     let read = |output: &Output| probe::read_identities(&output.stdout, &output.stderr, wanted);
     let Offers { offers, lacking, configuration } = match drone::probe(host, &script, read).await? {
         Ok(offers) => offers,

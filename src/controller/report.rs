@@ -9,7 +9,7 @@ use super::error::ControlError;
 use super::publish::Publication;
 use super::verb::Answer;
 use crate::core::event::{Cost, JobOutcome, ReceivedFile, Rooms, Trouble};
-use crate::core::names::{HostName, JobName};
+use crate::core::names::{HostName, JobName, Revision};
 use crate::core::package::Identity;
 use crate::core::plan::PackageIndex;
 use crate::drone::strays::Stray;
@@ -86,6 +86,8 @@ pub enum Sighting {
         rooms: Rooms,
         /// Its memory, in MiB.
         memory_mib: Option<u64>,
+        /// The revision of the driver's configuration that it was compared with.
+        configuration: Option<Revision>,
         /// What lies in its directory of jobs; looked at only when the drone comes into reach.
         jobs: Vec<Stray>,
         /// What it lacks besides the plan; asked when it is compared.

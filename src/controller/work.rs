@@ -34,7 +34,8 @@ pub fn task(session: &Session, build: &Build, name: &JobName, job: &Job) -> Task
     let expected = session.state().expected_duration(&package);
     let limits = limits(session.inventory.limits(&package.to_string()), expected);
     let signed = session.inventory.swarm.verify_keyring.is_some();
-    Task { manifest, width, cores, room: job.room, signed, limits }
+    let configuration = drone.and_then(|drone| drone.configuration.clone());
+    Task { manifest, width, cores, room: job.room, configuration, signed, limits }
 }
 
 /// When a build is taken to hang: what the operator set, else by what its package took before (seconds).

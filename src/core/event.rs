@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::build::Attempt;
 use super::alarm::{Cause, Words};
+use super::build::Attempt;
 use super::failure::Failure;
 use super::names::{
-    BuildId, BuildName, ChannelName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, RunId, Timestamp,
+    BuildId, BuildName, ChannelName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, Revision,
+    RunId, Timestamp,
 };
 use super::package::Cpv;
 use super::plan::{PackageIndex, Plan};
@@ -249,6 +250,9 @@ pub enum Event {
         /// Its memory in MiB, where it told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         memory_mib: Option<u64>,
+        /// The revision of the driver's configuration that it was compared with; none where its own counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        configuration: Option<Revision>,
     },
     /// A drone gets no work for now.
     DroneAway {

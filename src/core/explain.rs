@@ -238,7 +238,9 @@ mod tests {
     fn want_of_memory_is_explained_with_what_it_needs_and_what_is_free() {
         let mut state = opened(plan(1, &[]), &[(8, 1)]);
         let (drone, rooms) = ("drone0".parse().unwrap(), Rooms::Own);
-        state.apply(&Event::DroneReady { drone, address: None, rooms, memory_mib: Some(600) }).unwrap();
+        state
+            .apply(&Event::DroneReady { drone, address: None, rooms, memory_mib: Some(600), configuration: None })
+            .unwrap();
         let told = explain(&state, state.open_build().unwrap(), PackageIndex(0), Timestamp(2)).join("\n");
         assert!(told.contains("taken to need 1024 MiB, and 600 of 600 are free"), "{told}");
     }

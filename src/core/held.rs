@@ -119,7 +119,7 @@ mod tests {
         apply(Event::FleetDeclared {
             drones: vec![DroneSpec { name: drone.clone(), cores: 4, jobs: Some(4), memory_mib: None }],
         });
-        apply(Event::DroneReady { drone, address: None, rooms, memory_mib: None });
+        apply(Event::DroneReady { drone, address: None, rooms, memory_mib: None, configuration: None });
         let before = apply(opened(1, old));
         for start in decide(&before, Timestamp(2)).starts {
             let (job, package, drone, build_ids) = (start.job, start.package, start.drone, start.build_ids);

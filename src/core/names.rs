@@ -138,10 +138,17 @@ impl RunId {
         }
     }
 }
+
 name!(
     /// A channel's name in the inventory: a way by which alarms are told.
     ChannelName,
     "a channel's name"
+);
+
+name!(
+    /// A revision of a driver's configuration as a drone has it: a digest of all that it holds.
+    Revision,
+    "a configuration's revision"
 );
 
 impl ControllerName {

@@ -64,7 +64,13 @@ pub(crate) fn opened(plan: Plan, drones: &[(u32, u32)]) -> State {
     state.apply(&Event::FleetDeclared { drones: specs.clone() }).unwrap();
     for spec in specs {
         state
-            .apply(&Event::DroneReady { drone: spec.name, address: None, rooms: Rooms::default(), memory_mib: None })
+            .apply(&Event::DroneReady {
+                drone: spec.name,
+                address: None,
+                rooms: Rooms::default(),
+                memory_mib: None,
+                configuration: None,
+            })
             .unwrap();
     }
     let build = "build1".parse().unwrap();
@@ -206,7 +212,7 @@ proptest! {
         let fleet = vec![DroneSpec { name: host("drone0"), cores: 4, jobs: Some(4), memory_mib: None }];
         let mut events = vec![
             Event::FleetDeclared { drones: fleet },
-            Event::DroneReady { drone: host("drone0"), address: Some("10.42.0.203".into()), rooms: Rooms::Impossible("no".into()), memory_mib: Some(16_000) },
+            Event::DroneReady { drone: host("drone0"), address: Some("10.42.0.203".into()), rooms: Rooms::Impossible("no".into()), memory_mib: Some(16_000), configuration: None },
             event,
         ];
         for event in &events {
@@ -256,7 +262,9 @@ fn a_package_that_failed_on_two_drones_is_failed_and_blocks_what_needs_it() {
 fn a_package_goes_back_to_a_drone_that_failed_at_it_where_no_other_can_take_it() {
     let small = |state: &mut State, drone: &str| {
         let (drone, rooms) = (host(drone), Rooms::default());
-        state.apply(&Event::DroneReady { drone, address: None, rooms, memory_mib: Some(512) }).unwrap();
+        state
+            .apply(&Event::DroneReady { drone, address: None, rooms, memory_mib: Some(512), configuration: None })
+            .unwrap();
     };
     let drained = |state: &mut State, drone: &str| {
         state.apply(&Event::DrainAsked { drone: host(drone), drain: true, at: Timestamp(0) }).unwrap();
@@ -292,7 +300,9 @@ fn what_ran_out_of_memory_goes_to_a_drone_that_has_more() {
     let mut state = opened(plan(1, &[]), &[(8, 1), (4, 1), (4, 1)]);
     for (drone, memory) in [("drone0", 4_000), ("drone1", 2_000), ("drone2", 8_000)] {
         let (drone, rooms) = (host(drone), Rooms::default());
-        state.apply(&Event::DroneReady { drone, address: None, rooms, memory_mib: Some(memory) }).unwrap();
+        state
+            .apply(&Event::DroneReady { drone, address: None, rooms, memory_mib: Some(memory), configuration: None })
+            .unwrap();
     }
     start_all(&mut state, Timestamp(0));
     let first = state.jobs.keys().next().unwrap().clone();

@@ -18,7 +18,7 @@ use super::alarm::Alarms;
 use super::build::Build;
 use super::event::{DroneSpec, Event, Rooms, Trouble, Why};
 use super::names::{
-    BuildId, BuildName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, Timestamp,
+    BuildId, BuildName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, Revision, Timestamp,
 };
 use super::package::{Cpv, PackageName};
 use super::plan::PackageIndex;
@@ -84,6 +84,9 @@ pub struct Drone {
     /// Its memory in MiB, where it told.
     #[serde(default)]
     pub memory_mib: Option<u64>,
+    /// The revision of the driver's configuration that its jobs build with; none where its own counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Revision>,
 }
 
 impl Drone {
@@ -329,11 +332,12 @@ impl State {
                 self.low_disk = Some(LowDisk { what: what.clone(), free: *free, since: *at });
             }
             Event::DiskWell { .. } => self.low_disk = None,
-            Event::DroneReady { drone, address, rooms, memory_mib } => {
+            Event::DroneReady { drone, address, rooms, memory_mib, configuration } => {
                 let drone = self.drone_mut(drone)?;
                 drone.condition = Condition::Ready { address: address.clone() };
                 drone.rooms.clone_from(rooms);
                 drone.memory_mib = *memory_mib;
+                drone.configuration.clone_from(configuration);
                 self.aim();
             }
             Event::DroneAway { drone, trouble, reason, at } => {
@@ -437,6 +441,7 @@ impl State {
                 draining: false,
                 rooms: Rooms::default(),
                 memory_mib: None,
+                configuration: None,
             });
             drone.spec = spec.clone();
             self.drones.insert(spec.name.clone(), drone);

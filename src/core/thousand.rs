@@ -45,7 +45,13 @@ impl Play {
         let names: Vec<HostName> = state.drones.keys().cloned().collect();
         for drone in names {
             state
-                .apply(&Event::DroneReady { drone, address: None, rooms: Rooms::default(), memory_mib: None })
+                .apply(&Event::DroneReady {
+                    drone,
+                    address: None,
+                    rooms: Rooms::default(),
+                    memory_mib: None,
+                    configuration: None,
+                })
                 .unwrap();
         }
         Self { state, chance, now: at, received: BTreeMap::new(), journal: Vec::new() }
@@ -122,6 +128,7 @@ impl Play {
             address: None,
             rooms: Rooms::default(),
             memory_mib: None,
+            configuration: None,
         });
         let jobs: Vec<JobName> = self.state.jobs_on(&drone).map(|(name, _)| name.clone()).collect();
         let lost_power = self.chance.below(2) == 0;

@@ -317,6 +317,17 @@ impl<'a> Section<'a> {
         self.text(key, reading, |text| local_path(text, home))
     }
 
+    /// The same, or a path beside the file that this stands in.
+    pub fn path_beside(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<PathBuf> {
+        let (home, file) = (reading.home, Arc::clone(&self.site.file));
+        self.text(key, reading, |text| {
+            if text.starts_with(['/', '~']) || text.is_empty() || text.chars().any(char::is_control) {
+                return local_path(text, home);
+            }
+            Ok(file.parent().unwrap_or(Path::new("")).join(text))
+        })
+    }
+
     /// A table below this one.
     pub fn table(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<Section<'a>> {
         let value = self.entry(key)?;

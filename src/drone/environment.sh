@@ -1,7 +1,8 @@
 # The environment of everything that emerge does for a job. $jobs is WORKDIR/jobs, $job the job's id.
 # The environment beats make.conf, and package.env takes only what is not in it, so all that matters is exported.
 # FEATURES cannot be switched off from there (the packer reads make.conf again), hence a configuration root of the
-# job's own: links to what the drone has, but for make.conf, which ends with our lines, and for foreign binhosts.
+# job's own: links to what the drone has, or to the revision of its driver's configuration that lies there ($brought,
+# below WORKDIR/config), but for make.conf, which ends with our lines, and for foreign binhosts.
 # The drone's way of signing packages counts only where the controller checks signatures; those of what is fed were
 # checked there, by whichever drone's key, so they are of no concern here.
 LC_ALL=C
@@ -15,19 +16,22 @@ enter=
 [ ! -e enter ] || enter="unshare --mount --pid --fork --kill-child --propagation private /bin/sh $directory/enter"
 
 configure() {
-	[ -e config/ready ] && return 0
+	[ -e config/ready ] && [ "$(cat config/ready)" = "$brought" ] && return 0
+	own=/etc/portage olds=/etc/make.conf
+	[ -z "$brought" ] || own=${jobs%/jobs}/config/$brought/etc/portage olds=
+	[ -d "$own" ] || { echo "there is no directory $own" >&2; return 1; }
 	rm -rf config && mkdir -p config/etc/portage || return 1
-	for entry in /etc/portage/* /etc/portage/.[!.]*; do
+	for entry in "$own"/* "$own"/.[!.]*; do
 		[ -e "$entry" ] || [ -L "$entry" ] || continue
 		case ${entry##*/} in
 		make.conf | make.profile | binrepos.conf) ;;
 		*) ln -s "$entry" config/etc/portage/ || return 1 ;;
 		esac
 	done
-	[ ! -e /etc/portage/make.profile ] || ln -s "$(readlink -f /etc/portage/make.profile)" config/etc/portage/make.profile || return 1
+	[ ! -e "$own/make.profile" ] || ln -s "$(readlink -f "$own/make.profile")" config/etc/portage/make.profile || return 1
 	mkdir config/etc/portage/make.conf || return 1
 	# Older systems keep it in /etc; where both are there, the later one counts, as Portage has it.
-	for old in /etc/make.conf /etc/portage/make.conf; do
+	for old in $olds "$own/make.conf"; do
 		if [ -d "$old" ]; then
 			cp -RL "$old"/. "config/etc/portage/make.conf/" || return 1
 		elif [ -e "$old" ]; then
@@ -42,10 +46,10 @@ configure() {
 		FEATURES="${FEATURES} buildpkg binpkg-multi-instance buildpkg-live pkgdir-index-trusted -binpkg-request-signature binpkg-ignore-signature -getbinpkg"
 	END
 	[ -n "$signed" ] || echo 'FEATURES="${FEATURES} -binpkg-signing"' >>config/etc/portage/make.conf/zz-swarm || return 1
-	: >config/ready
+	echo "$brought" >config/ready
 }
 
-signed=
+signed= brought=
 [ ! -e settings ] || . ./settings
 configure || { echo "cannot make the job's configuration in $directory/config" >&2; exit 73; }
 mkdir -p pkgs tmp/log || exit 73

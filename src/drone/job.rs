@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
+use super::configuration::ConfigurationRoot;
 use super::{ALIVE, MARK, ask, cache, failed, job_script, room, run};
-use crate::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, Timestamp};
+use crate::core::names::{BuildId, BuildName, ControllerName, Epoch, HostName, JobName, Revision, Timestamp};
 use crate::core::package::{Cpv, Identity, PackageName, Slot};
 use crate::epoch::{Claimant, EPOCH, Visitor};
 use crate::portage::index::{Index, Limits, Stanza};
@@ -129,6 +130,8 @@ pub struct Task {
     pub cores: u32,
     /// Whether it has a clean room.
     pub room: bool,
+    /// The revision of the driver's configuration that it builds with; none where the drone's own counts.
+    pub configuration: Option<Revision>,
     /// Whether the package is signed where the drone's settings sign packages.
     pub signed: bool,
     /// When it is ended as one that hangs.
@@ -262,6 +265,10 @@ fn settings(task: &Task) -> String {
         if key.chars().all(|each| each.is_ascii_alphanumeric() || each == '_') {
             lines.push(format!("export {key}={}", quoted(value)));
         }
+    }
+    if let Some(revision) = &task.configuration {
+        let root = ConfigurationRoot { driver: task.manifest.driver.clone(), revision: revision.clone() };
+        lines.push(format!("brought={}", quoted(&root.name())));
     }
     if task.signed {
         lines.push("signed=yes".to_owned());

@@ -7,6 +7,7 @@
 
 pub mod brought;
 pub mod cache;
+pub mod configuration;
 pub mod facts;
 pub mod job;
 pub mod pack;

@@ -90,8 +90,9 @@ END
 for tree in "1 /var/db" "2 /var/db/pkg" "2 /var/lib/portage" "2 /var/lib/gentoo/news" "3 /var/cache/edb"; do
 	find "$root${tree#* }" -maxdepth "${tree% *}" -name '*portage_lockfile*' -delete 2>/dev/null
 done
-# Of all jobs it sees but its own.
+# Of all jobs it sees but its own; what drivers have brought it can read.
 mkdir -p "$root$place" && attach -t tmpfs -o mode=755,size=1m swarm-room "$root$place" && share "$own" || refuse "$said"
+[ ! -d "$place/config" ] || show "$place/config" || refuse "$said"
 # What was fetched and what a compiler's cache holds is of use to the next job.
 while read -r kind path; do
 	case "$kind $path" in "shared /"*) [ ! -d "$path" ] || share "$path" || refuse "$path: $said" ;; esac

@@ -2,6 +2,7 @@
 //!
 //! A claim is refused while another controller's lease lives; once it is over, a claim above its epoch is good.
 
+use super::configuration::ConfigurationRoot;
 use super::{MARK, ask};
 use crate::epoch::{Claimant, EPOCH, LEASE, Visitor};
 use crate::ssh::{Host, HostError, Script};
@@ -45,14 +46,20 @@ pub struct Sight {
     foreign_emerge: Option<u32>,
 }
 
-/// Looks at a drone.
+/// Looks at a drone, and keeps the driver's configuration that its jobs build with from being cleared away.
 ///
 /// # Errors
 /// When it is lost, or its epoch file cannot be used.
-pub async fn look(host: &dyn Host, workdir: &str, visitor: &Visitor) -> Result<Sight, HostError> {
+pub async fn look(
+    host: &dyn Host,
+    workdir: &str,
+    visitor: &Visitor,
+    configuration: Option<&ConfigurationRoot>,
+) -> Result<Sight, HostError> {
     let script = Script::new(format!("{EPOCH}{}", include_str!("tend.sh")))
         .set("mark", MARK)
         .set("workdir", workdir)
+        .set("configuration", &configuration.map(|root| root.path(workdir)).unwrap_or_default())
         .set("lease_seconds", &LEASE.as_secs().to_string());
     let (script, doing) = (visitor.introduce(script), format!("looking at {workdir}"));
     ask(host, &script, &doing, |lines| Some(read(lines)).filter(|sight| sight.claimed.is_some() || sight.read_only))

@@ -84,6 +84,8 @@ pub struct DroneSettings {
     pub jobs: Option<NonZeroU32>,
     /// Whether jobs get roots of their own.
     pub clean_room: CleanRoom,
+    /// The directory here that `swarm sync` lays over the driver's `/etc/portage` there.
+    pub portage_overlay: Option<PathBuf>,
 }
 
 /// Whether jobs get roots of their own.
@@ -187,6 +189,7 @@ pub(super) struct DroneLayer {
     memory: Option<ByteSize>,
     jobs: Option<NonZeroU32>,
     clean_room: Option<CleanRoom>,
+    portage_overlay: Option<PathBuf>,
 }
 
 impl DroneLayer {
@@ -197,6 +200,7 @@ impl DroneLayer {
             memory: section.text("memory", reading, values::size),
             jobs: at_least_one(section, "jobs", reading),
             clean_room: section.word("clean_room", reading, &words),
+            portage_overlay: section.path_beside("portage_overlay", reading),
         }
     }
 
@@ -206,6 +210,7 @@ impl DroneLayer {
             memory: self.memory.or(defaults.memory),
             jobs: self.jobs.or(defaults.jobs),
             clean_room: self.clean_room.or(defaults.clean_room).unwrap_or_default(),
+            portage_overlay: self.portage_overlay.or_else(|| defaults.portage_overlay.clone()),
         }
     }
 }

@@ -371,6 +371,7 @@ mod tests {
                     address: None,
                     rooms: crate::core::event::Rooms::default(),
                     memory_mib: None,
+                    configuration: None,
                 },
                 Timestamp(1),
             )

@@ -35,16 +35,17 @@ impl Run<'_> {
             _ => {}
         }
         match sighting {
-            Sighting::Ready { address, rooms, memory_mib, jobs, lacking, .. } => {
+            Sighting::Ready { address, rooms, memory_mib, configuration, jobs, lacking, .. } => {
                 self.looked.get_or_insert_with(Instant::now);
                 self.fetch_support(&drone, lacking);
                 self.find(&drone, jobs)?;
-                let known = self.session.state().drones.get(&drone).map(|drone| (&drone.rooms, drone.memory_mib));
-                let seen = (&rooms, memory_mib);
+                let known = self.session.state().drones.get(&drone);
+                let known = known.map(|drone| (&drone.rooms, drone.memory_mib, &drone.configuration));
+                let seen = (&rooms, memory_mib, &configuration);
                 if before == (Condition::Ready { address: address.clone() }) && known == Some(seen) {
                     return Ok(());
                 }
-                self.session.record(&Event::DroneReady { drone, address, rooms, memory_mib })
+                self.session.record(&Event::DroneReady { drone, address, rooms, memory_mib, configuration })
             }
             Sighting::Away { trouble, reason } => {
                 if let (Trouble::Unreachable, Some(electorate)) = (trouble, &self.session.electorate) {

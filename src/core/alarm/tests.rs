@@ -94,7 +94,9 @@ impl Scene {
         let (drone, at) = (drone.parse().unwrap(), self.at());
         let event = match trouble {
             Some(trouble) => Event::DroneAway { drone, trouble, reason: "luck".to_owned(), at },
-            None => Event::DroneReady { drone, address: None, rooms: Rooms::Shared, memory_mib: None },
+            None => {
+                Event::DroneReady { drone, address: None, rooms: Rooms::Shared, memory_mib: None, configuration: None }
+            }
         };
         self.apply(event);
     }
