@@ -200,5 +200,5 @@ impl Swarm {
 fn ready(number: usize) -> Event {
     let address = Some(format!("10.42.{number}.7"));
     let memory_mib = Some(8_000 << (number % 4));
-    Event::DroneReady { drone: fleet::drone(number), address, rooms: Rooms::Own, memory_mib }
+    Event::DroneReady { drone: fleet::drone(number), address, rooms: Rooms::Own, memory_mib, configuration: None }
 }

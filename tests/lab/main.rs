@@ -28,5 +28,6 @@ mod selection;
 mod signing;
 mod soak;
 mod support;
+mod sync;
 mod unwell;
 mod verbs;
