@@ -84,7 +84,7 @@ def configuration_files():
 
 def shown(name, value):
     if SECRET.search(name) or WITH_LOGIN.search(value):
-        return "sha256:" + hashlib.sha256(value.encode()).hexdigest()
+        return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:12]
     return value
 
 
