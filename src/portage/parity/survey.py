@@ -137,6 +137,19 @@ def repositories():
     return answer
 
 
+# The eclasses of all repositories, of which the revisions are not told.
+def eclasses():
+    found = {}
+    for repository in portage.settings.repositories:
+        directory = os.path.join(repository.location, "eclass") if repository.location else ""
+        for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
+            if name.endswith(".eclass"):
+                with open(os.path.join(directory, name), "rb") as file:
+                    digest = hashlib.sha256(file.read()).hexdigest()
+                found["%s/%s" % (repository.name, name[: -len(".eclass")])] = digest
+    return found
+
+
 def said(*command):
     try:
         done = subprocess.run(
@@ -198,6 +211,7 @@ def survey(with_revisions):
     return {
         "profile": profile(),
         "repositories": repositories() if with_revisions else {},
+        "eclasses": {} if with_revisions else eclasses(),
         "settings": settings,
         "own": own_variables(settings),
         "expand": expand,
