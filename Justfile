@@ -17,7 +17,7 @@ lint:
 soak seed="" builds="100":
     SWARM_SOAK_SEED={{seed}} SWARM_SOAK_BUILDS={{builds}} tests/run --run-ignored all --no-capture a_hundred_builds_under_random_faults
 
-# Fuzz every reader of what hosts and files hold: so many minutes for each of the twenty targets
+# Fuzz every reader of what hosts and files hold: so many minutes for each target
 fuzz minutes="1":
     SWARM_FUZZ_SECONDS=$(( {{minutes}} * 60 )) cargo nextest run --lib fuzz:: --no-fail-fast --success-output immediate
 

@@ -2,8 +2,8 @@
 //!
 //! The layers, from the top: [`cli`] uses everything; [`orchestrator`] and [`gateway`] are services on [`http`];
 //! [`controller`] joins [`core`], [`store`], [`drone`] and [`release`]; [`drone`] uses [`epoch`], [`ssh`] and
-//! [`portage`], [`release`] those and [`s3`]; [`standby`] copies what another controller has; [`core`] does no input or
-//! output at all.
+//! [`portage`], [`release`] those and [`s3`]; [`standby`] copies what another controller has; [`timetable`] has the
+//! machine start runs; [`core`] does no input or output at all.
 //! Arrows run downwards only.
 
 pub mod cli;
@@ -29,4 +29,5 @@ mod seeded;
 pub mod ssh;
 pub mod standby;
 pub mod store;
+pub mod timetable;
 pub mod ui;

@@ -24,6 +24,7 @@ mod publish;
 mod push;
 mod releases;
 mod rollback;
+mod schedule;
 mod select;
 mod serve;
 mod simulate;
@@ -112,6 +113,8 @@ enum Verb {
     History(history::Arguments),
     /// Show how drones differ from the driver: settings, repositories, flags, tools
     Parity(parity::Arguments),
+    /// Have cron or systemd start a playbook, and prove that it does
+    Schedule(schedule::Arguments),
     /// Run a command on many hosts at once
     Exec(exec::Arguments),
     /// Tell the channels of the inventory: a test, a message, or what is due
@@ -193,6 +196,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
         Verb::History(arguments) => history::run(arguments, inventory).await,
         Verb::Parity(arguments) => parity::run(&arguments, &inventory).await,
+        Verb::Schedule(arguments) => schedule::run(&arguments, &inventory, cli.inventory.as_deref()).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
         Verb::Notify(arguments) => notify::run(arguments, inventory).await,
         Verb::Sync(arguments) => sync::run(&arguments, inventory).await,

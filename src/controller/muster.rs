@@ -1,6 +1,6 @@
 //! Before a drone gets work it is compared with the plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::core::event::Trouble;
@@ -113,7 +113,7 @@ pub async fn check(
     let script = Script::new(probe::script(&Request::Identities { cpvs, resolve, survey: measure.driver.is_some() }));
     let script = script.set("configuration", root.unwrap_or_default());
     let read = |output: &Output| probe::read_identities(&output.stdout, &output.stderr, wanted);
-    let Offers { offers, lacking, configuration } = match drone::probe(host, &script, read).await? {
+    let Offers { offers, lacking, configuration, inherited } = match drone::probe(host, &script, read).await? {
         Ok(offers) => offers,
         Err(error) => return Ok(Err((Trouble::Refused, error.to_string()))),
     };
@@ -123,7 +123,7 @@ pub async fn check(
         return Ok(Err((Trouble::Differs, named(&differences))));
     }
     let unseen = match (&measure.driver, &configuration) {
-        (Some(driver), Some(drone)) => unseen(plan, driver, drone),
+        (Some(driver), Some(drone)) => unseen(plan, &inherited, driver, drone),
         _ => Vec::new(),
     };
     if !unseen.is_empty() {
@@ -134,8 +134,8 @@ pub async fn check(
 }
 
 /// In what a drone would build packages of the plan otherwise though their identities are the planned ones.
-fn unseen(plan: &Plan, driver: &Configuration, drone: &Configuration) -> Vec<String> {
-    concerning(&compare(driver, drone), plan, (driver, drone)).iter().map(ToString::to_string).collect()
+fn unseen(plan: &Plan, inherited: &BTreeSet<String>, driver: &Configuration, drone: &Configuration) -> Vec<String> {
+    concerning(&compare(driver, drone), plan, inherited, (driver, drone)).iter().map(ToString::to_string).collect()
 }
 
 /// The first few of the differences, and how many there are besides.

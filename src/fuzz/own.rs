@@ -12,6 +12,7 @@ use crate::core::simulation::{opened, plan};
 use crate::core::state::State;
 use crate::core::status::Status;
 use crate::portage::index::{Index, Limits};
+use crate::portage::parity;
 use crate::portage::probe::{self, Offer, Offers};
 
 const PACKAGE: &str = r#"{"cpv":"app-misc/NAME-1.0","slot":"0/2","repository":"gentoo","digest":"0123456789abcdef",
@@ -133,6 +134,24 @@ fn offers_of_drones() {
                 }
             }
             good.to_string()
+        }
+        Err(error) => shape(&error.to_string()),
+    });
+}
+
+#[test]
+fn configurations_of_hosts() {
+    let driver = include_str!("../portage/parity/recorded/driver.json");
+    let odd = include_str!("../portage/parity/recorded/odd.json");
+    let measure = probe::read_survey(&marked(driver), b"").unwrap();
+    fuzz("survey", vec![marked(driver), marked(odd)], &WORDS, |input| match probe::read_survey(input, b"") {
+        Ok(configuration) => {
+            let differences = parity::compare(&measure, &configuration);
+            for one in &differences {
+                assert!(!one.to_string().contains(char::is_control), "{one}");
+            }
+            assert_eq!(parity::compare(&configuration, &configuration), []);
+            format!("{}", differences.len())
         }
         Err(error) => shape(&error.to_string()),
     });

@@ -28,6 +28,25 @@ pub fn files(option: Option<&Path>) -> Result<Vec<(PathBuf, String)>, InventoryE
     search(option, variable.as_deref(), &PLACES.map(Path::new))
 }
 
+/// Where the inventory is: the file or directory that [`files`] takes.
+///
+/// # Errors
+/// There is none.
+pub fn place(option: Option<&Path>) -> Result<PathBuf, InventoryError> {
+    let variable = env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(named) = option.map(Path::to_owned).or(variable) {
+        return Ok(named);
+    }
+    let mut looked = Vec::new();
+    for place in PLACES {
+        match files_at(Path::new(place))? {
+            Ok(_) => return Ok(place.into()),
+            Err(problem) => looked.push(format!("{place} {problem}")),
+        }
+    }
+    Err(InventoryError::NotFound { looked })
+}
+
 fn search(
     option: Option<&Path>,
     variable: Option<&Path>,

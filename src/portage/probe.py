@@ -260,6 +260,7 @@ def identity(portdb, settings, cpv, repository):
         "chost": settings.get("CHOST", ""),
         "compiler": compiler_settings(settings),
         "masked": masks,
+        "inherited": sorted(package.inherited),
     }
 
 

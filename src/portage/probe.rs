@@ -132,6 +132,8 @@ pub struct Offers {
     pub lacking: Vec<Identity>,
     /// What it builds with, where that was asked for.
     pub configuration: Option<Configuration>,
+    /// The eclasses that the packages inherit there.
+    pub inherited: BTreeSet<String>,
 }
 
 /// The script that asks. Where its variable `configuration` is set to a configuration root that is there, the answer is
@@ -227,6 +229,8 @@ struct RawPackage {
     restricted: bool,
     #[serde(default)]
     module: Option<BTreeSet<PackageName>>,
+    #[serde(default)]
+    inherited: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -385,6 +389,11 @@ pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Of
     if raw.len() != wanted {
         return Err(unreadable(format!("{} packages were asked for, it has {}", wanted, raw.len())));
     }
+    let eclasses_of = |offer: &RawOffer| match offer {
+        RawOffer::Trouble { .. } => BTreeSet::new(),
+        RawOffer::Package(package) => package.inherited.clone(),
+    };
+    let inherited = raw.iter().flat_map(eclasses_of).collect();
     let offer = |offer| match offer {
         RawOffer::Trouble { trouble } => Ok(Offer::Trouble(trouble)),
         RawOffer::Package(package) if !package.masked.is_empty() => {
@@ -394,7 +403,7 @@ pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Of
     };
     let offers: Result<Vec<Offer>, ProbeError> = raw.into_iter().map(offer).collect();
     let lacking: Result<Vec<Identity>, ProbeError> = packages.into_iter().map(RawPackage::identity).collect();
-    Ok(Offers { offers: offers?, lacking: lacking?, configuration })
+    Ok(Offers { offers: offers?, lacking: lacking?, configuration, inherited })
 }
 
 /// Reads the answer to a [`Request::Survey`].

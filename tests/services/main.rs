@@ -10,6 +10,7 @@ mod packaging;
 mod place;
 mod production;
 mod queue;
+mod schedule;
 mod strangers;
 mod supervised;
 mod tls;

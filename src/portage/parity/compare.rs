@@ -15,6 +15,8 @@ pub enum Point {
     Profile,
     /// The revision of this repository.
     Repository(String),
+    /// This eclass, as `REPOSITORY/NAME`.
+    Eclass(String),
     /// This variable.
     Setting(String),
     /// What this file of lines says of something.
@@ -37,6 +39,7 @@ impl fmt::Display for Point {
         match self {
             Self::Profile => write!(formatter, "profile"),
             Self::Repository(name) => write!(formatter, "repository {name}"),
+            Self::Eclass(name) => write!(formatter, "eclass {name}"),
             Self::Setting(name) => write!(formatter, "{name}"),
             Self::Entry { file, name } => write!(formatter, "{file} {name}"),
             Self::File(path) => write!(formatter, "{path}"),
@@ -89,6 +92,10 @@ pub fn compare(driver: &Configuration, drone: &Configuration) -> Vec<Difference>
         found.push(Difference::new(Point::Profile, (driver.profile.clone(), drone.profile.clone()), verdict));
     }
     found.extend(repositories(driver, drone));
+    found.extend(unequal(&driver.eclasses, &drone.eclasses).map(|(name, one, other)| {
+        let texts = (one.map(|digest| short(digest)), other.map(|digest| short(digest)));
+        Difference::new(Point::Eclass(name.clone()), texts, (Matter::Binary, "what ebuilds inherit"))
+    }));
     found.extend(settings(driver, drone));
     found.extend(entries(driver, drone));
     found.extend(unequal(&driver.files, &drone.files).map(|(path, one, other)| {

@@ -3,7 +3,9 @@
 //! An identity holds version, slot, repository, ebuild, USE, CHOST and compiler settings, as the drone's own Portage
 //! resolves them: profile, repositories, keywords, masks and flags need no second look, and another flag that no planned
 //! package has is no reason to leave a drone out. What an identity does not hold is what runs besides the ebuild
-//! (bashrc, env/, patches/), what is in the environment, and what everything is built against.
+//! (bashrc, env/, patches/, eclasses), what is in the environment, and what everything is built against.
+
+use std::collections::BTreeSet;
 
 use globset::Glob;
 
@@ -34,22 +36,26 @@ const ENVIRONMENT: [&str; 17] = [
     "PORTAGE_STRIP_FLAGS",
 ];
 
-/// Those of the differences between a driver and a drone that would change a package of the driver's plan unseen.
+/// Those of the differences between a driver and a drone that would change a package of the driver's plan unseen. The
+/// eclasses that its packages inherit are named besides.
 pub fn concerning<'a>(
     differences: &'a [Difference],
     plan: &Plan,
+    inherited: &BTreeSet<String>,
     hosts: (&Configuration, &Configuration),
 ) -> Vec<&'a Difference> {
     let packages: Vec<&Identity> = plan.packages.iter().map(|package| &package.identity).collect();
-    let of_concern = |difference: &&Difference| {
-        difference.matter == Matter::Binary && !packages.is_empty() && concerns(difference, &packages, hosts)
+    let of_concern = |difference: &&Difference| match &difference.point {
+        _ if difference.matter != Matter::Binary || packages.is_empty() => false,
+        Point::Eclass(name) => name.split_once('/').is_some_and(|(_, name)| inherited.contains(name)),
+        _ => concerns(difference, &packages, hosts),
     };
     differences.iter().filter(of_concern).collect()
 }
 
 fn concerns(difference: &Difference, packages: &[&Identity], hosts: (&Configuration, &Configuration)) -> bool {
     match &difference.point {
-        Point::Profile | Point::Repository(_) | Point::Processor => false,
+        Point::Profile | Point::Repository(_) | Point::Eclass(_) | Point::Processor => false,
         Point::Tool(tool) => matches!(tool, Tool::Compiler | Tool::Libc),
         Point::Setting(name) if name == "FEATURES" => {
             let words = [&difference.driver, &difference.drone].into_iter().flatten();

@@ -16,6 +16,8 @@ pub struct Configuration {
     pub profile: Option<String>,
     /// The repositories by name; empty where they were not asked for.
     pub repositories: BTreeMap<String, Revision>,
+    /// Where the revisions were not asked for, the digests of eclasses, as `REPOSITORY/NAME`.
+    pub eclasses: BTreeMap<String, String>,
     /// What make.globals, the profile and make.conf set, with the values that come of it.
     pub settings: BTreeMap<String, String>,
     /// Those of them that Portage keeps from ebuilds, or sets and uses itself.
@@ -97,6 +99,8 @@ impl fmt::Display for Version {
 struct Raw {
     profile: Option<String>,
     repositories: BTreeMap<String, String>,
+    #[serde(default)]
+    eclasses: BTreeMap<String, String>,
     settings: BTreeMap<String, String>,
     own: BTreeSet<String>,
     expand: BTreeSet<String>,
@@ -143,6 +147,7 @@ impl TryFrom<Raw> for Configuration {
         Ok(Self {
             profile: raw.profile.as_deref().map(line),
             repositories: repositories?,
+            eclasses: map(raw.eclasses),
             settings: map(raw.settings),
             own: set(raw.own),
             expand: set(raw.expand),

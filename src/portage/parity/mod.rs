@@ -9,6 +9,8 @@ pub mod concern;
 mod configuration;
 pub mod revision;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 pub use compare::{Difference, Point, compare};
 pub use configuration::{Configuration, Tool, Version};

@@ -84,7 +84,7 @@ def configuration_files():
 
 def shown(name, value):
     if SECRET.search(name) or WITH_LOGIN.search(value):
-        return "sha256:" + hashlib.sha256(value.encode()).hexdigest()
+        return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:12]
     return value
 
 
@@ -135,6 +135,19 @@ def repositories():
         told = believed.get(repository.name) if location.startswith(inside) else None
         answer[repository.name] = told or revisions.revision(location)
     return answer
+
+
+# The eclasses of all repositories, of which the revisions are not told.
+def eclasses():
+    found = {}
+    for repository in portage.settings.repositories:
+        directory = os.path.join(repository.location, "eclass") if repository.location else ""
+        for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
+            if name.endswith(".eclass"):
+                with open(os.path.join(directory, name), "rb") as file:
+                    digest = hashlib.sha256(file.read()).hexdigest()
+                found["%s/%s" % (repository.name, name[: -len(".eclass")])] = digest
+    return found
 
 
 def said(*command):
@@ -198,6 +211,7 @@ def survey(with_revisions):
     return {
         "profile": profile(),
         "repositories": repositories() if with_revisions else {},
+        "eclasses": {} if with_revisions else eclasses(),
         "settings": settings,
         "own": own_variables(settings),
         "expand": expand,
