@@ -111,7 +111,9 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         socket.close().await;
         exit
     } else {
-        push(&arguments, &mut session, outside, selection, drones).await
+        let exit = push(&arguments, &mut session, outside, selection, drones).await;
+        drop(socket);
+        exit
     };
     let closed = session.close(pushed.as_ref().err().and_then(|error| error.downcast_ref())).await;
     pushed.and_then(|exit| Ok(closed.map(|()| exit)?))

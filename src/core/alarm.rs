@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use super::names::{ChannelName, HostName, Timestamp};
 
 pub use due::{Listener, Telling, due};
-pub use find::{Facts, FullDisk, Standing, find};
+pub use find::{Facts, Standing, find};
 pub use look::look;
 
 /// What an alarm is about.

@@ -26,21 +26,10 @@ pub struct Facts {
     pub directory: String,
     /// Whom releases are brought to.
     pub publishes_to: BTreeSet<HostName>,
-    /// File systems that are full, or nearly so.
-    pub full: Vec<FullDisk>,
     /// Since when a controller works builds off; none where nobody does.
     pub at_work: Option<Timestamp>,
     /// Whether somebody sees what it does.
     pub attended: bool,
-}
-
-/// A file system without room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FullDisk {
-    /// A directory on it.
-    pub path: String,
-    /// What is to be said of it.
-    pub words: Words,
 }
 
 /// How a cause stands.
@@ -63,10 +52,6 @@ pub fn find(state: &State, facts: &Facts, now: Timestamp) -> BTreeMap<Cause, Sta
     packages(state, facts, now, &mut found);
     waiting(state, facts, now, &mut found);
     behind(state, facts, now, &mut found);
-    for disk in &facts.full {
-        let standing = Standing::Holds { words: disk.words.clone(), happened: now };
-        found.insert(Cause::Disk { path: disk.path.clone() }, standing);
-    }
     found
 }
 

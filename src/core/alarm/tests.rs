@@ -162,7 +162,7 @@ fn a_package_that_fails_is_told_once_when_its_build_is_over_with_all_that_lets_o
     let text = words[0].lines.join("\n");
     for part in [
         "compile phase: emake failed",
-        "tried twice on drone0 drone1, last on drone0 at 1970-01-01T00:00:00Z",
+        "tried 2 times on drone0 drone1, last on drone0 at 1970-01-01T00:00:00Z",
         "log: /state/logs/app-lab/job2.log",
         "blocks 1: ",
         &format!("`swarm unblock {label}`"),
