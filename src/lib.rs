@@ -9,8 +9,8 @@
 pub mod cli;
 pub mod controller;
 pub mod core;
-mod document;
 mod disk;
+mod document;
 pub mod drone;
 pub mod epoch;
 pub mod failpoint;

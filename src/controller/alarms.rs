@@ -57,7 +57,10 @@ impl Watch {
     pub fn saw(&mut self, event: &Event) {
         self.stirred |= match event {
             Event::JobEnded { outcome, .. } => matches!(outcome, JobOutcome::Failed { .. }),
-            Event::BuildFinished { .. }
+            Event::RunFinished { .. }
+            | Event::DiskLow { .. }
+            | Event::DiskWell { .. }
+            | Event::BuildFinished { .. }
             | Event::BuildForgotten { .. }
             | Event::BuildReleased { .. }
             | Event::PartReleased { .. }

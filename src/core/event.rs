@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::build::Attempt;
 use super::alarm::{Cause, Words};
+use super::build::Attempt;
 use super::failure::Failure;
 use super::names::{
-    BuildId, BuildName, ChannelName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, RunId, Timestamp,
+    BuildId, BuildName, ChannelName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, RunId,
+    Timestamp,
 };
 use super::package::Cpv;
 use super::plan::{PackageIndex, Plan};
