@@ -42,6 +42,7 @@ impl<'a> Failed<'a> {
 pub(super) fn of_package(failed: &Failed<'_>, facts: &Facts) -> Words {
     let Failed { build, package, attempts, last } = *failed;
     let label = build.label(package);
+    let word = shell_word(label);
     let mut drones: Vec<&str> = attempts.iter().map(|attempt| attempt.drone.as_str()).collect();
     drones.sort_unstable();
     drones.dedup();
@@ -55,8 +56,13 @@ pub(super) fn of_package(failed: &Failed<'_>, facts: &Facts) -> Words {
         lines.push(format!("blocks {}: {}", blocked.len(), some(&blocked)));
     }
     lines.push(format!("wanted by {}, build {}", build.plan.driver, build.name));
-    lines.push(format!("once it is mended: `swarm unblock {label}`, then `swarm push`"));
-    Words { headline: format!("{label} failed: {}", last.failure.class), lines, next: format!("swarm logs {label}") }
+    lines.push(format!("once it is mended: `swarm unblock {word}`, then `swarm push`"));
+    Words { headline: format!("{label} failed: {}", last.failure.class), lines, next: format!("swarm logs {word}") }
+}
+
+/// A label as a shell takes it: the flags in some have brackets around them.
+fn shell_word(label: &str) -> String {
+    if label.contains(['[', ']']) { format!("'{label}'") } else { label.to_owned() }
 }
 
 fn times(number: usize) -> String {
