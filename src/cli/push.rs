@@ -111,8 +111,15 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         socket.close().await;
         exit
     } else {
-        push(&arguments, &mut session, outside, selection, drones).await
+        let exit = push(&arguments, &mut session, outside, selection, drones).await;
+        drop(socket);
+        exit
     };
+    if matches!(pushed, Ok(Exit::Interrupted)) {
+        // Whoever interrupts does not want to wait; what is wrong is told by whoever comes next.
+        session.leave_office().await;
+        return pushed;
+    }
     let closed = session.close(pushed.as_ref().err().and_then(|error| error.downcast_ref())).await;
     pushed.and_then(|exit| Ok(closed.map(|()| exit)?))
 }

@@ -1,7 +1,7 @@
 //! Finds out what is wrong, writes it down, and has it told.
 //!
 //! A [`Session`] looks at its alarms while builds are worked off ([`Session::look_at_alarms`]: after events that matter,
-//! and once a minute) and before it ends ([`Session::settle_alarms`]). Messages go out beside everything else, one at a
+//! and once a minute) and when it ends ([`Session::close`]). Messages go out beside everything else, one at a
 //! time for each channel; that one was told is written down once it was. While messages are on their way nothing new is
 //! found, so that what is told is what was written down.
 //!
@@ -57,7 +57,10 @@ impl Watch {
     pub fn saw(&mut self, event: &Event) {
         self.stirred |= match event {
             Event::JobEnded { outcome, .. } => matches!(outcome, JobOutcome::Failed { .. }),
-            Event::BuildFinished { .. }
+            Event::RunFinished { .. }
+            | Event::DiskLow { .. }
+            | Event::DiskWell { .. }
+            | Event::BuildFinished { .. }
             | Event::BuildForgotten { .. }
             | Event::BuildReleased { .. }
             | Event::PartReleased { .. }
@@ -91,7 +94,6 @@ fn facts(inventory: &Inventory, at_work: Option<Timestamp>, attended: bool) -> F
     Facts {
         directory: inventory.swarm.state.display().to_string(),
         publishes_to: orchestrators.chain(storages).collect(),
-        full: Vec::new(),
         at_work,
         attended,
     }
@@ -162,13 +164,17 @@ impl Session {
         })
     }
 
-    /// Looks at what is wrong, and comes back once whoever is to be told was told, or could not be.
+    /// Looks at what is wrong, and comes back once whoever is to be told was told, or could not be. Nothing else is to be
+    /// done after that.
     ///
     /// # Errors
     /// It cannot be written down.
-    pub async fn settle_alarms(&mut self) -> Result<(), ControlError> {
+    async fn settle_alarms(&mut self) -> Result<(), ControlError> {
         self.hear_of_messages().await?;
         self.find_alarms()?;
+        if !self.alarms.on_the_way.is_empty() {
+            self.only_tells();
+        }
         self.hear_of_messages().await
     }
 

@@ -16,9 +16,10 @@ use crate::core::names::{ControllerName, Epoch, HostName, Timestamp};
 use crate::core::state::State;
 use crate::epoch::Visitor;
 use crate::inventory::{self, Inventory};
+use crate::notify;
 use crate::release::{Releases, Staging};
 use crate::ssh::{self, Pace};
-use crate::store::{Journal, Lock, name};
+use crate::store::{Journal, Lock, LockError, name};
 
 /// Whoever watches a session; it is told of every event once it is in the journal.
 pub trait Observer: Send {
@@ -30,6 +31,10 @@ pub trait Observer: Send {
 
 /// So long it may take to tell the voters and drones that our leases are over.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
+/// What is said of a lock whose holder only tells somebody what is wrong.
+const TELLS: &str = ", which tells what is wrong and ends then";
+/// Between two tries to get the lock of such a one.
+const LOCK_AGAIN: Duration = Duration::from_millis(50);
 /// How many events a listener may be behind before it misses some.
 const EVENTS_HELD: usize = 1024;
 
@@ -64,7 +69,7 @@ pub struct Session {
     pub(super) alarms: Watch,
     observer: Box<dyn Observer>,
     events: broadcast::Sender<String>,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Session {
@@ -93,7 +98,7 @@ impl Session {
         observer: Box<dyn Observer>,
     ) -> Result<Self, ControlError> {
         let settings = &inventory.swarm;
-        let lock = Lock::take(&settings.state)?;
+        let lock = take_lock(&settings.state).await?;
         let journal = Journal::open(&settings.state)?;
         let state = journal.replay()?;
         let name = name::own(&settings.state, state.controller.as_ref())?;
@@ -114,10 +119,17 @@ impl Session {
             alarms: Watch::default(),
             observer,
             events: broadcast::Sender::new(EVENTS_HELD),
-            _lock: lock,
+            lock,
         };
         session.declare()?;
         Ok(session)
+    }
+
+    /// Says that nothing is done any more but to tell what is wrong: whoever wants the lock waits for it.
+    pub(super) fn only_tells(&mut self) {
+        if let Err(error) = self.lock.describe(TELLS) {
+            tracing::debug!("who wants the lock is not told that it is free soon: {error}");
+        }
     }
 
     /// Claims this epoch for ourselves, where no majority is asked for.
@@ -267,6 +279,19 @@ impl Session {
             self.record(&Event::ReleaseSeen { release })?;
         }
         Ok(())
+    }
+}
+
+/// Takes the lock; one that is held only for somebody to be told what is wrong is waited for.
+async fn take_lock(directory: &Path) -> Result<Lock, LockError> {
+    let until = tokio::time::Instant::now() + notify::PATIENCE + FAREWELL;
+    loop {
+        match Lock::take(directory) {
+            Err(LockError::Busy { holder, .. }) if holder.ends_with(TELLS) && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(LOCK_AGAIN).await;
+            }
+            taken => return taken,
+        }
     }
 }
 

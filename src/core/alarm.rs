@@ -24,13 +24,14 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{ChannelName, HostName, Timestamp};
+use super::names::{ChannelName, HostName, PlaybookName, Timestamp};
 
 pub use due::{Listener, Telling, due};
-pub use find::{Facts, FullDisk, Standing, find};
+pub use find::{Facts, Standing, find};
 pub use look::look;
 
 /// What an alarm is about.
@@ -44,12 +45,17 @@ pub enum Cause {
         /// The name that people see.
         package: String,
     },
+    /// The last run of a playbook failed, was lost, or comes to no end.
+    Run {
+        /// The playbook.
+        playbook: PlaybookName,
+    },
     /// Work waits and nothing is built.
     Waiting,
     /// A file system of the controller is full, or nearly so.
     Disk {
         /// A directory on it.
-        path: String,
+        what: PathBuf,
     },
     /// An orchestrator, or an object storage, lacks the live release.
     Behind {
@@ -62,7 +68,7 @@ impl Cause {
     /// What kind of trouble it is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Package { .. } => Kind::Failure,
+            Self::Package { .. } | Self::Run { .. } => Kind::Failure,
             Self::Waiting => Kind::Stall,
             Self::Disk { .. } => Kind::Disk,
             Self::Behind { .. } => Kind::Release,
@@ -76,7 +82,7 @@ impl Cause {
 
     /// Whether its end is certain at once. What comes and goes by itself is over once it has stayed away.
     fn ends_at_once(&self) -> bool {
-        matches!(self, Self::Package { .. })
+        matches!(self, Self::Package { .. } | Self::Run { .. })
     }
 }
 
@@ -85,7 +91,8 @@ impl fmt::Display for Cause {
         match self {
             Self::Package { driver, package } => write!(formatter, "package {driver} {package}"),
             Self::Waiting => formatter.write_str("waiting"),
-            Self::Disk { path } => write!(formatter, "disk {path}"),
+            Self::Disk { what } => write!(formatter, "disk {}", what.display()),
+            Self::Run { playbook } => write!(formatter, "run {playbook}"),
             Self::Behind { orchestrator } => write!(formatter, "behind {orchestrator}"),
         }
     }

@@ -57,6 +57,38 @@ fn packages_have_limits_by_pattern_and_their_faults_are_told() {
 }
 
 #[test]
+fn channels_have_one_way_and_their_faults_are_told() {
+    let swarm = "[swarm]\ndriver = 'local'\n";
+    let channels = "[notify.mail]\nmail = 'root@example.org'\n\
+        [notify.chat]\nwebhook = 'https://chat.example.net/hook?key=1'\ntoken_file = '/etc/token'\non = ['stall']\n\
+        [notify.pager]\ncommand = ['/bin/page', '--now']\nattended = true\n";
+    let good = parse(&format!("{swarm}{channels}")).unwrap();
+    let shown: Vec<_> = good.channels().iter().map(|channel| (channel.name.as_str(), &channel.settings)).collect();
+    let [("chat", chat), ("mail", mail), ("pager", pager)] = shown.as_slice() else { panic!("{shown:?}") };
+    assert_eq!((chat.on.len(), mail.on.len()), (1, 5));
+    assert!(pager.attended && !mail.attended);
+    assert!(!format!("{chat:?}").contains("key=1"), "an address may hold a secret");
+    for (table, fault) in [
+        ("[notify.a]\n", "x.toml:3: notify.a: it says no way to tell anybody; give it one of"),
+        ("[notify.a]\nmial = 'root'\n", "notify.a.mial: unknown key; did you mean `mail`?"),
+        ("[notify.a]\nmail = 'root'\ncommand = ['/bin/x']\n", "x.toml:5: notify.a.command: a channel has one way"),
+        ("[notify.a]\nmail = 'root me'\n", "notify.a.mail: \"root me\" is not an address of a mail"),
+        ("[notify.a]\nmail = '-oQ/tmp'\n", "notify.a.mail: \"-oQ/tmp\" is not an address of a mail"),
+        ("[notify.a]\nmail = 'root'\ntoken_file = '/x'\n", "notify.a.token_file: it is of no use without `webhook`"),
+        ("[notify.a]\nwebhook = 'chat.example.net'\n", "notify.a.webhook: it is not a URL: it begins with http://"),
+        ("[notify.a]\ncommand = ['page']\n", "notify.a.command: it begins with the path of a program"),
+        ("[notify.a]\ncommand = []\n", "notify.a.command: it begins with the path of a program"),
+        ("[notify.a]\nmail = 'root'\non = ['stal']\n", "\"stal\" is nothing that is told; did you mean `stall`?"),
+        ("[notify.a]\nmail = 'root'\nattended = 'no'\n", "notify.a.attended: wanted true or false, found a string"),
+        ("[notify.\"a b\"]\nmail = 'root'\n", "\"a b\" is not a channel's name"),
+        ("[notfiy.a]\nmail = 'root'\n", "notfiy: unknown table; did you mean `notify`?"),
+    ] {
+        let faults = parse(&format!("{swarm}{table}")).unwrap_err();
+        assert!(faults.iter().any(|each| each.contains(fault)), "{fault}: {faults:?}");
+    }
+}
+
+#[test]
 fn the_example_fleet_reads_as_it_is_drawn() {
     let argo = argo_from(&["10.42.0.100"]);
     assert_eq!((argo.swarm.name.as_str(), argo.driver().as_str(), argo.swarm.keep.get()), ("argo", "capella", 5));

@@ -128,3 +128,65 @@ fn clipped(text: &str, limit: usize) -> String {
         None => safe,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::alarm::{Cause, Words};
+    use crate::core::names::Timestamp;
+
+    fn post() -> Post {
+        Post { swarm: "argo".to_owned(), host: "izar".to_owned(), certificate: None }
+    }
+
+    fn alarm(number: usize, reason: &str) -> Alarm {
+        let package = format!("app-misc/foo-{number}");
+        Alarm {
+            words: Words {
+                headline: format!("{package} failed: build"),
+                lines: vec![reason.to_owned()],
+                next: format!("swarm logs {package}"),
+            },
+            cause: Cause::Package { driver: "capella".parse().unwrap(), package },
+            since: Timestamp(0),
+            at: Timestamp(0),
+            attended: false,
+            times: 1,
+            told: [].into(),
+            cleared: None,
+        }
+    }
+
+    fn told(raised: usize, recovered: usize, reason: &str) -> Message {
+        let alarms = |number: usize| (0..number).map(|number| alarm(number, reason)).collect();
+        let (raised, mut recovered): (Vec<Alarm>, Vec<Alarm>) = (alarms(raised), alarms(recovered));
+        recovered.iter_mut().for_each(|alarm| alarm.cleared = Some(Timestamp(60)));
+        let telling = Telling { channel: "mail".parse().unwrap(), raised, recovered };
+        Message::of(&post(), &telling)
+    }
+
+    #[test]
+    fn the_subject_says_what_it_is_about() {
+        for (raised, recovered, subject) in [
+            (1, 0, "[swarm argo] app-misc/foo-0 failed: build"),
+            (3, 0, "[swarm argo] 3 packages failed"),
+            (0, 1, "[swarm argo] recovered: app-misc/foo-0 failed: build"),
+            (0, 2, "[swarm argo] recovered: 2 packages failed"),
+            (1, 2, "[swarm argo] app-misc/foo-0 failed: build; 2 recovered"),
+        ] {
+            assert_eq!(told(raised, recovered, "why").subject, subject);
+        }
+    }
+
+    #[test]
+    fn a_message_is_bounded_and_commands_no_terminal_whatever_a_log_says() {
+        let message = told(500, 500, &format!("\u{1b}[2J{}\nBcc: x", "y".repeat(100_000)));
+        assert!(message.text.len() < 32_000, "{}", message.text.len());
+        assert!(message.text.contains("and 428 more: `swarm status` names them\n"), "{}", message.text);
+        assert!(!message.text.contains('\u{1b}') && !message.text.contains("\nBcc"));
+        assert!(message.text.lines().all(|line| line.chars().count() <= LINE + 3));
+        assert_eq!(message.subject, "[swarm argo] 500 packages failed; 500 recovered");
+        let long = Message::of_words(&post(), &"s".repeat(5000), "text");
+        assert!(long.subject.chars().count() <= SUBJECT + 1);
+    }
+}

@@ -2,9 +2,11 @@
 //!
 //! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]), takes orders
 //! ([`builds`]) and other wishes ([`wishes`]), keeps a controller at work for as long as there is work ([`worker`]), and
+//! has told what is wrong while no controller is at work ([`alarms`]),
 //! stands by where another one leads ([`company`], [`crate::standby`]) until it is to take that one's place ([`office`]). It holds no state: a controller is a process of its own, which
 //! goes on when the service ends, and the service can be started again at any moment.
 
+pub mod alarms;
 pub mod binhost;
 pub mod books;
 pub mod builds;
@@ -124,6 +126,7 @@ pub async fn run(
         tracing::info!("no `token_file` is set, so builds cannot be asked for over HTTP");
     }
     let books = Arc::new(Books::new(settings.state.clone(), settings.production.clone()));
+    let told_of = Arc::new(inventory.clone());
     let (fleet, reins) = (Arc::new(inventory.clone()), worker::Reins::new(settings.state.clone()));
     let company = company::of(inventory, own).map_err(OrchestratorError::Socket)?;
     let (fellows, standing_by) = company.unzip();
@@ -150,6 +153,7 @@ pub async fn run(
         stop: stop.clone(),
     });
     let feeding = tokio::spawn(Feed::new(settings.state.clone(), service.events.clone()).run());
+    let telling = tokio::spawn(alarms::look_after(told_of, books.clone(), may_begin.clone()));
     let working = tokio::spawn(Worker::new(books, options.inventory, reins, may_begin).run());
     let (tally, bounds) = (service.tally.clone(), Bounds::of_this_process());
     let own = Own {
@@ -164,7 +168,7 @@ pub async fn run(
         () = server::serve(listeners, routes::router(service.clone()), bounds, tally, stop) => {}
         () = renew(settings, &service.door, shown.as_ref(), again) => {}
     }
-    for task in [feeding, working, standing_by] {
+    for task in [feeding, working, telling, standing_by] {
         task.abort();
     }
     // It ends with the same word.

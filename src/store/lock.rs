@@ -13,7 +13,7 @@ const HOLDER: u64 = 300;
 /// The lock, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why the lock was not got.
@@ -66,7 +66,18 @@ impl Lock {
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
         writeln!(file, "process {}{purpose}", std::process::id()).map_err(io)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// Others are told from here on that this is what it is held for.
+    ///
+    /// # Errors
+    /// It cannot be written; they are told what they were told before.
+    pub fn describe(&mut self, purpose: &str) -> std::io::Result<()> {
+        self.file.rewind()?;
+        let words = format!("process {}{purpose}\n", std::process::id());
+        self.file.set_len(0)?;
+        self.file.write_all(words.as_bytes())
     }
 }
 

@@ -9,6 +9,8 @@ mod support;
 mod seeded;
 
 #[cfg(test)]
+mod alarms;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod drones;

@@ -77,6 +77,7 @@ pub struct Fleet {
     jobs: u32,
     lost_after: Duration,
     direct: bool,
+    channels: String,
 }
 
 impl Fleet {
@@ -92,6 +93,7 @@ impl Fleet {
             jobs: 1,
             lost_after: Duration::from_secs(600),
             direct: false,
+            channels: String::new(),
         }
     }
 
@@ -110,6 +112,12 @@ impl Fleet {
     /// Reaches the drones without SSH.
     pub fn direct(mut self) -> Self {
         self.direct = true;
+        self
+    }
+
+    /// Alarms are told by these channels, as an inventory has them.
+    pub fn channels(mut self, channels: &str) -> Self {
+        self.channels = channels.to_owned();
         self
     }
 
@@ -138,6 +146,7 @@ impl Fleet {
             text +=
                 &format!("[drones.drone{number}]\naddress = \"drone{number}.test\"\ncores = 4\njobs = {}\n", self.jobs);
         }
+        text += &self.channels;
         let surroundings = Surroundings { home: Some(self.path("home")), ..Surroundings::default() };
         Inventory::parse_at(&[(PathBuf::from("fleet.toml"), text)], surroundings).unwrap()
     }
@@ -187,6 +196,7 @@ impl Fleet {
             }
         };
         let took = begun.elapsed();
+        session.close(finish.as_ref().err()).await.unwrap();
         let seen = std::mem::take(&mut *seen.lock().unwrap());
         Pushed { finish, took, events: seen.events, notes: seen.notes, state: session.state().clone() }
     }

@@ -10,7 +10,7 @@ use crate::core::build::{Build, Phase};
 use crate::core::decide::{End, decide};
 use crate::core::names::{HostName, Timestamp};
 use crate::core::plan::PackageIndex;
-use crate::core::state::{Standing as JobStanding, State};
+use crate::core::state::{Finished, Run, Standing as JobStanding, State};
 
 /// Work may stand still for so long (seconds) before that is a trouble.
 const STILL: u64 = 600;
@@ -19,6 +19,15 @@ const ON_THE_WAY: u64 = 3600;
 /// A failed package is held back for so long (seconds) at the most while its build goes on.
 const HELD_BACK: u64 = 3600;
 
+/// The exit statuses of section 5 of the design that have a cause of their own.
+const SOME_FAILED: u8 = 3;
+const NO_DRONE: u8 = 4;
+const ALL_DIFFER: u8 = 5;
+/// A run without a deadline is taken to be lost after so long (seconds).
+const LONGEST_RUN: i64 = 24 * 3600;
+/// What runs at a deadline still comes to its end; after so long (seconds) behind it that is too long.
+const BEYOND_DEADLINE: i64 = 3600;
+
 /// What the state does not know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -26,21 +35,10 @@ pub struct Facts {
     pub directory: String,
     /// Whom releases are brought to.
     pub publishes_to: BTreeSet<HostName>,
-    /// File systems that are full, or nearly so.
-    pub full: Vec<FullDisk>,
     /// Since when a controller works builds off; none where nobody does.
     pub at_work: Option<Timestamp>,
     /// Whether somebody sees what it does.
     pub attended: bool,
-}
-
-/// A file system without room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FullDisk {
-    /// A directory on it.
-    pub path: String,
-    /// What is to be said of it.
-    pub words: Words,
 }
 
 /// How a cause stands.
@@ -62,10 +60,11 @@ pub fn find(state: &State, facts: &Facts, now: Timestamp) -> BTreeMap<Cause, Sta
     let mut found = BTreeMap::new();
     packages(state, facts, now, &mut found);
     waiting(state, facts, now, &mut found);
+    runs(state, now, &mut found);
     behind(state, facts, now, &mut found);
-    for disk in &facts.full {
-        let standing = Standing::Holds { words: disk.words.clone(), happened: now };
-        found.insert(Cause::Disk { path: disk.path.clone() }, standing);
+    if let Some(low) = &state.low_disk {
+        let words = words::of_low_disk(low, work_waits(state));
+        found.insert(Cause::Disk { what: low.what.clone() }, Standing::Holds { words, happened: low.since });
     }
     found
 }
@@ -126,6 +125,9 @@ fn latest<'a>(state: &'a State, driver: &HostName, label: &str) -> Option<(&'a B
 
 /// Whether more may come that is to be told with it.
 fn is_held_back(state: &State, facts: &Facts, failed: &Failed<'_>, now: Timestamp) -> bool {
+    if state.runs.values().any(|run| is_under_way(run, now)) {
+        return true;
+    }
     let is_open = state.open.as_ref() == Some(&failed.build.name) && !failed.build.is_over();
     let goes_on = is_open && (is_building(state) || facts.at_work.is_some());
     goes_on && now.seconds_since(failed.at()) < HELD_BACK
@@ -136,6 +138,11 @@ fn waiting(state: &State, facts: &Facts, now: Timestamp, found: &mut BTreeMap<Ca
         return;
     }
     // With nobody at work it waits since somebody was; one that has just begun is given time.
+    if state.low_disk.is_some() {
+        // That is told, and nothing else keeps it.
+        found.insert(Cause::Waiting, Standing::Open);
+        return;
+    }
     let moved = state.moved.max(facts.at_work);
     let since = moved.or(state.open_build().map(|build| build.started)).unwrap_or(now);
     let end = decide(state, now).end.filter(|_| state.open_build().is_some());
@@ -146,6 +153,37 @@ fn waiting(state: &State, facts: &Facts, now: Timestamp, found: &mut BTreeMap<Ca
         Standing::Open
     };
     found.insert(Cause::Waiting, standing);
+}
+
+fn is_under_way(run: &Run, now: Timestamp) -> bool {
+    run.finished.is_none() && now < end_of_patience(run)
+}
+
+/// When a run that is not over should be.
+fn end_of_patience(run: &Run) -> Timestamp {
+    let longest = Timestamp(run.started.0.saturating_add(LONGEST_RUN));
+    run.deadline.map_or(longest, |deadline| Timestamp(deadline.0.saturating_add(BEYOND_DEADLINE)))
+}
+
+/// Comes after the causes by which a run may have failed: those are told, and that it failed by them is not.
+fn runs(state: &State, now: Timestamp, found: &mut BTreeMap<Cause, Standing>) {
+    let packages = found.keys().any(Cause::is_package);
+    let waiting = found.contains_key(&Cause::Waiting) || state.low_disk.is_some();
+    for (playbook, run) in &state.runs {
+        let cause = Cause::Run { playbook: playbook.clone() };
+        let (words, happened) = match &run.finished {
+            Some(Finished { status: 0, .. }) => continue,
+            Some(Finished { status: SOME_FAILED, .. }) if packages => continue,
+            Some(Finished { status: NO_DRONE | ALL_DIFFER, .. }) if waiting => continue,
+            Some(finished) => (words::of_failed_run(playbook, run, finished), finished.at),
+            None if is_under_way(run, now) => {
+                found.insert(cause, Standing::Open);
+                continue;
+            }
+            None => (words::of_lost_run(playbook, run), end_of_patience(run)),
+        };
+        found.insert(cause, Standing::Holds { words, happened });
+    }
 }
 
 fn behind(state: &State, facts: &Facts, now: Timestamp, found: &mut BTreeMap<Cause, Standing>) {

@@ -164,7 +164,7 @@ fn a_package_that_fails_is_told_once_when_its_build_is_over_with_all_that_lets_o
     let text = words[0].lines.join("\n");
     for part in [
         "compile phase: emake failed",
-        "tried twice on drone0 drone1, last on drone0 at 1970-01-01T00:00:00Z",
+        "tried 2 times on drone0 drone1, last on drone0 at 1970-01-01T00:00:00Z",
         "log: /state/logs/app-lab/job2.log",
         "blocks 1: ",
         &format!("`swarm unblock {label}`"),
@@ -302,6 +302,67 @@ fn an_orchestrator_that_lacks_the_live_release_is_told_after_an_hour() {
     scene.apply(seen("tarn", Some("000001-000002")));
     scene.pass(11 * MINUTE);
     assert_eq!(scene.told[1].recovered.len(), 1);
+}
+
+#[test]
+fn a_run_holds_failed_packages_back_and_is_told_itself_where_nothing_else_says_why() {
+    let playbook: PlaybookName = "nightly-world".parse().unwrap();
+    let begin = |scene: &mut Scene| {
+        let (at, deadline) = (scene.at(), Some(Timestamp(scene.now + 5 * HOUR)));
+        let run = crate::core::names::RunId::new(&playbook, at, 1);
+        let (started, playbook) = (run.clone(), playbook.clone());
+        scene.apply(Event::RunStarted { run: started, playbook, due: None, deadline, at });
+        run
+    };
+    let end = |scene: &mut Scene, run: &crate::core::names::RunId, status: u8| {
+        let (run, at) = (run.clone(), scene.at());
+        scene.apply(Event::RunFinished { run, status, reason: "step 2 (push) failed".into(), at });
+    };
+    let mut scene = Scene::new(plan(1, &[]), &[(4, 1), (4, 1)]);
+    let run = begin(&mut scene);
+    scene.fail(1, 0, "drone0");
+    scene.fail(2, 0, "drone1");
+    scene.pass(4 * HOUR);
+    assert_eq!(scene.told, [], "more may come");
+    end(&mut scene, &run, 3);
+    let (raised, _) = scene.headlines();
+    assert_eq!(raised, ["app-lab/package0x-1.0 failed: build"], "the run failed by that alone");
+
+    scene.now += 20 * HOUR;
+    let run = begin(&mut scene);
+    end(&mut scene, &run, 1);
+    assert_eq!(scene.headlines().0, ["nightly-world failed: step 2 (push) failed"]);
+    assert_eq!(
+        scene.state.alarms.of(&Cause::Run { playbook: playbook.clone() }).unwrap().words.next,
+        format!("swarm runs {run}")
+    );
+    scene.now += 24 * HOUR;
+    let _lost = begin(&mut scene);
+    scene.pass(6 * HOUR - MINUTE);
+    assert_eq!(scene.told.len(), 2);
+    scene.pass(MINUTE);
+    assert_eq!(scene.told.len(), 2, "a run that is lost is the same trouble");
+    let words = &scene.state.alarms.of(&Cause::Run { playbook: playbook.clone() }).unwrap().words;
+    assert_eq!(words.headline, "nightly-world has come to no end");
+    let run = begin(&mut scene);
+    end(&mut scene, &run, 0);
+    assert_eq!(scene.headlines().1, ["nightly-world has come to no end"]);
+}
+
+#[test]
+fn a_full_disk_is_the_only_trouble_told_of_what_it_keeps_from_going_on() {
+    let mut scene = Scene::new(plan(1, &[]), &[(4, 1)]);
+    let (what, at) = ("/var/cache/swarm/staging".into(), scene.at());
+    scene.apply(Event::DiskLow { what, free: 300 << 20, at });
+    scene.pass(HOUR);
+    assert_eq!(scene.told.len(), 1);
+    let words = &scene.told[0].raised[0].words;
+    assert_eq!(words.headline, "the disk of /var/cache/swarm/staging is nearly full");
+    assert!(words.lines[0].starts_with("300 MiB were left at 1970-01-01"), "{words:?}");
+    let at = scene.at();
+    scene.apply(Event::DiskWell { at });
+    let told = scene.headlines();
+    assert_eq!(told.1, none().1, "it may be full again in a moment");
 }
 
 #[test]

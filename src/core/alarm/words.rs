@@ -6,9 +6,9 @@
 use super::{Facts, Words};
 use crate::core::build::{Attempt, Build, Phase};
 use crate::core::decide::End;
-use crate::core::names::{HostName, ReleaseName, Timestamp};
+use crate::core::names::{HostName, PlaybookName, ReleaseName, Timestamp};
 use crate::core::plan::PackageIndex;
-use crate::core::state::{Condition, Drone, State};
+use crate::core::state::{Condition, Drone, Finished, LowDisk, Run, State};
 use crate::core::status::Moment;
 use crate::core::text::{printable, some};
 
@@ -32,9 +32,9 @@ impl<'a> Failed<'a> {
         Some(Self { build, package, attempts, last: attempts.last()? })
     }
 
-    /// When it was tried last.
+    /// When it failed last, or a build began that does not try it again.
     pub fn at(&self) -> Timestamp {
-        self.last.at
+        self.last.at.max(self.build.started)
     }
 }
 
@@ -42,6 +42,7 @@ impl<'a> Failed<'a> {
 pub(super) fn of_package(failed: &Failed<'_>, facts: &Facts) -> Words {
     let Failed { build, package, attempts, last } = *failed;
     let label = build.label(package);
+    let word = shell_word(label);
     let mut drones: Vec<&str> = attempts.iter().map(|attempt| attempt.drone.as_str()).collect();
     drones.sort_unstable();
     drones.dedup();
@@ -55,8 +56,13 @@ pub(super) fn of_package(failed: &Failed<'_>, facts: &Facts) -> Words {
         lines.push(format!("blocks {}: {}", blocked.len(), some(&blocked)));
     }
     lines.push(format!("wanted by {}, build {}", build.plan.driver, build.name));
-    lines.push(format!("once it is mended: `swarm unblock {label}`, then `swarm push`"));
-    Words { headline: format!("{label} failed: {}", last.failure.class), lines, next: format!("swarm logs {label}") }
+    lines.push(format!("once it is mended: `swarm unblock {word}`, then `swarm push`"));
+    Words { headline: format!("{label} failed: {}", last.failure.class), lines, next: format!("swarm logs {word}") }
+}
+
+/// A label as a shell takes it: the flags in some have brackets around them.
+fn shell_word(label: &str) -> String {
+    if label.contains(['[', ']']) { format!("'{label}'") } else { label.to_owned() }
 }
 
 fn times(number: usize) -> String {
@@ -130,5 +136,38 @@ pub(super) fn of_behind(
         headline: format!("{orchestrator} lacks the live release"),
         lines: vec![format!("it has {own}; {live} is live since {}", Moment(since))],
         next: "swarm finalize".to_owned(),
+    }
+}
+
+/// Of a run of a playbook that came to a bad end.
+pub(super) fn of_failed_run(playbook: &PlaybookName, run: &Run, finished: &Finished) -> Words {
+    Words {
+        headline: format!("{playbook} failed: {}", printable(&finished.reason)),
+        lines: vec![format!(
+            "run {} began at {} and ended at {} with status {}",
+            run.id,
+            Moment(run.started),
+            Moment(finished.at),
+            finished.status
+        )],
+        next: format!("swarm runs {}", run.id),
+    }
+}
+
+/// Of a run of a playbook that should be over.
+pub(super) fn of_lost_run(playbook: &PlaybookName, run: &Run) -> Words {
+    let mut lines = vec![format!("run {} began at {}", run.id, Moment(run.started))];
+    lines.extend(run.deadline.map(|deadline| format!("its deadline was {}", Moment(deadline))));
+    lines.push("it is still at work, or was ended by force".to_owned());
+    Words { headline: format!("{playbook} has come to no end"), lines, next: format!("swarm runs {}", run.id) }
+}
+
+/// Of a file system of the controller that has too little room.
+pub(super) fn of_low_disk(low: &LowDisk, work_waits: bool) -> Words {
+    let waits = if work_waits { "; nothing new is built until there is room" } else { "" };
+    Words {
+        headline: format!("the disk of {} is nearly full", low.what.display()),
+        lines: vec![format!("{} MiB were left at {}{waits}", low.free >> 20, Moment(low.since))],
+        next: format!("df -h {}", low.what.display()),
     }
 }
