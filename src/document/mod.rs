@@ -190,6 +190,11 @@ impl<'a> Section<'a> {
         reading.faults.push(self.site_of(key).fault(problem, help));
     }
 
+    /// Whether a key is there at all, right or wrong.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// Says that a key is wanted here, and what it is for; [`Section::finish`] looks for it.
     pub fn require(&mut self, key: &'static str, purpose: &'static str) {
         self.required.push((key, purpose));

@@ -28,6 +28,13 @@ pub fn files(option: Option<&Path>) -> Result<Vec<(PathBuf, String)>, InventoryE
     search(option, variable.as_deref(), &PLACES.map(Path::new))
 }
 
+/// Where the inventory is, whatever is in it; none where there is none.
+pub fn place(option: Option<&Path>) -> Option<PathBuf> {
+    let variable = env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let named = option.map(Path::to_owned).or(variable);
+    named.or_else(|| PLACES.iter().map(PathBuf::from).find(|place| place.exists()))
+}
+
 fn search(
     option: Option<&Path>,
     variable: Option<&Path>,
