@@ -108,7 +108,7 @@ async fn carry_out(wish: &Verb, session: &mut Session, drones: Vec<HostName>) ->
 async fn end_jobs(session: &mut Session, drones: Vec<HostName>) -> anyhow::Result<Exit> {
     let (_nobody, asked) = mpsc::channel(1);
     let mut outside = Outside { halts: interrupt::listen()?, asked };
-    let finish = run::run(session, &Orders { drones, take_over: false }, &mut outside).await?;
+    let finish = run::run(session, &Orders { drones, take_over: false, until: None }, &mut outside).await?;
     let left = session.state().jobs.len();
     if left > 0 {
         tell(format_args!(

@@ -15,6 +15,12 @@ pub struct Arguments {
     /// Also of a build that is not complete: the packages whose run-time needs are in the release, too
     #[arg(long)]
     partial: bool,
+    /// Release nothing where more packages than this have failed
+    #[arg(long, value_name = "N", requires = "partial")]
+    max_failed: Option<u32>,
+    /// With nothing to release all is well
+    #[arg(long)]
+    if_any: bool,
     /// Show what would come, go and change; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -25,8 +31,9 @@ pub struct Arguments {
 
 pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
     if !arguments.dry_run {
-        return ask::ask(Wish::Finalize { partial: arguments.partial, build: arguments.build.clone() }, inventory)
-            .await;
+        let Arguments { partial, max_failed, if_any, .. } = *arguments;
+        let wish = Wish::Finalize { partial, build: arguments.build.clone(), max_failed, if_any };
+        return ask::ask(wish, inventory).await;
     }
     books::require_here(&inventory, "staging is")?;
     let extent = if arguments.partial { Extent::Partial } else { Extent::Whole };

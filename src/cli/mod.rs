@@ -20,11 +20,13 @@ mod notify;
 mod orchestrator;
 mod parity;
 mod plan;
+mod play;
 mod publish;
 mod push;
 mod releases;
 mod rollback;
 mod schedule;
+mod runs;
 mod select;
 mod serve;
 mod simulate;
@@ -121,6 +123,10 @@ enum Verb {
     Notify(notify::Arguments),
     /// Bring drones the driver's configuration and repositories
     Sync(sync::Arguments),
+    /// Run a playbook, unattended; without a name list those that there are
+    Play(play::Arguments),
+    /// Show the runs of playbooks, or the steps of one
+    Runs(runs::Arguments),
     /// Play a build of a recorded graph on an imagined fleet
     Simulate(simulate::Arguments),
 }
@@ -134,6 +140,10 @@ pub fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(told));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    if let Err(error) = crate::playbook::end_with_the_run() {
+        tell(format_args!("swarm: {error}"));
+        return Exit::Interrupted.into();
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -200,6 +210,8 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,
         Verb::Notify(arguments) => notify::run(arguments, inventory).await,
         Verb::Sync(arguments) => sync::run(&arguments, inventory).await,
+        Verb::Play(arguments) => play::run(&arguments, &inventory, cli.inventory.as_deref()).await,
+        Verb::Runs(arguments) => runs::run(&arguments, &inventory),
         Verb::Simulate(arguments) => simulate::run(&arguments),
     }
 }

@@ -19,6 +19,7 @@ use crate::core::names::HostName;
 use crate::core::plan::{PackageIndex, Plan};
 use crate::core::state::State;
 use crate::inventory::Inventory;
+use crate::playbook::outcome;
 use crate::schedule::drone::Drone;
 use crate::store::Journal;
 use crate::ui;
@@ -122,6 +123,9 @@ impl Look {
             tell(line);
         }
         let (all, live) = (plan.packages.len(), live.len());
+        if all > live {
+            outcome::changed(&format!("{} packages would be built", all - live))?;
+        }
         tell(format_args!(
             "{all} packages, {live} of them live just as wanted, for {} drones; nothing was started",
             fleet.len()

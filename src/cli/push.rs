@@ -21,9 +21,10 @@ use crate::controller::remote::Remote;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
 use crate::controller::{Session, finalize, install, now, planning, queue, reuse};
+use crate::core::build::Phase;
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
-use crate::core::names::HostName;
+use crate::core::names::{HostName, Timestamp};
 use crate::core::plan::PackageIndex;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
@@ -65,9 +66,19 @@ pub struct Arguments {
     /// Overrule another controller that holds the drones
     #[arg(long)]
     pub take_over: bool,
+    /// Start nothing from this moment (RFC 3339) on; what runs then is received. Where work is left: 3 where packages
+    /// have failed, else 130. At an orchestrator the build goes on, and is not followed any longer
+    #[arg(long, value_name = "TIME", value_parser = until, conflicts_with = "detach")]
+    pub until: Option<Timestamp>,
     /// Events as JSON, one a line, on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+fn until(text: &str) -> Result<Timestamp, String> {
+    let moment: jiff::Timestamp =
+        text.parse().map_err(|_| format!("{text:?} is no moment such as 2026-11-26T06:00:00Z"))?;
+    Ok(Timestamp(moment.as_second()))
 }
 
 pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
@@ -103,7 +114,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     let socket = Socket::open(session.directory(), asked, session.events())?;
     let mut outside = Outside { halts, asked: asks };
     let pushed = if arguments.work_off {
-        let orders = Orders { drones, take_over: arguments.take_over };
+        let orders = Orders { drones, take_over: arguments.take_over, until: None };
         socket.heard().await;
         let exit = work_off::everything(&mut session, &orders, &mut outside).await;
         // Whoever still asks is told that the controller is ending.
@@ -152,9 +163,10 @@ async fn push(
     if arguments.retry_failed {
         session.record(&Event::RetryAsked { packages: BTreeSet::new(), at: now() })?;
     }
-    let orders = Orders { drones, take_over: arguments.take_over };
+    let orders = Orders { drones, take_over: arguments.take_over, until: arguments.until };
     let end = match run::run(session, &orders, &mut outside).await? {
         Finish::Interrupted | Finish::Stopped => return Ok(Exit::Interrupted),
+        Finish::OutOfTime => return Ok(out_of_time(session)),
         Finish::Ended(end) => end,
     };
     for line in ui::progress::summary(session.state().open_build(), end) {
@@ -180,6 +192,19 @@ async fn push(
         Exit::Done => published,
         other => other,
     })
+}
+
+/// The build stays open; what failed of it is told as that.
+fn out_of_time(session: &mut Session) -> Exit {
+    let Some(build) = session.state().open_build() else { return Exit::Interrupted };
+    let count = |wanted: fn(&Phase) -> bool| build.packages.iter().filter(|package| wanted(&package.phase)).count();
+    let (received, failed) =
+        (count(|phase| matches!(phase, Phase::Received(_))), count(|phase| matches!(phase, Phase::Failed)));
+    let left = build.packages.len() - received - failed;
+    session.note(&format!(
+        "the time is over: {received} received, {failed} failed, {left} are left for the next `swarm push`"
+    ));
+    if failed > 0 { Exit::SomeFailed } else { Exit::Interrupted }
 }
 
 async fn install(session: &Session, packages: Vec<Stanza>) -> anyhow::Result<()> {

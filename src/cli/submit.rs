@@ -1,5 +1,7 @@
 //! `swarm push` where the controller is an orchestrator: the plan is made here, and the build followed there.
 
+use std::time::Duration;
+
 use anyhow::bail;
 use tokio::sync::mpsc;
 
@@ -10,9 +12,9 @@ use crate::controller::remote::follow::{Followed, follow};
 use crate::controller::remote::{self, Remote};
 use crate::controller::run::Halt;
 use crate::controller::verb::Verb;
-use crate::controller::{Observer, install, planning};
+use crate::controller::{Observer, install, now, planning};
 use crate::core::event::Selection;
-use crate::core::names::BuildName;
+use crate::core::names::{BuildName, Timestamp};
 use crate::core::order::{Form, Receipt, Submission};
 use crate::core::state::State;
 use crate::core::text::escaped;
@@ -73,7 +75,14 @@ async fn go_along(
         ))?;
         return Ok(Some(Exit::Done));
     }
-    Ok(match follow(remote, build, observer, halts).await? {
+    let followed = tokio::select! {
+        followed = follow(remote, build, observer, halts) => followed?,
+        () = time_over(arguments.until) => {
+            observer.note(&format!("the time is over: build {build} goes on at the orchestrator, which `swarm push` follows"));
+            return Ok(Some(Exit::Interrupted));
+        }
+    };
+    Ok(match followed {
         Followed::Over(status) => Some(Exit::of_status(i32::from(status)).unwrap_or(Exit::Impossible)),
         Followed::Finished { complete: true } => Some(Exit::Done),
         Followed::Finished { complete: false } => Some(Exit::SomeFailed),
@@ -94,6 +103,17 @@ async fn go_along(
             Some(Exit::Interrupted)
         }
     })
+}
+
+/// Waits until a moment; for ever where there is none. The clock may be set meanwhile, so it is looked at often.
+async fn time_over(until: Option<Timestamp>) {
+    let Some(until) = until else { return std::future::pending().await };
+    loop {
+        match until.seconds_since(now()) {
+            0 => return,
+            left => tokio::time::sleep(Duration::from_secs(left.min(60))).await,
+        }
+    }
 }
 
 /// What is decided where the controller is.

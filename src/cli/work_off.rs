@@ -43,7 +43,7 @@ pub async fn everything(session: &mut Session, orders: &Orders, outside: &mut Ou
             Turn::WorkOff => {
                 let build = session.state().open.clone();
                 match run::run(session, orders, outside).await? {
-                    Finish::Interrupted | Finish::Stopped => return Ok(Exit::Interrupted),
+                    Finish::Interrupted | Finish::Stopped | Finish::OutOfTime => return Ok(Exit::Interrupted),
                     Finish::Ended(end) => {
                         summarize(session, end);
                         exit = end.into();

@@ -31,9 +31,9 @@ use super::space::Space;
 use super::support::Support;
 use super::verb::{self, Answer};
 use super::work;
-use crate::core::decide::{End, Start, decide};
+use crate::core::decide::{End, Start, decide, is_at_rest};
 use crate::core::event::{Event, Trouble};
-use crate::core::names::{BuildId, HostName, JobName};
+use crate::core::names::{BuildId, HostName, JobName, Timestamp};
 use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
 use crate::core::state::{Job, Standing};
@@ -54,6 +54,9 @@ const LONGEST_FETCH: Duration = Duration::from_secs(30);
 /// before anything starts: what one of them builds must not be begun on another.
 const LOOK_FOR_JOBS: Duration = Duration::from_secs(60);
 
+/// A clock may be set: with an end in sight it is looked at so often (seconds).
+const LOOK_AT_CLOCK: u64 = 60;
+
 /// How the operator, or the system, asks for the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Halt {
@@ -72,6 +75,8 @@ pub enum Finish {
     Interrupted,
     /// It was interrupted twice, and what ran on the drones was ended.
     Stopped,
+    /// The time was over; what ran by then is received, as far as its drones answer.
+    OutOfTime,
 }
 
 /// What a run is to do.
@@ -81,6 +86,8 @@ pub struct Orders {
     pub drones: Vec<HostName>,
     /// Whether another controller's living lease is overruled.
     pub take_over: bool,
+    /// Nothing is started from this moment on; what runs then is received.
+    pub until: Option<Timestamp>,
 }
 
 struct Run<'a> {
@@ -111,6 +118,10 @@ struct Run<'a> {
     succeeds: bool,
     /// Whether the operator has been told that there is no majority.
     told_of_no_majority: bool,
+    /// Nothing is started from this moment on.
+    until: Option<Timestamp>,
+    /// Whether the operator has been told so.
+    told_of_time: bool,
 }
 
 /// What may come in from outside while it runs.
@@ -167,6 +178,8 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
         looked: None,
         succeeds: orders.take_over || succeeds,
         told_of_no_majority: false,
+        until: orders.until,
+        told_of_time: false,
     };
     run.keep(&orders.drones);
     run.stay_in_office();
@@ -232,6 +245,10 @@ impl Run<'_> {
                     Next::End(end) => return Ok(Finish::Ended(end)),
                 },
             };
+            if self.is_out_of_time() && is_at_rest(self.session.state()) {
+                return Ok(Finish::OutOfTime);
+            }
+            let wake = wake.min(self.time_left());
             tokio::select! {
                 report = reported.recv() => if let Some(report) = report { self.hear(report)? },
                 sent = self.session.alarms.sent() => self.session.note_sent(sent)?,
@@ -298,7 +315,8 @@ impl Run<'_> {
             return Ok(Next::Wait(Duration::ZERO));
         }
         // Without a majority what runs goes on, and nothing is started.
-        let starts = if self.is_in_office() { decision.starts } else { Vec::new() };
+        let may_start = self.is_in_office() && !self.is_out_of_time();
+        let starts = if may_start { decision.starts } else { Vec::new() };
         let started = !starts.is_empty();
         for start in starts {
             self.start(start)?;
@@ -315,6 +333,21 @@ impl Run<'_> {
         }
         let until = decision.wake_at.map_or(3600, |at| at.seconds_since(now()).max(1));
         Ok(Next::Wait(Duration::from_secs(until)))
+    }
+
+    fn is_out_of_time(&mut self) -> bool {
+        let is_over = self.until.is_some_and(|until| until <= now());
+        if is_over && !std::mem::replace(&mut self.told_of_time, true) {
+            let running = self.session.state().jobs.len();
+            self.session.note(&format!("the time is over: nothing new is started, {running} builds are waited for"));
+        }
+        is_over
+    }
+
+    /// How long something may still be started, as far as this machine's clock is not set meanwhile.
+    fn time_left(&self) -> Duration {
+        let left = self.until.map(|until| until.seconds_since(now())).filter(|left| *left > 0);
+        left.map_or(Duration::MAX, |left| Duration::from_secs(left.min(LOOK_AT_CLOCK)))
     }
 
     /// Starts a keeper for each drone that may take work, or has work of ours.

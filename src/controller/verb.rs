@@ -55,6 +55,12 @@ pub enum Verb {
         /// Which build, where it is not the open one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         build: Option<BuildName>,
+        /// With more failed packages than this nothing is released.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_failed: Option<u32>,
+        /// Whether it is well that there is nothing to release.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        if_any: bool,
     },
     /// Work this off once those before it are.
     Submit(Box<Submission>),
@@ -157,14 +163,20 @@ pub async fn carry_out(session: &mut Session, verb: &Verb) -> Result<Answer, Con
 async fn lines_of(session: &mut Session, verb: &Verb) -> Result<Vec<String>, ControlError> {
     match verb {
         Verb::Submit(submission) => queue::submit(session, submission).map(|answer| answer.lines),
-        Verb::Finalize { partial, build } => {
+        Verb::Finalize { partial, build, max_failed, if_any } => {
             let extent = if *partial { Extent::Partial } else { Extent::Whole };
             // With nothing to release, what is live is still to be on every orchestrator.
             let nothing = matches!(session.state().to_release(build.as_ref()), Err(NotClear::None));
             if nothing && Errand::new(session, Whom::All)?.is_some() {
                 return Ok(vec!["nothing waits for its release; each orchestrator is looked at".to_owned()]);
             }
-            Ok(finalize(session, extent, build.as_ref()).await?.lines())
+            if let Some(most) = max_failed {
+                refuse_failures(session, build.as_ref(), *most)?;
+            }
+            match finalize(session, extent, build.as_ref()).await {
+                Err(ControlError::Nothing(why)) if *if_any => Ok(vec![why]),
+                released => Ok(released?.lines()),
+            }
         }
         Verb::Rollback { release } => rollback::roll_back(session, release.as_ref()).await,
         Verb::Prune => rollback::prune(session).await,
@@ -179,7 +191,8 @@ async fn lines_of(session: &mut Session, verb: &Verb) -> Result<Vec<String>, Con
         }
         Verb::RunStarted { run, playbook, due, deadline, at } => {
             let (run, playbook) = (run.clone(), playbook.clone());
-            let known = session.state().runs.get(&playbook).is_some_and(|last| last.id == run);
+            let known =
+                session.state().runs.get(&playbook).is_some_and(|last| last.id == run && last.finished.is_none());
             if !known {
                 session.record(&Event::RunStarted { run, playbook, due: *due, deadline: *deadline, at: *at })?;
             }
@@ -194,6 +207,20 @@ async fn lines_of(session: &mut Session, verb: &Verb) -> Result<Vec<String>, Con
             Ok(Vec::new())
         }
     }
+}
+
+/// So many failures may mean that something is wrong with all of it.
+fn refuse_failures(session: &Session, build: Option<&BuildName>, most: u32) -> Result<(), ControlError> {
+    let Ok(build) = session.state().to_release(build) else { return Ok(()) };
+    let failed = build.packages.iter().filter(|package| matches!(package.phase, Phase::Failed)).count();
+    if failed <= usize::try_from(most).unwrap_or(usize::MAX) {
+        return Ok(());
+    }
+    Err(ControlError::Refused(format!(
+        "{failed} packages of build {} have failed, more than {most}: nothing was released. `swarm status` names them, \
+         `swarm finalize --partial` releases what can do without them all the same",
+        build.name
+    )))
 }
 
 fn no_build() -> ControlError {

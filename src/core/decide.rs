@@ -74,7 +74,7 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
         return decision;
     }
     let Some(build) = state.open_build() else {
-        if state.jobs.values().all(|job| !reachable(state, &job.drone)) {
+        if is_at_rest(state) {
             decision.end = Some(End::Forgotten);
         }
         return decision;
@@ -105,6 +105,11 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
         decision.wake_at = earliest(decision.wake_at, again);
     }
     decision
+}
+
+/// Whether no job runs that could be waited for: there is none, or their drones do not answer.
+pub fn is_at_rest(state: &State) -> bool {
+    state.jobs.values().all(|job| !reachable(state, &job.drone))
 }
 
 fn reachable(state: &State, drone: &HostName) -> bool {

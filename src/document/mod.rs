@@ -190,6 +190,11 @@ impl<'a> Section<'a> {
         reading.faults.push(self.site_of(key).fault(problem, help));
     }
 
+    /// Whether a key is there at all, right or wrong.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// Says that a key is wanted here, and what it is for; [`Section::finish`] looks for it.
     pub fn require(&mut self, key: &'static str, purpose: &'static str) {
         self.required.push((key, purpose));
@@ -288,11 +293,6 @@ impl<'a> Section<'a> {
             other => Err(wrong_type("a whole number", other)),
         };
         parsed.map_err(|problem| self.refuse(key, problem, None, reading)).ok()
-    }
-
-    /// Whether a key is there.
-    pub fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
     }
 
     /// One of a few words.

@@ -275,7 +275,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, ValueError> {
 }
 
 /// A duration that is not zero, such as `90s` or `2h 30m`.
-pub(super) fn duration(text: &str) -> Result<Duration, ValueError> {
+pub(crate) fn duration(text: &str) -> Result<Duration, ValueError> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => bad(format!("{text:?} is no time at all")),
         Ok(duration) => Ok(duration),
@@ -307,7 +307,7 @@ pub(super) fn user(text: &str) -> Result<String, ValueError> {
 }
 
 /// A line of text for people: not empty, no control characters.
-pub(super) fn line(text: &str) -> Result<String, ValueError> {
+pub(crate) fn line(text: &str) -> Result<String, ValueError> {
     if text.trim().is_empty() || text.chars().any(char::is_control) {
         return bad(format!("{text:?} is not one line of text"));
     }

@@ -56,16 +56,26 @@ impl Lock {
     pub fn take_as(directory: &Path, purpose: &str) -> Result<Self, LockError> {
         let io = |source| LockError::Io { directory: directory.to_owned(), source };
         fs_err::create_dir_all(directory).map_err(io)?;
-        let path = directory.join("controller.lock");
+        let words = format!("process {}{purpose}", std::process::id());
+        Self::of_file(&directory.join("controller.lock"), &words)
+    }
+
+    /// Takes the lock that a file is; others are told these words.
+    ///
+    /// # Errors
+    /// As [`Lock::take`]; the directory is that of the file.
+    pub fn of_file(path: &Path, words: &str) -> Result<Self, LockError> {
+        let directory = || path.parent().unwrap_or(path).to_owned();
+        let io = |source| LockError::Io { directory: directory(), source };
         let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(io)?;
         if flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut holder = String::new();
             file.take(HOLDER).read_to_string(&mut holder).map_err(io)?;
-            return Err(LockError::Busy { directory: directory.to_owned(), holder: holder.trim().to_owned() });
+            return Err(LockError::Busy { directory: directory(), holder: holder.trim().to_owned() });
         }
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
-        writeln!(file, "process {}{purpose}", std::process::id()).map_err(io)?;
+        writeln!(file, "{words}").map_err(io)?;
         Ok(Self { file })
     }
 

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use swarm::controller::now;
 use swarm::controller::run::Finish;
 use swarm::core::decide::End;
 use swarm::core::event::Event;
 use swarm::core::failure::FailureClass;
+use swarm::core::names::Timestamp;
 use swarm::core::package::Identity;
 use swarm::drone::facts;
 use tokio::time::sleep;
@@ -142,6 +144,24 @@ async fn a_build_that_fails_on_two_drones_has_failed_and_the_rest_goes_on() {
     assert_eq!((pushed.failed(), pushed.received()), (vec![cpv(0)], vec![cpv(2)]));
     assert_eq!(fleet.workshop.compilations()[&cpv(0)], 2);
     fleet.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_deadline_what_runs_is_received_and_nothing_new_is_started() {
+    let mut fleet = Fleet::new(plan(3, &[(1, 0), (2, 1)]), 2);
+    fleet.workshop.all_take(hours(2));
+    fleet.until(Some(Timestamp(now().0 + 3 * 3600)));
+    let pushed = fleet.push().await;
+    assert!(matches!(pushed.finish, Ok(Finish::OutOfTime)), "{pushed:?}");
+    assert_eq!(pushed.received(), [cpv(0), cpv(1)]);
+    assert!(pushed.took > hours(4) && pushed.took < hours(5), "{:?}", pushed.took);
+
+    // One that is over before it begins starts nothing, and the next one goes on.
+    fleet.until(Some(now()));
+    let pushed = fleet.push().await;
+    assert!(matches!(pushed.finish, Ok(Finish::OutOfTime)), "{pushed:?}");
+    fleet.until(None);
+    fleet.assert_complete_and_compiled_once(&fleet.push().await);
 }
 
 #[tokio::test(start_paused = true)]

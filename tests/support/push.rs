@@ -76,6 +76,7 @@ pub struct Fleet {
     plan: Plan,
     jobs: u32,
     lost_after: Duration,
+    until: Option<Timestamp>,
     direct: bool,
     channels: String,
 }
@@ -92,6 +93,7 @@ impl Fleet {
             plan,
             jobs: 1,
             lost_after: Duration::from_secs(600),
+            until: None,
             direct: false,
             channels: String::new(),
         }
@@ -151,6 +153,11 @@ impl Fleet {
         Inventory::parse_at(&[(PathBuf::from("fleet.toml"), text)], surroundings).unwrap()
     }
 
+    /// Nothing is started from this moment on.
+    pub fn until(&mut self, until: Option<Timestamp>) {
+        self.until = until;
+    }
+
     /// Works the plan off, or goes on with it.
     pub async fn push(&self) -> Pushed {
         self.push_while(std::future::pending()).await
@@ -182,7 +189,7 @@ impl Fleet {
         let (_ask, asked) = mpsc::channel(1);
         let mut outside = Outside { halts, asked };
         let begun = tokio::time::Instant::now();
-        let orders = Orders { drones, take_over: false };
+        let orders = Orders { drones, take_over: false, until: self.until };
         let finish = {
             let running = run::run(&mut session, &orders, &mut outside);
             tokio::pin!(running);
