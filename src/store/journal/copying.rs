@@ -124,11 +124,7 @@ impl Journal {
         if entry.schema > SCHEMA {
             return Err(StoreError::Newer { path: self.path.clone(), found: entry.schema });
         }
-        serde_json::from_str(&entry.body).map_err(|source| StoreError::Unreadable {
-            sequence: entry.sequence,
-            path: self.path.clone(),
-            source,
-        })
+        serde_json::from_str(&entry.body).map_err(|source| self.unreadable(entry.sequence, source))
     }
 
     /// Takes in events of another journal behind the last one here; `state` is what they lead to. All of them, or none.
@@ -193,13 +189,10 @@ impl Journal {
     /// # Errors
     /// When it cannot be read.
     pub fn cut_off(&self) -> Result<u64, StoreError> {
-        let read = |source| self.fault("read", source);
-        let there: Option<String> = self
-            .connection
-            .query_row("SELECT name FROM sqlite_master WHERE name = 'cut_off'", [], |row| row.get(0))
-            .optional()
-            .map_err(read)?;
-        if there.is_none() { Ok(0) } else { Ok(self.number("SELECT count(*) FROM cut_off", 0)?.unsigned_abs()) }
+        if !self.has_table("cut_off")? {
+            return Ok(0);
+        }
+        Ok(self.number("SELECT count(*) FROM cut_off", 0)?.unsigned_abs())
     }
 }
 
