@@ -19,7 +19,7 @@ use crate::controller::finalize::Extent;
 use crate::controller::remote::Remote;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
-use crate::controller::{Session, finalize, install, now, planning, queue, reuse};
+use crate::controller::{Session, finalize, housekeeping, install, now, planning, queue, reuse};
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
 use crate::core::names::HostName;
@@ -111,6 +111,9 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     } else {
         push(&arguments, &mut session, outside, selection, drones).await
     };
+    if pushed.is_ok() {
+        housekeeping::after_run(&mut session).await;
+    }
     session.leave_office().await;
     pushed
 }

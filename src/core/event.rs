@@ -166,6 +166,11 @@ pub enum Event {
         /// The drones.
         drones: Vec<DroneSpec>,
     },
+    /// So many builds are remembered from here on; of more the earliest released ones are forgotten.
+    BuildsKept {
+        /// How many.
+        count: u32,
+    },
     /// Build ids that are in use in staging or production already.
     BuildIdsSeen {
         /// The highest of each package.

@@ -5,6 +5,7 @@
 
 mod copying;
 mod pruning;
+mod sum;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::failpoint::Failpoint;
 
 pub use copying::CutOff;
 pub use pruning::{Holding, Keep};
+pub use sum::Sum;
 
 /// The journal of a state directory.
 #[derive(Debug)]
@@ -242,10 +244,7 @@ impl Journal {
 
     /// Writes down what all events up to the last one come to, so that the next replay need not read them.
     fn snapshot(&mut self, state: &State) -> Result<(), StoreError> {
-        let unreadable = |source| StoreError::Unreadable { sequence: -1, path: self.path.clone(), source };
-        let body = serde_json::to_vec(state).map_err(unreadable)?;
-        let body = zstd::bulk::compress(&body, 1)
-            .map_err(|source| StoreError::Directory { path: self.path.clone(), source })?;
+        let body = self.packed(state)?;
         let sequence = self.last()?;
         let write = || -> rusqlite::Result<()> {
             let transaction = self.connection.unchecked_transaction()?;
@@ -259,6 +258,13 @@ impl Journal {
         write().map_err(|source| self.fault("write a snapshot to", source))?;
         self.behind = 0;
         Ok(())
+    }
+
+    /// A state as a snapshot holds it.
+    fn packed(&self, state: &State) -> Result<Vec<u8>, StoreError> {
+        let unreadable = |source| StoreError::Unreadable { sequence: -1, path: self.path.clone(), source };
+        let body = serde_json::to_vec(state).map_err(unreadable)?;
+        zstd::bulk::compress(&body, 1).map_err(|source| StoreError::Directory { path: self.path.clone(), source })
     }
 
     /// The latest snapshot and the event that it reaches to. One of a newer version, or one that does not read, is

@@ -20,3 +20,5 @@ mod luck;
 mod order;
 #[cfg(test)]
 mod ssh;
+#[cfg(test)]
+mod year;

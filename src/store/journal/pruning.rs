@@ -7,6 +7,8 @@
 //!
 //! The room in the file is used again by what comes; where more than half of it is free it is made smaller.
 
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{Journal, StoreError};
@@ -25,6 +27,14 @@ pub struct Keep {
     pub size: u64,
     /// Somebody still needs this event and all after it.
     pub wanted: Option<i64>,
+}
+
+impl Keep {
+    /// What is younger than this, and no more of it than so many bytes.
+    pub fn within(age: Duration, size: u64, now: Timestamp) -> Self {
+        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        Self { since: Timestamp(now.0.saturating_sub(age)), size, wanted: None }
+    }
 }
 
 /// What a journal holds.
