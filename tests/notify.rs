@@ -136,7 +136,13 @@ fn failed_build() -> Vec<Event> {
     };
     vec![
         Event::FleetDeclared { drones: vec![DroneSpec { name: drone(), cores: 4, jobs: None, memory_mib: None }] },
-        Event::DroneReady { drone: drone(), address: None, rooms: Rooms::Shared, memory_mib: None },
+        Event::DroneReady {
+            drone: drone(),
+            address: None,
+            rooms: Rooms::Shared,
+            memory_mib: None,
+            configuration: None,
+        },
         Event::BuildOpened {
             build: build.parse().unwrap(),
             selection: Selection::World,

@@ -36,6 +36,13 @@ pub struct Reset {
 }
 
 #[derive(Debug, Args)]
+pub struct Prune {
+    /// Only say what would go
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Drain {
     /// Drones: names, globs, @tags, %networks, ! excludes
     #[arg(required = true, value_name = "HOSTS")]

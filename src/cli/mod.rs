@@ -25,8 +25,8 @@ mod publish;
 mod push;
 mod releases;
 mod rollback;
-mod schedule;
 mod runs;
+mod schedule;
 mod select;
 mod serve;
 mod simulate;
@@ -97,8 +97,8 @@ enum Verb {
     Diff(diff::Arguments),
     /// Make what an earlier release held live again, as a new release
     Rollback(rollback::Arguments),
-    /// Remove the earliest releases: `keep` of the inventory are left
-    Prune,
+    /// Keep journal, logs, staging and releases to their limits in the inventory
+    Prune(ask::Prune),
     /// Check every byte of a release
     Verify(verify::Arguments),
     /// Serve the binhost and the API of this host, until SIGTERM; SIGHUP reads token and certificate again
@@ -201,7 +201,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Releases(arguments) => releases::run(&arguments, &inventory),
         Verb::Diff(arguments) => diff::run(&arguments, &inventory),
         Verb::Rollback(arguments) => ask::ask(Wish::Rollback { release: arguments.release }, inventory).await,
-        Verb::Prune => ask::ask(Wish::Prune, inventory).await,
+        Verb::Prune(arguments) => ask::ask(Wish::Prune { dry_run: arguments.dry_run }, inventory).await,
         Verb::Verify(arguments) => verify::run(&arguments, &inventory),
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
         Verb::History(arguments) => history::run(arguments, inventory).await,

@@ -20,7 +20,7 @@ use crate::controller::finalize::Extent;
 use crate::controller::remote::Remote;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
-use crate::controller::{Session, finalize, install, now, planning, queue, reuse};
+use crate::controller::{Session, finalize, housekeeping, install, now, planning, queue, reuse};
 use crate::core::build::Phase;
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
@@ -130,6 +130,9 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         // Whoever interrupts does not want to wait; what is wrong is told by whoever comes next.
         session.leave_office().await;
         return pushed;
+    }
+    if pushed.is_ok() {
+        housekeeping::after_run(&mut session).await;
     }
     let closed = session.close(pushed.as_ref().err().and_then(|error| error.downcast_ref())).await;
     pushed.and_then(|exit| Ok(closed.map(|()| exit)?))

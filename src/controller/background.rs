@@ -14,12 +14,16 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 use super::error::ControlError;
+use super::housekeeping::{Amount, Deed, Tidied};
 use super::socket;
 
 /// The option of `swarm push` that says so; nobody is told of it.
 pub const FLAG: &str = "detached";
 /// The option that lets it work off all that waits, as an orchestrator's service wants it.
 pub const ALL: &str = "work-off";
+/// The log's name below that of the build logs, and the name of the one before it.
+pub(super) const LOG: &str = "push.log";
+const LOG_BEFORE: &str = "push.log.1";
 /// Between two tries to reach a socket that is not there yet.
 const PAUSE: Duration = Duration::from_millis(100);
 /// So much (bytes) is passed on of what a push said before it ended early.
@@ -64,7 +68,7 @@ impl Background {
     /// # Errors
     /// No process can be started, or its log not be written.
     pub fn start(state: &Path, arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ControlError> {
-        let path = state.join("logs/push.log");
+        let path = state.join("logs").join(LOG);
         let (log, said_before) = open_log(&path).map_err(local("open the log of a push"))?;
         let log_too = log.try_clone().map_err(local("open the log of a push"))?;
         let program = std::env::current_exe().map_err(local("find the program of this process"))?;
@@ -125,6 +129,21 @@ impl Background {
         log.take(PASSED_ON).read_to_end(&mut said)?;
         Ok(String::from_utf8_lossy(&said).into_owned())
     }
+}
+
+/// Keeps the log of pushes to its limit: one that has half of it becomes the one before, whose place it takes. A push that
+/// writes to it goes on doing so.
+pub(super) fn keep_to(path: &Path, limit: u64, deed: Deed) -> Result<Tidied, ControlError> {
+    let before = path.with_file_name(LOG_BEFORE);
+    let size = |path: &Path| fs_err::metadata(path).map_or(0, |metadata| metadata.len());
+    let (own, old) = (size(path), size(&before));
+    let is_due = own > limit / 2;
+    if is_due && deed == Deed::Do {
+        fs_err::rename(path, &before).map_err(local("keep the log of pushes to its limit"))?;
+    }
+    let sizes = [own, old].into_iter().filter(|size| *size > 0);
+    let went = if is_due { Amount::of([old].into_iter().filter(|size| *size > 0)) } else { Amount::default() };
+    Ok(Tidied { what: "logs of pushes", there: Amount::of(sizes), went })
 }
 
 fn open_log(path: &Path) -> std::io::Result<(File, u64)> {

@@ -16,6 +16,7 @@ pub mod error;
 pub mod fetch_back;
 pub mod finalize;
 pub mod go_live;
+pub mod housekeeping;
 pub mod install;
 pub mod job;
 pub mod keeper;

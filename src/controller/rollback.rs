@@ -1,8 +1,7 @@
-//! Back to an earlier release, as a new one; and the end of those that are kept for too long.
+//! Back to an earlier release, as a new one.
 
 use super::error::ControlError;
 use super::go_live::go_live;
-use super::publish;
 use super::session::{Session, blocking, now};
 use crate::core::event::Event;
 use crate::core::names::ReleaseName;
@@ -45,21 +44,5 @@ pub async fn roll_back(session: &mut Session, wanted: Option<&ReleaseName>) -> R
     let mut lines: Vec<String> = left_out.iter().map(|entry| format!("left out: {entry}")).collect();
     lines.extend(lived.notes);
     lines.push(format!("release {release} is live: {told}"));
-    Ok(lines)
-}
-
-/// Removes releases until so many are left as the inventory says, and from the object storages what none of them has.
-/// Gives what the operator is told.
-///
-/// # Errors
-/// One cannot be removed.
-pub async fn prune(session: &Session) -> Result<Vec<String>, ControlError> {
-    let keep = usize::try_from(session.inventory.swarm.keep.get()).unwrap_or(usize::MAX);
-    let releases = session.releases.clone();
-    let removed = blocking(move || releases.prune(keep)).await??;
-    let left = session.releases.list()?.len();
-    let mut lines: Vec<String> = removed.iter().map(|name| format!("release {name} is removed")).collect();
-    lines.push(format!("{left} releases are kept; `keep` is {keep}"));
-    lines.extend(publish::prune(session).await?);
     Ok(lines)
 }

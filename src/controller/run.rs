@@ -190,6 +190,7 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     // Nothing may be written down any more: what jobs find from here on is found again by the next controller.
     run.session.alarms.at_work = None;
     run.tasks.abort_all();
+    run.session.end_run();
     run.removals.finish().await;
     let fetched = async { while run.fetches.join_next().await.is_some() {} };
     // A driver that is gone is not waited for.

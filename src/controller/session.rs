@@ -10,15 +10,18 @@ use super::alarms::Watch;
 use super::api::{self, Over};
 use super::electorate::{Electorate, Tenure, Wish};
 use super::error::ControlError;
+use super::housekeeping::{Amount, Deed, Tidied};
 use super::muster::Hosts;
 use crate::core::event::{DroneSpec, Event};
 use crate::core::names::{ControllerName, Epoch, HostName, Timestamp};
-use crate::core::state::State;
+use crate::core::state::{BUILDS_KEPT, State};
 use crate::epoch::Visitor;
 use crate::inventory::{self, Inventory};
 use crate::notify;
 use crate::release::{Releases, Staging};
 use crate::ssh::{self, Pace};
+use crate::standby::{progress, view};
+use crate::store::journal::{Holding, Keep};
 use crate::store::{Journal, Lock, LockError, name};
 
 /// Whoever watches a session; it is told of every event once it is in the journal.
@@ -69,6 +72,8 @@ pub struct Session {
     pub(super) alarms: Watch,
     observer: Box<dyn Observer>,
     events: broadcast::Sender<String>,
+    /// Whether drones are at work for it just now.
+    is_running: bool,
     lock: Lock,
 }
 
@@ -119,6 +124,7 @@ impl Session {
             alarms: Watch::default(),
             observer,
             events: broadcast::Sender::new(EVENTS_HELD),
+            is_running: false,
             lock,
         };
         session.declare()?;
@@ -184,7 +190,42 @@ impl Session {
     /// # Errors
     /// When it cannot be written down.
     pub fn begin_run(&mut self) -> Result<(), ControlError> {
+        self.is_running = true;
         self.record(&Event::RunBegun { lost_after: self.inventory.swarm.lost_after.as_secs(), at: now() })
+    }
+
+    /// No drone works for it any more.
+    pub fn end_run(&mut self) {
+        self.is_running = false;
+    }
+
+    /// Whether drones are at work for it just now.
+    pub fn is_running(&self) -> bool {
+        self.is_running
+    }
+
+    /// Lets old events go, but those that a standby which keeps up still lacks.
+    ///
+    /// # Errors
+    /// The journal cannot be read or written; nothing is lost then.
+    pub fn prune_journal(&mut self, deed: Deed) -> Result<Tidied, ControlError> {
+        let (limits, at) = (self.inventory.housekeeping, now());
+        let within = Keep::within(limits.journal, limits.journal_size.as_u64(), at);
+        let keep = Keep { wanted: self.wanted_by_standbys(at), ..within };
+        let amount = |holding: Holding| Amount { count: holding.events, bytes: holding.bytes };
+        let there = self.journal.holding()?;
+        let went = match deed {
+            Deed::Look => self.journal.surplus(&keep)?,
+            Deed::Do => self.journal.prune(&self.state, &keep)?,
+        };
+        Ok(Tidied { what: "events of the journal", there: amount(there), went: amount(went) })
+    }
+
+    /// The earliest event that a standby which can be heard has last; one that is away gets a sum of what has gone.
+    fn wanted_by_standbys(&self, at: Timestamp) -> Option<i64> {
+        let standbys = view::standbys(&self.inventory, None);
+        let told = standbys.iter().filter_map(|standby| progress::read(self.directory(), standby));
+        told.filter(|progress| progress.is_near(at)).map(|progress| progress.events).min()
     }
 
     /// Who we are to the drones.
@@ -269,6 +310,10 @@ impl Session {
         let known: Vec<DroneSpec> = self.state.drones.values().map(|drone| drone.spec.clone()).collect();
         if drones != known {
             self.record(&Event::FleetDeclared { drones })?;
+        }
+        let count = self.inventory.housekeeping.builds.get();
+        if self.state.builds_kept.unwrap_or(BUILDS_KEPT) != count {
+            self.record(&Event::BuildsKept { count })?;
         }
         if let Some(adopted) = self.releases.adopted().map(|release| release.name.clone()) {
             let path = self.inventory.swarm.production.display().to_string();

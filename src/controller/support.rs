@@ -26,6 +26,8 @@ use crate::portage::index::{PackagePath, Stanza};
 use crate::release::accept;
 use crate::ssh::{Host, HostError, HostErrorKind};
 
+/// Where they are kept below staging; no category has that name.
+pub(super) const DIRECTORY: &str = ".support";
 /// So long a job waits for another that builds what both lack.
 const LONGEST_TURN: Duration = Duration::from_secs(3600);
 
@@ -83,7 +85,7 @@ impl Support {
             driver: own.or_else(|| planning::driver(inventory, name).ok()),
             workdir: inventory.workdir(name),
             exclude: inventory.swarm.exclude.clone(),
-            directory: session.staging.root().join(".support").join(name.as_str()),
+            directory: session.staging.root().join(DIRECTORY).join(name.as_str()),
             state: Mutex::default(),
             building: Mutex::default(),
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ControlError;
 use super::finalize::{Extent, finalize};
+use super::housekeeping::{self, Deed};
 use super::publish::{Errand, Whom};
 use super::session::{Session, now};
 use super::{queue, reuse, rollback};
@@ -69,8 +70,12 @@ pub enum Verb {
         /// Which; none is the nearest one that was not left before.
         release: Option<ReleaseName>,
     },
-    /// Remove releases until so many are left as the inventory says.
-    Prune,
+    /// Keep what piles up to the limits of the inventory, releases among it.
+    Prune {
+        /// Whether it is only told what would go.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dry_run: bool,
+    },
     /// Learn from builds of other days.
     Import {
         /// The builds.
@@ -135,7 +140,7 @@ impl Verb {
         match self {
             // To an orchestrator behind a slow line a release may be on its way for hours.
             Self::Finalize { .. } | Self::Rollback { .. } => Duration::from_secs(24 * 3600),
-            Self::Prune => Duration::from_secs(600),
+            Self::Prune { .. } => Duration::from_secs(600),
             Self::Balance
             | Self::Unblock { .. }
             | Self::Reset { .. }
@@ -154,40 +159,29 @@ impl Verb {
 /// # Errors
 /// When it does not fit what is there.
 pub async fn carry_out(session: &mut Session, verb: &Verb) -> Result<Answer, ControlError> {
-    if let Verb::Submit(submission) = verb {
-        return queue::submit(session, submission);
-    }
-    lines_of(session, verb).await.map(Answer::of)
-}
-
-async fn lines_of(session: &mut Session, verb: &Verb) -> Result<Vec<String>, ControlError> {
-    match verb {
-        Verb::Submit(submission) => queue::submit(session, submission).map(|answer| answer.lines),
+    let lines = match verb {
+        Verb::Submit(submission) => return queue::submit(session, submission),
+        Verb::Prune { dry_run } => {
+            let deed = if *dry_run { Deed::Look } else { Deed::Do };
+            return housekeeping::prune(session, deed).await;
+        }
         Verb::Finalize { partial, build, max_failed, if_any } => {
-            let extent = if *partial { Extent::Partial } else { Extent::Whole };
-            // With nothing to release, what is live is still to be on every orchestrator.
-            let nothing = matches!(session.state().to_release(build.as_ref()), Err(NotClear::None));
-            if nothing && Errand::new(session, Whom::All)?.is_some() {
-                return Ok(vec!["nothing waits for its release; each orchestrator is looked at".to_owned()]);
-            }
             if let Some(most) = max_failed {
                 refuse_failures(session, build.as_ref(), *most)?;
             }
-            match finalize(session, extent, build.as_ref()).await {
+            match release(session, *partial, build.as_ref()).await {
                 Err(ControlError::Nothing(why)) if *if_any => Ok(vec![why]),
-                released => Ok(released?.lines()),
+                released => released,
             }
         }
         Verb::Rollback { release } => rollback::roll_back(session, release.as_ref()).await,
-        Verb::Prune => rollback::prune(session).await,
         Verb::Balance => Ok(balance(session)),
         Verb::Unblock { packages } => unblock(session, packages),
         Verb::Reset { build } => reset(session, build.as_ref()),
         Verb::Drain { drones } => drain(session, drones, true),
         Verb::Undrain { drones } => drain(session, drones, false),
         Verb::Import { samples } => {
-            session.record(&Event::HistoryImported { samples: samples.clone() })?;
-            Ok(Vec::new())
+            session.record(&Event::HistoryImported { samples: samples.clone() }).map(|()| Vec::new())
         }
         Verb::RunStarted { run, playbook, due, deadline, at } => {
             let (run, playbook) = (run.clone(), playbook.clone());
@@ -206,7 +200,18 @@ async fn lines_of(session: &mut Session, verb: &Verb) -> Result<Vec<String>, Con
             }
             Ok(Vec::new())
         }
+    };
+    lines.map(Answer::of)
+}
+
+async fn release(session: &mut Session, partial: bool, build: Option<&BuildName>) -> Result<Vec<String>, ControlError> {
+    let extent = if partial { Extent::Partial } else { Extent::Whole };
+    // With nothing to release, what is live is still to be on every orchestrator.
+    let nothing = matches!(session.state().to_release(build), Err(NotClear::None));
+    if nothing && Errand::new(session, Whom::All)?.is_some() {
+        return Ok(vec!["nothing waits for its release; each orchestrator is looked at".to_owned()]);
     }
+    Ok(finalize(session, extent, build).await?.lines())
 }
 
 /// So many failures may mean that something is wrong with all of it.

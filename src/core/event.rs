@@ -18,8 +18,12 @@ pub use super::selection::{Selection, Wanted};
 use super::texts::Fields;
 use crate::schedule::estimate::Sample;
 
-/// The version of the events' JSON form; it rises when an old journal can no longer be read as it stands.
-pub const SCHEMA: u32 = 1;
+/// The version of the journal's form: it rises with each release that writes what the one before it cannot read, a new
+/// kind of event among them. Every release reads all versions up to its own, events and snapshots alike; a newer one it
+/// refuses.
+///
+/// 1: the first. 2: unattended runs, alarms, full disks; old events may be gone.
+pub const SCHEMA: u32 = 2;
 
 /// What the inventory says of a drone, as far as it is needed to decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +170,11 @@ pub enum Event {
     FleetDeclared {
         /// The drones.
         drones: Vec<DroneSpec>,
+    },
+    /// So many builds are remembered from here on; of more the earliest released ones are forgotten.
+    BuildsKept {
+        /// How many.
+        count: u32,
     },
     /// Build ids that are in use in staging or production already.
     BuildIdsSeen {

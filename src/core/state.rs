@@ -27,8 +27,8 @@ use crate::schedule::estimate::History;
 
 /// What a build is taken to last, in seconds, as long as nothing is known of its package.
 const UNKNOWN_DURATION: u64 = 600;
-/// So many builds that are over are remembered.
-const REMEMBERED: usize = 20;
+/// So many builds are remembered unless somebody says otherwise.
+pub const BUILDS_KEPT: u32 = 20;
 
 /// An event that does not fit what is known: the journal is damaged, or written by something else.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -198,6 +198,9 @@ pub struct State {
     /// The last unattended run of each playbook.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub runs: BTreeMap<PlaybookName, Run>,
+    /// How many builds are remembered, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builds_kept: Option<u32>,
     /// What has too little room left; nothing is started meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low_disk: Option<LowDisk>,
@@ -327,6 +330,10 @@ impl State {
             }
             Event::RunFinished { run, status, reason, at } => {
                 self.finish_run(run, Finished { status: *status, reason: reason.clone(), at: *at });
+            }
+            Event::BuildsKept { count } => {
+                self.builds_kept = Some(*count);
+                self.forget_oldest();
             }
             Event::DiskLow { what, free, at } => {
                 self.low_disk = Some(LowDisk { what: what.clone(), free: *free, since: *at });
@@ -471,7 +478,8 @@ impl State {
 
     /// Builds that are released fill memory and are only there to be looked at.
     fn forget_oldest(&mut self) {
-        while self.builds.len() > REMEMBERED {
+        let kept = usize::try_from(self.builds_kept.unwrap_or(BUILDS_KEPT)).unwrap_or(usize::MAX);
+        while self.builds.len() > kept {
             let Some(oldest) = self.builds.values().find(|build| build.released.is_some()) else { return };
             let oldest = oldest.name.clone();
             // A build that is over has no job that anybody waits for.

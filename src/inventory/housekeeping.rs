@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use super::read::{Reading, Section};
 use super::settings::at_least_one;
 use super::values;
+use crate::core::state::BUILDS_KEPT;
 
 /// The limits. Releases have theirs in `[swarm] keep`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub struct Housekeeping {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const BUILDS: NonZeroU32 = NonZeroU32::new(20).unwrap();
+const BUILDS: NonZeroU32 = NonZeroU32::new(BUILDS_KEPT).unwrap();
 const RUNS: NonZeroU32 = NonZeroU32::new(100).unwrap();
 /// The reserve unless one is set, where the file system is large.
 const RESERVE: u64 = 1 << 30;

@@ -41,6 +41,7 @@ pub fn of(inventory: &Inventory, own: Option<Own<'_>>) -> std::io::Result<Option
         state: settings.state.clone(),
         staging: settings.staging.clone(),
         production: settings.production.clone(),
+        limits: inventory.housekeeping,
         now,
     };
     let (asks, resign) = mpsc::channel(1);

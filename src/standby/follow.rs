@@ -17,12 +17,13 @@ use super::serve::Ground;
 use super::{progress, releases};
 use crate::core::build::Build;
 use crate::core::event::{Event, ReceivedFile};
-use crate::core::names::{HostName, ReleaseName};
+use crate::core::names::{HostName, ReleaseName, Timestamp};
 use crate::core::standby::Following;
 use crate::core::state::{Inconsistent, State};
 use crate::portage::index::PackagePath;
 use crate::release::mirror::Kept;
 use crate::release::{ReleaseError, Shelf, Staging, StagingError};
+use crate::store::journal::Keep;
 use crate::store::name::{self, OwnNameError};
 use crate::store::{Entry, Journal, Lock, LockError, StoreError};
 
@@ -35,6 +36,8 @@ const ASKED: usize = 1000;
 const RELEASE_LOOK: Duration = Duration::from_millis(500);
 /// So many events are written down in one go.
 const CHUNK: usize = 256;
+/// Between two looks for events that are too old, in seconds.
+const PRUNED_EVERY: u64 = 24 * 3600;
 /// Between two words to the leader about what has come, at least.
 const TOLD_SOONEST: Duration = Duration::from_millis(200);
 /// And at most.
@@ -113,6 +116,8 @@ struct Follower {
     has: watch::Sender<Has>,
     /// Something may have changed what releases there are, or which packages anybody wants.
     changed: Arc<Notify>,
+    /// When its old events went last.
+    pruned: Timestamp,
 }
 
 /// The last event that is here with all packages, and its digest.
@@ -155,7 +160,7 @@ pub async fn follow(ground: Ground, own: HostName, leader: Peer) -> Result<Infal
     let last = journal.last()?;
     let digest = journal.entry(last)?.map(|entry| entry.digest());
     let (has, inflow) = (watch::Sender::new(Has { sequence: last, digest }), Arc::new(inflow));
-    let follower = Follower { ground, leader, journal, state, staging, inflow, has, changed };
+    let follower = Follower { ground, leader, journal, state, staging, inflow, has, changed, pruned: Timestamp(0) };
     tracing::info!("following {} from event {last} on; it has {tip}", follower.leader.name);
     follower.run(own).await
 }
@@ -163,17 +168,19 @@ pub async fn follow(ground: Ground, own: HostName, leader: Peer) -> Result<Infal
 /// Cuts off what the own journal has behind the last event that both have; the number of the leader's last one.
 async fn agree(ground: &Ground, leader: &Peer, journal: &mut Journal) -> Result<i64, FollowError> {
     let (own, theirs) = (journal.history()?, leader.history().await?);
+    let gone = own.gone.max(theirs.gone);
     let mut common = own.common(&theirs);
-    if let Some(entry) = journal.entry(common)? {
+    if let Some(entry) = journal.entry(common)?.filter(|_| common > gone) {
         // An epoch has one writer, so this is equal. Where somebody wrote under another's all the same (a verb, without a
         // claim) the place where that began is found event by event.
-        let begin = own.before_epoch_of(common);
+        let begin = own.before_epoch_of(common).max(gone);
         let last = leader.digests(common - 1, common).await?;
         if last.first() != Some(&entry.digest()) {
             let there = leader.digests(begin, common).await?;
             let here = journal.after(begin, there.len())?;
             let equal = here.iter().zip(&there).take_while(|(here, there)| here.digest() == **there).count();
-            common = begin + i64::try_from(equal).unwrap_or(0);
+            // Where not even the first is equal it began in what is gone.
+            common = if equal == 0 { own.before_epoch_of(common) } else { begin + i64::try_from(equal).unwrap_or(0) };
         }
     }
     if let Some(cut) = journal.cut(common, (ground.now)())? {
@@ -187,7 +194,24 @@ async fn agree(ground: &Ground, leader: &Peer, journal: &mut Journal) -> Result<
             ground.state.join("journal.db").display()
         );
     }
+    if gone > 0 && common <= gone {
+        catch_up(leader, journal, common).await?;
+    }
     Ok(theirs.last)
+}
+
+/// What lies between is not kept any more: the leader's sum has to do for it.
+async fn catch_up(leader: &Peer, journal: &mut Journal, common: i64) -> Result<(), FollowError> {
+    let Some(mut sum) = leader.sum().await? else { return Ok(()) };
+    sum.state = sum.state.settled().ok_or_else(|| {
+        FollowError::Speech(leader.name.clone(), "the sum of its journal does not hang together".to_owned())
+    })?;
+    journal.go_on_from(&sum)?;
+    tracing::info!(
+        "what {} did after event {common} is not kept there event by event any more: this journal goes on from its sum",
+        leader.name
+    );
+    Ok(())
 }
 
 impl Follower {
@@ -270,6 +294,7 @@ impl Follower {
         }
         if let Some(last) = entries.last() {
             self.journal.copy(&entries, &self.state)?;
+            self.prune()?;
             let (sequence, digest) = (last.sequence, Some(last.digest()));
             self.has.send_replace(Has { sequence, digest });
         }
@@ -277,6 +302,16 @@ impl Follower {
             self.changed.notify_one();
         }
         trouble.map_or(Ok(()), Err)
+    }
+
+    /// Lets old events go, now and then: nobody else does it here.
+    fn prune(&mut self) -> Result<(), FollowError> {
+        let (now, limits) = ((self.ground.now)(), self.ground.limits);
+        if now.seconds_since(self.pruned) >= PRUNED_EVERY {
+            self.pruned = now;
+            self.journal.prune(&self.state, &Keep::within(limits.journal, limits.journal_size.as_u64(), now))?;
+        }
+        Ok(())
     }
 
     /// Removes staged packages that nobody wants any more, as the leader does. What was released stays until its release

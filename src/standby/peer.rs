@@ -19,6 +19,7 @@ use crate::http::client;
 use crate::portage::index::PackagePath;
 use crate::ssh::{Host, HostError};
 use crate::store::History;
+use crate::store::journal::Sum;
 
 /// The socket's name in a state directory.
 pub const SOCKET: &str = "orchestrator.sock";
@@ -93,6 +94,14 @@ impl Peer {
     /// It does not answer.
     pub async fn history(&self) -> Result<History, AskError> {
         self.get("/history").await
+    }
+
+    /// What its journal comes to; none where it has none.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn sum(&self) -> Result<Option<Sum>, AskError> {
+        self.get("/sum").await
     }
 
     /// The digests of its events after this one up to that one.

@@ -42,9 +42,11 @@ use super::progress;
 use crate::core::names::{Epoch, ReleaseName, Timestamp};
 use crate::core::role::Standing;
 use crate::core::standby::{Lag, Progress};
+use crate::inventory::Housekeeping;
 use crate::portage::index::PackagePath;
 use crate::release::mirror::{Kept, Manifest};
 use crate::release::{ReleaseError, Shelf, Staging, StagingError};
+use crate::store::journal::Sum;
 use crate::store::name::{self, OwnNameError};
 use crate::store::{History, Journal, StoreError};
 
@@ -64,6 +66,8 @@ pub struct Ground {
     pub staging: PathBuf,
     /// Its production.
     pub production: PathBuf,
+    /// What its journal is kept to.
+    pub limits: Housekeeping,
     /// Its clock.
     pub now: fn() -> Timestamp,
 }
@@ -135,6 +139,10 @@ impl Ground {
         Ok(self.journal()?.map(|journal| journal.history()).transpose()?.unwrap_or_default())
     }
 
+    fn sum(&self) -> Result<Option<Sum>, GroundError> {
+        Ok(self.journal()?.map(|journal| journal.sum()).transpose()?)
+    }
+
     fn digests(&self, range: &Range) -> Result<Vec<String>, GroundError> {
         let Some(journal) = self.journal()? else { return Ok(Vec::new()) };
         let count = usize::try_from(range.until.unwrap_or(range.after) - range.after).unwrap_or(0);
@@ -143,6 +151,10 @@ impl Ground {
 
     /// Whether this event, or none, is the one that the journal has under its number.
     fn hold(journal: Option<&Journal>, sequence: i64, digest: Option<&str>) -> Result<(), GroundError> {
+        let gone = journal.map(|journal| journal.gone()).transpose()?.unwrap_or(0);
+        if gone > 0 && sequence <= gone {
+            return Err(GroundError::Conflict(format!("the events up to {gone} are not kept here any more")));
+        }
         let (0, None) = (sequence, digest) else {
             let entry = journal.map(|journal| journal.entry(sequence)).transpose()?.flatten();
             return match entry {
@@ -228,6 +240,7 @@ fn router(ground: Ground) -> Router {
     Router::new()
         .route("/standing", get(|ground| look(ground, |ground| ground.standing())))
         .route("/history", get(|ground| look(ground, |ground| ground.history())))
+        .route("/sum", get(|ground| look(ground, |ground| ground.sum())))
         .route("/staged", get(|ground| look(ground, |ground| ground.staged())))
         .route("/digests", get(digests))
         .route("/journal", get(journal))

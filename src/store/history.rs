@@ -61,6 +61,9 @@ pub struct History {
     pub epochs: Vec<Boundary>,
     /// The number of the last event; zero where there is none.
     pub last: i64,
+    /// The events up to this number are gone, but for the first of each epoch; zero where none are.
+    #[serde(default)]
+    pub gone: i64,
 }
 
 impl History {
@@ -99,7 +102,7 @@ mod tests {
                 epochs.push(Boundary { epoch: Epoch(*epoch), from, digest: writer.to_string() });
             }
         }
-        History { epochs, last: events.len() as i64 }
+        History { epochs, last: events.len() as i64, gone: 0 }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! cut. Readers open the same file read-only beside the writer. An operator can look at it with `sqlite3`.
 
 mod copying;
+mod pruning;
+mod sum;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +18,8 @@ use crate::core::state::{Inconsistent, State};
 use crate::failpoint::Failpoint;
 
 pub use copying::CutOff;
+pub use pruning::{Holding, Keep};
+pub use sum::Sum;
 
 /// The journal of a state directory.
 #[derive(Debug)]
@@ -48,6 +52,19 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// An event is of a kind that this program does not know.
+    #[error(
+        "event {sequence} of the journal {} is of a kind that this swarm does not know: a newer swarm has worked on it, use \
+         that one. ({source})", path.display()
+    )]
+    UnknownKind {
+        /// The event's number.
+        sequence: i64,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// An event cannot be read.
     #[error("event {sequence} of the journal {} cannot be read: {source}; it is of a newer swarm, or damaged", path.display())]
     Unreadable {
@@ -58,13 +75,34 @@ pub enum StoreError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// An event was written by a newer program.
-    #[error("the journal {} has schema {found}, this swarm knows {SCHEMA}; use the newer one", path.display())]
+    /// It was written by a newer program.
+    #[error(
+        "the journal {} has schema {found}, and this swarm knows those up to {SCHEMA}: a newer swarm has worked on it, use \
+         that one. Nothing was changed", path.display()
+    )]
     Newer {
         /// The file.
         path: PathBuf,
-        /// The schema of the event.
+        /// The schema of the journal, or of an event.
         found: u32,
+    },
+    /// Old events are gone, and the snapshot that has their sum does not read.
+    #[error(
+        "the snapshot of the journal {} cannot be read, and the events before {gone} that it sums up are not kept any more: \
+         it was written by a newer swarm, or is damaged. Use that swarm, a copy of the state directory, or another \
+         orchestrator's", path.display()
+    )]
+    NoSnapshot {
+        /// The file.
+        path: PathBuf,
+        /// The events up to this number are gone.
+        gone: i64,
+    },
+    /// A snapshot reads otherwise than it was written.
+    #[error("the snapshot of the journal {} reads otherwise than it was written, so no event was removed; this is a fault of swarm, please report it", path.display())]
+    Unsound {
+        /// The file.
+        path: PathBuf,
     },
     /// The events contradict one another.
     #[error("the journal {} is damaged at event {sequence}: {source}", path.display())]
@@ -98,8 +136,6 @@ pub enum StoreError {
 
 /// So many events come between two snapshots: replaying them takes some hundredths of a second.
 const SNAPSHOT_EVERY: u32 = 5000;
-/// The version of the snapshots' form; another one is not read.
-const SNAPSHOT_SCHEMA: u32 = 1;
 
 impl Journal {
     /// Opens the journal of a state directory for writing; the caller holds the directory's lock.
@@ -128,8 +164,13 @@ impl Journal {
                      sequence INTEGER PRIMARY KEY,
                      schema   INTEGER NOT NULL,
                      body     BLOB NOT NULL
-                 );",
+                 );
+                 CREATE TABLE IF NOT EXISTS meta (
+                     key   TEXT PRIMARY KEY,
+                     value INTEGER NOT NULL
+                 ) WITHOUT ROWID;",
             )
+            .and_then(|()| journal.declare_schema())
             .map_err(|source| journal.fault("prepare", source))?;
         Ok(journal)
     }
@@ -145,13 +186,8 @@ impl Journal {
         }
         let journal = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         // A first controller makes the file a moment before its table; until then nothing has happened.
-        let tables: i64 = journal
-            .connection
-            .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'events'", [], |row| {
-                row.get(0)
-            })
-            .map_err(|source| journal.fault("read", source))?;
-        Ok(Some(journal).filter(|_| tables > 0))
+        let is_made = journal.has_table("events")?;
+        Ok(Some(journal).filter(|_| is_made))
     }
 
     /// What the journal in this directory says, read beside whoever writes it; the beginning where there is none yet.
@@ -168,6 +204,11 @@ impl Journal {
         let connection = Connection::open_with_flags(&path, flags).map_err(fault)?;
         // A reader and the writer meet for moments only.
         connection.busy_timeout(Duration::from_secs(10)).map_err(fault)?;
+        // Zero in journals from before it was written there.
+        let schema = schema(&connection).map_err(fault)?;
+        if schema > SCHEMA {
+            return Err(StoreError::Newer { path, found: schema });
+        }
         Ok(Self { connection, path, behind: 0 })
     }
 
@@ -203,16 +244,13 @@ impl Journal {
 
     /// Writes down what all events up to the last one come to, so that the next replay need not read them.
     fn snapshot(&mut self, state: &State) -> Result<(), StoreError> {
-        let unreadable = |source| StoreError::Unreadable { sequence: -1, path: self.path.clone(), source };
-        let body = serde_json::to_vec(state).map_err(unreadable)?;
-        let body = zstd::bulk::compress(&body, 1)
-            .map_err(|source| StoreError::Directory { path: self.path.clone(), source })?;
+        let body = self.packed(state)?;
         let sequence = self.last()?;
         let write = || -> rusqlite::Result<()> {
             let transaction = self.connection.unchecked_transaction()?;
             transaction.execute(
                 "INSERT OR REPLACE INTO snapshots (sequence, schema, body) VALUES (?1, ?2, ?3)",
-                params![sequence, SNAPSHOT_SCHEMA, body],
+                params![sequence, SCHEMA, body],
             )?;
             transaction.execute("DELETE FROM snapshots WHERE sequence < ?1", params![sequence])?;
             transaction.commit()
@@ -222,22 +260,25 @@ impl Journal {
         Ok(())
     }
 
-    /// The latest snapshot and the event that it reaches to. One of another version, or one that does not read, is
-    /// passed over: the events say it all.
+    /// A state as a snapshot holds it.
+    fn packed(&self, state: &State) -> Result<Vec<u8>, StoreError> {
+        let unreadable = |source| StoreError::Unreadable { sequence: -1, path: self.path.clone(), source };
+        let body = serde_json::to_vec(state).map_err(unreadable)?;
+        zstd::bulk::compress(&body, 1).map_err(|source| StoreError::Directory { path: self.path.clone(), source })
+    }
+
+    /// The latest snapshot and the event that it reaches to. One of a newer version, or one that does not read, is
+    /// passed over: as long as none is gone the events say it all.
     fn latest_snapshot(&self) -> Result<Option<(i64, State)>, StoreError> {
         let read = |source| self.fault("read", source);
-        let tables: i64 = self
-            .connection
-            .query_row("SELECT count(*) FROM sqlite_master WHERE name = 'snapshots'", [], |row| row.get(0))
-            .map_err(read)?;
-        if tables == 0 {
+        if !self.has_table("snapshots")? {
             return Ok(None);
         }
         let found: Option<(i64, Vec<u8>)> = self
             .connection
             .query_row(
-                "SELECT sequence, body FROM snapshots WHERE schema = ?1 ORDER BY sequence DESC LIMIT 1",
-                params![SNAPSHOT_SCHEMA],
+                "SELECT sequence, body FROM snapshots WHERE schema <= ?1 ORDER BY sequence DESC LIMIT 1",
+                params![SCHEMA],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()
@@ -262,6 +303,10 @@ impl Journal {
     /// As [`Journal::replay`].
     pub fn replay_numbered(&self) -> Result<(State, i64), StoreError> {
         let (mut last, mut state) = self.latest_snapshot()?.unwrap_or_default();
+        let gone = self.gone()?;
+        if last < gone {
+            return Err(StoreError::NoSnapshot { path: self.path.clone(), gone });
+        }
         self.each(last, |sequence, _, event| {
             last = sequence;
             state.apply(&event).map_err(|source| StoreError::Damaged { sequence, path: self.path.clone(), source })
@@ -280,12 +325,12 @@ impl Journal {
         })
     }
 
-    /// All that has happened, from the beginning.
+    /// All that has happened, as far as it is kept.
     ///
     /// # Errors
     /// When an event cannot be read.
     pub fn events(&self, mut take: impl FnMut(&Event)) -> Result<(), StoreError> {
-        self.each(0, |_, _, event| {
+        self.each(self.gone()?, |_, _, event| {
             take(&event);
             Ok(())
         })
@@ -309,14 +354,28 @@ impl Journal {
                 return Err(StoreError::Newer { path: self.path.clone(), found: schema });
             }
             let body = row.get_ref(2).and_then(|body| Ok(body.as_str()?)).map_err(read)?;
-            let event: Event = serde_json::from_str(body).map_err(|source| StoreError::Unreadable {
-                sequence,
-                path: self.path.clone(),
-                source,
-            })?;
+            let event: Event = serde_json::from_str(body).map_err(|source| self.unreadable(sequence, source))?;
             take(sequence, Timestamp(row.get(3).map_err(read)?), event)?;
         }
         Ok(())
+    }
+
+    /// Whatever is written from here on only this version and later ones read.
+    fn declare_schema(&self) -> rusqlite::Result<()> {
+        if schema(&self.connection)? == SCHEMA {
+            Ok(())
+        } else {
+            self.connection.pragma_update(None, "user_version", SCHEMA)
+        }
+    }
+
+    fn unreadable(&self, sequence: i64, source: serde_json::Error) -> StoreError {
+        let path = self.path.clone();
+        // As serde names a kind that an enumeration does not have.
+        match source.to_string().starts_with("unknown variant") {
+            true => StoreError::UnknownKind { sequence, path, source },
+            false => StoreError::Unreadable { sequence, path, source },
+        }
     }
 
     fn fault(&self, doing: &'static str, source: rusqlite::Error) -> StoreError {
@@ -325,6 +384,10 @@ impl Journal {
         }
         StoreError::Database { doing, path: self.path.clone(), source }
     }
+}
+
+fn schema(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 #[cfg(test)]
@@ -386,5 +449,28 @@ mod tests {
         let journal = Journal::open(directory.path()).unwrap();
         journal.connection.execute("INSERT INTO events VALUES (1, 0, 0, 999, '{}')", []).unwrap();
         assert!(matches!(journal.replay().unwrap_err(), StoreError::Newer { found: 999, .. }));
+        // One that says so itself is not opened at all, neither to write nor to look.
+        journal.connection.pragma_update(None, "user_version", 998).unwrap();
+        for error in [Journal::open(directory.path()).err(), Journal::open_to_read(directory.path()).err()] {
+            let Some(StoreError::Newer { found: 998, .. }) = error else { panic!("{error:?}") };
+        }
+    }
+
+    #[test]
+    fn an_event_of_an_unknown_kind_is_told_from_one_that_is_damaged() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::open(directory.path()).unwrap();
+        let write = |body: &str| {
+            let text = "INSERT OR REPLACE INTO events VALUES (1, 0, 0, ?1, ?2)";
+            journal.connection.execute(text, params![SCHEMA, body]).unwrap();
+            journal.replay().unwrap_err()
+        };
+        let unknown = write(r#"{"comet_seen":{"at":1}}"#);
+        assert!(matches!(unknown, StoreError::UnknownKind { sequence: 1, .. }), "{unknown}");
+        assert!(
+            unknown.to_string().contains("comet_seen") && unknown.to_string().contains("a newer swarm"),
+            "{unknown}"
+        );
+        assert!(matches!(write(r#"{"fleet_declared":{"dr"#), StoreError::Unreadable { sequence: 1, .. }));
     }
 }

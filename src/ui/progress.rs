@@ -107,6 +107,7 @@ fn words(event: &Event, state: &State) -> Option<String> {
             format!("{word} {label} on {drone}: {}", line(&failure.to_string()))
         }
         Event::FleetDeclared { .. }
+        | Event::BuildsKept { .. }
         | Event::BuildIdsSeen { .. }
         | Event::ReleaseSeen { .. }
         | Event::OrchestratorSeen { .. }

@@ -22,3 +22,5 @@ mod luck;
 mod order;
 #[cfg(test)]
 mod ssh;
+#[cfg(test)]
+mod year;

@@ -113,6 +113,42 @@ async fn what_the_leader_receives_and_releases_is_at_the_standby_each_byte_of_it
     follows.abort();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_away_for_longer_than_events_are_kept_goes_on_from_their_sum() {
+    let sshd = Sshd::start();
+    let way = Counted::new(RemoteHost::new(&sshd.destination()), u64::MAX);
+    let (leader, standby) = (Site::new(), Site::new());
+    let _socket = Socket::open(leader.ground(), nobody()).unwrap();
+    let mut controller = leader.controller().await;
+    controller.open(3);
+    controller.receive(0, 5_000);
+    let peer = leader.peer("izar", 100, way.clone());
+    let follows = following(&standby, peer.clone());
+    even(&leader, &standby).await;
+    follows.abort();
+    let _aborted = follows.await;
+
+    controller.claim(2);
+    controller.receive(1, 6_000);
+    controller.prune_journal();
+    controller.receive(2, 7_000);
+    let follows = following(&standby, peer);
+    wait("the standby has what happened meanwhile", || {
+        let last = leader.events().last().unwrap().sequence;
+        progress::read(&leader.path("state"), &name("tarn")).is_some_and(|progress| progress.has == last)
+    })
+    .await;
+    assert_eq!(leader.staged(), standby.staged());
+    let text = |site: &Site| serde_json::to_value(site.state()).unwrap();
+    assert_eq!(text(&leader), text(&standby));
+    // And on as it comes.
+    controller.open(1);
+    controller.receive(0, 8_000);
+    let follows_on = || leader.events().last() == standby.events().last();
+    wait("it follows on", || follows_on() && leader.staged() == standby.staged()).await;
+    follows.abort();
+}
+
 #[test]
 fn a_standby_that_is_killed_again_and_again_goes_on_from_the_byte_that_it_had() {
     // Each life has a runtime of its own, and with that threads, connections and an end, as a process has.

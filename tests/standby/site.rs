@@ -9,13 +9,14 @@ use std::sync::Arc;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 use swarm::controller::finalize::{Extent, finalize};
+use swarm::controller::housekeeping::Deed;
 use swarm::controller::{Observer, Session, now};
 use swarm::core::event::{Event, Imprint, JobOutcome, ReceivedFile, Selection};
 use swarm::core::names::{BuildId, BuildName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use swarm::core::package::{Cpv, Identity, Slot};
 use swarm::core::plan::{PackageIndex, Plan, PlannedPackage};
 use swarm::core::state::State;
-use swarm::inventory::{Inventory, Surroundings};
+use swarm::inventory::{Housekeeping, Inventory, Surroundings};
 use swarm::ssh::Host;
 use swarm::standby::peer::Peer;
 use swarm::standby::serve::Ground;
@@ -52,7 +53,7 @@ impl Site {
 
     pub fn ground(&self) -> Ground {
         let [state, staging, production] = ["state", "staging", "production"].map(|name| self.path(name));
-        Ground { state, staging, production, now }
+        Ground { state, staging, production, limits: Housekeeping::default(), now }
     }
 
     /// As another one sees it, by this way.
@@ -65,8 +66,9 @@ impl Site {
     /// Begins to work here as its controller.
     pub async fn controller(&self) -> Controller {
         let [staging, production, state] = ["staging", "production", "state"].map(|name| self.path(name));
+        // Whoever prunes leaves next to nothing.
         let text = format!(
-            "[swarm]\ndriver = 'capella'\nstaging = {staging:?}\nproduction = {production:?}\nstate = {state:?}\n\
+            "[limits]\njournal_size = '1B'\n[swarm]\ndriver = 'capella'\nstaging = {staging:?}\nproduction = {production:?}\nstate = {state:?}\n\
              [hosts.capella]\naddress = '10.42.0.100'\n[drones.izar]\naddress = '10.42.0.203'\ncores = 8\n"
         );
         let surroundings = Surroundings { home: Some(self.path("home")), ..Surroundings::default() };
@@ -214,6 +216,11 @@ impl Controller {
     /// Makes the open build live.
     pub async fn release(&mut self) -> ReleaseName {
         finalize(&mut self.session, Extent::Whole, None).await.unwrap().release.unwrap()
+    }
+
+    /// Lets the events go that its journal has a sum of.
+    pub fn prune_journal(&mut self) {
+        assert!(self.session.prune_journal(Deed::Do).unwrap().went.count > 0);
     }
 
     pub fn record(&mut self, event: &Event) {

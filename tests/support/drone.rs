@@ -98,6 +98,11 @@ impl FakeDrone {
         self.machine.fail(cpv.parse().unwrap(), status, log);
     }
 
+    /// Lets a package that failed be built again.
+    pub fn mend(&self, cpv: &str) {
+        self.machine.mend(&cpv.parse().unwrap());
+    }
+
     /// Changes each package before it is packed.
     pub fn tamper(&self, tamper: impl Fn(&mut Package) + Send + Sync + 'static) {
         self.machine.tamper(Box::new(tamper));

@@ -98,6 +98,11 @@ impl Machine {
         self.state().failing.insert(cpv, (status, log.to_owned()));
     }
 
+    /// Lets them go well again.
+    pub fn mend(&self, cpv: &Cpv) {
+        self.state().failing.remove(cpv);
+    }
+
     /// Changes each package before it is packed.
     pub fn tamper(&self, tamper: Tamper) {
         self.state().tampers.push(tamper);

@@ -77,6 +77,7 @@ pub struct Fleet {
     jobs: u32,
     lost_after: Duration,
     until: Option<Timestamp>,
+    limits: String,
     direct: bool,
     channels: String,
 }
@@ -94,6 +95,7 @@ impl Fleet {
             jobs: 1,
             lost_after: Duration::from_secs(600),
             until: None,
+            limits: String::new(),
             direct: false,
             channels: String::new(),
         }
@@ -108,6 +110,12 @@ impl Fleet {
     /// A drone that is away for so long is no longer waited for.
     pub fn lost_after(mut self, time: Duration) -> Self {
         self.lost_after = time;
+        self
+    }
+
+    /// What `[limits]` of the inventory has.
+    pub fn limits(mut self, limits: &str) -> Self {
+        self.limits = limits.to_owned();
         self
     }
 
@@ -138,11 +146,12 @@ impl Fleet {
         let path = |name: &str| self.path(name).display().to_string();
         let mut text = format!(
             "[swarm]\nname = \"test\"\ndriver = \"capella\"\nstaging = {:?}\nproduction = {:?}\nstate = {:?}\n\
-             lost_after = \"{}s\"\n[hosts.capella]\naddress = \"10.42.0.100\"\n",
+             lost_after = \"{}s\"\n[limits]\n{}\n[hosts.capella]\naddress = \"10.42.0.100\"\n",
             path("staging"),
             path("production"),
             path("state"),
             self.lost_after.as_secs(),
+            self.limits,
         );
         for number in 0..self.drones.len() {
             text +=
@@ -166,46 +175,36 @@ impl Fleet {
     /// The same while something happens; when that is over the push is interrupted, unless it has ended before.
     pub async fn push_while(&self, happens: impl Future<Output = ()>) -> Pushed {
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let hosts = self.drones.iter().map(|drone| {
-            let host: Arc<dyn Host> = if self.direct { Arc::new(drone.direct()) } else { Arc::new(drone.host()) };
-            (host.name().clone(), host)
-        });
-        let watcher = Box::new(Watcher(Arc::clone(&seen)));
-        let mut session = Session::open_on(self.inventory(), hosts.collect(), watcher).await.unwrap();
+        let mut session = self.session_seen_by(&seen).await;
         if session.state().open_build().is_none() {
-            let (build, plan) = ("build1".parse().unwrap(), self.plan.clone());
-            let opened = Event::BuildOpened {
-                build,
-                selection: Selection::World,
-                plan,
-                live: BTreeMap::new(),
-                rebuild: false,
-                at: now(),
-            };
-            session.record(&opened).unwrap();
+            session.record(&self.opening("build1", self.plan.clone())).unwrap();
         }
-        let drones = session.state().drones.keys().cloned().collect();
-        let (halt, halts) = mpsc::channel(1);
-        let (_ask, asked) = mpsc::channel(1);
-        let mut outside = Outside { halts, asked };
         let begun = tokio::time::Instant::now();
-        let orders = Orders { drones, take_over: false, until: self.until };
-        let finish = {
-            let running = run::run(&mut session, &orders, &mut outside);
-            tokio::pin!(running);
-            tokio::select! {
-                biased;
-                finish = &mut running => finish,
-                () = happens => {
-                    let _over = halt.send(Halt::BySystem).await;
-                    running.await
-                }
-            }
-        };
+        let finish = work_off(&mut session, self.until, happens).await;
         let took = begun.elapsed();
         session.close(finish.as_ref().err()).await.unwrap();
         let seen = std::mem::take(&mut *seen.lock().unwrap());
         Pushed { finish, took, events: seen.events, notes: seen.notes, state: session.state().clone() }
+    }
+
+    /// A controller of this fleet.
+    pub async fn session(&self) -> Session {
+        self.session_seen_by(&Arc::default()).await
+    }
+
+    async fn session_seen_by(&self, seen: &Arc<Mutex<Seen>>) -> Session {
+        let hosts = self.drones.iter().map(|drone| {
+            let host: Arc<dyn Host> = if self.direct { Arc::new(drone.direct()) } else { Arc::new(drone.host()) };
+            (host.name().clone(), host)
+        });
+        let watcher = Box::new(Watcher(Arc::clone(seen)));
+        Session::open_on(self.inventory(), hosts.collect(), watcher).await.unwrap()
+    }
+
+    /// The event that opens a build of the world.
+    pub fn opening(&self, build: &str, plan: Plan) -> Event {
+        let (build, live) = (build.parse().unwrap(), BTreeMap::new());
+        Event::BuildOpened { build, selection: Selection::World, plan, live, rebuild: false, at: now() }
     }
 
     /// Checks what holds after every push that is complete: each package is staged once and whole, and was built with
@@ -236,6 +235,29 @@ impl Fleet {
     pub fn assert_clean(&self) {
         for (number, drone) in self.drones.iter().enumerate() {
             assert_eq!(drone.jobs(), Vec::<String>::new(), "on drone{number}");
+        }
+    }
+}
+
+/// Works off what is open while something happens; when that is over this is interrupted, unless it has ended before.
+pub async fn work_off(
+    session: &mut Session,
+    until: Option<Timestamp>,
+    happens: impl Future<Output = ()>,
+) -> Result<Finish, ControlError> {
+    let drones = session.state().drones.keys().cloned().collect();
+    let (halt, halts) = mpsc::channel(1);
+    let (_ask, asked) = mpsc::channel(1);
+    let mut outside = Outside { halts, asked };
+    let orders = Orders { drones, take_over: false, until };
+    let running = run::run(session, &orders, &mut outside);
+    tokio::pin!(running);
+    tokio::select! {
+        biased;
+        finish = &mut running => finish,
+        () = happens => {
+            let _over = halt.send(Halt::BySystem).await;
+            running.await
         }
     }
 }

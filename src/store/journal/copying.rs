@@ -85,7 +85,7 @@ impl Journal {
             Ok(Boundary { epoch, from: row.get(3)?, digest: digest(at, body) })
         });
         let epochs = epochs.and_then(Iterator::collect).map_err(read)?;
-        Ok(History { epochs, last: self.last()? })
+        Ok(History { epochs, last: self.last()?, gone: self.gone()? })
     }
 
     /// The epoch under which an event was written; none where there is no such event.
@@ -124,11 +124,7 @@ impl Journal {
         if entry.schema > SCHEMA {
             return Err(StoreError::Newer { path: self.path.clone(), found: entry.schema });
         }
-        serde_json::from_str(&entry.body).map_err(|source| StoreError::Unreadable {
-            sequence: entry.sequence,
-            path: self.path.clone(),
-            source,
-        })
+        serde_json::from_str(&entry.body).map_err(|source| self.unreadable(entry.sequence, source))
     }
 
     /// Takes in events of another journal behind the last one here; `state` is what they lead to. All of them, or none.
@@ -142,17 +138,20 @@ impl Journal {
         }
         let write = || -> rusqlite::Result<()> {
             let transaction = self.connection.unchecked_transaction()?;
-            let text = "INSERT INTO events (sequence, epoch, at, schema, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-            for entry in entries {
-                let epoch = i64::try_from(entry.epoch.0).unwrap_or(i64::MAX);
-                let values = params![entry.sequence, epoch, entry.at.0, entry.schema, entry.body];
-                transaction.prepare_cached(text)?.execute(values)?;
-            }
+            entries.iter().try_for_each(|entry| self.insert(entry))?;
             transaction.commit()
         };
         write().map_err(|source| self.fault("copy into", source))?;
         self.behind = self.behind.saturating_add(u32::try_from(entries.len()).unwrap_or(u32::MAX));
         self.snapshot_when_due(state)
+    }
+
+    /// Writes an event of another journal under its own number.
+    pub(super) fn insert(&self, entry: &Entry) -> rusqlite::Result<()> {
+        let text = "INSERT INTO events (sequence, epoch, at, schema, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let epoch = i64::try_from(entry.epoch.0).unwrap_or(i64::MAX);
+        let values = params![entry.sequence, epoch, entry.at.0, entry.schema, entry.body];
+        self.connection.prepare_cached(text)?.execute(values).map(|_| ())
     }
 
     /// Cuts off what comes after an event; it is kept in the table `cut_off` of the same file. None where nothing does.
@@ -193,13 +192,10 @@ impl Journal {
     /// # Errors
     /// When it cannot be read.
     pub fn cut_off(&self) -> Result<u64, StoreError> {
-        let read = |source| self.fault("read", source);
-        let there: Option<String> = self
-            .connection
-            .query_row("SELECT name FROM sqlite_master WHERE name = 'cut_off'", [], |row| row.get(0))
-            .optional()
-            .map_err(read)?;
-        if there.is_none() { Ok(0) } else { Ok(self.number("SELECT count(*) FROM cut_off", 0)?.unsigned_abs()) }
+        if !self.has_table("cut_off")? {
+            return Ok(0);
+        }
+        Ok(self.number("SELECT count(*) FROM cut_off", 0)?.unsigned_abs())
     }
 }
 
