@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// A test that waits longer than this would never end.
+const LIMIT: Duration = Duration::from_secs(240);
+
 /// A lab that ends with its test.
 pub struct Laboratory {
     directory: PathBuf,
@@ -127,21 +130,21 @@ impl Laboratory {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Waits until the status is as wanted; the limit is there for a test that would never end.
+    /// Waits until the status is as wanted.
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) {
         let begun = Instant::now();
         while !wanted(&self.status()) {
-            assert!(begun.elapsed() < Duration::from_secs(120), "never: {what}\n{}", self.status());
+            assert!(begun.elapsed() < LIMIT, "never: {what}\n{}", self.status());
             // Not to wait for it, but to leave the processors to what is waited for.
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// Waits for something else; the limit is there for a test that would never end.
+    /// Waits for something else.
     pub fn wait(&self, what: &str, mut wanted: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !wanted() {
-            assert!(begun.elapsed() < Duration::from_secs(120), "never: {what}\n{}", self.status());
+            assert!(begun.elapsed() < LIMIT, "never: {what}\n{}", self.status());
             // Not to wait for it, but to leave the processors to what is waited for.
             std::thread::sleep(Duration::from_millis(50));
         }

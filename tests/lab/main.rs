@@ -12,6 +12,7 @@ mod history;
 mod laboratory;
 mod lost;
 mod main_job;
+mod nights;
 mod oddities;
 mod pair;
 mod parity;
