@@ -12,6 +12,7 @@ use crate::controller::now;
 use crate::core::names::{PlaybookName, Timestamp};
 use crate::core::state::State;
 use crate::inventory::{Inventory, locate};
+use crate::playbook::shelf::{self, Shelf};
 use crate::timetable::daemon::{Daemon, Machine, Wanted};
 use crate::timetable::entry::Job;
 use crate::timetable::evidence::{Finding, Verdict, examine};
@@ -142,6 +143,7 @@ fn install(arguments: &Install, inventory: &Inventory, place: Option<&Path>) -> 
     let daemon = machine.daemon(wanted)?;
     let job = job(&arguments.playbook, &arguments.at, arguments.user.as_deref(), inventory, place)?;
     let pieces = job.pieces(&daemon)?;
+    require_playbook(&job)?;
     if arguments.dry_run {
         let texts = pieces.iter().map(|piece| format!("# {}\n{}\n", piece.path.display(), piece.text));
         write_out(&(texts.collect::<String>() + &next(&machine, &daemon, &arguments.at)))?;
@@ -158,6 +160,23 @@ fn install(arguments: &Install, inventory: &Inventory, place: Option<&Path>) -> 
     lines.push(format!("to see that it works: swarm schedule check {}", arguments.playbook));
     write_out(&(next(&machine, &daemon, &arguments.at) + &lines.join("\n") + "\n"))?;
     Ok(Exit::Done)
+}
+
+/// A run that a daemon starts has to find the playbook that is meant here, and it is no use with faults.
+fn require_playbook(job: &Job) -> anyhow::Result<()> {
+    let name = job.playbook.as_str();
+    let here = Shelf::new(Some(&job.inventory)).find(name)?;
+    let there = Shelf::from_anywhere(&job.inventory).find(name);
+    here.read()?;
+    match there {
+        Ok(there) if there.text == here.text => Ok(()),
+        _ => anyhow::bail!(
+            "a run that is started elsewhere does not see {}: put it into {} or {}",
+            here.source,
+            job.inventory.with_file_name("playbooks").display(),
+            shelf::PLACE
+        ),
+    }
 }
 
 /// An entry elsewhere would start the playbook a second time.

@@ -83,6 +83,11 @@ impl Shelf {
         Self { places: places.into_iter().flatten().collect() }
     }
 
+    /// The places that are the same whoever runs a playbook, and from wherever.
+    pub fn from_anywhere(inventory: &Path) -> Self {
+        Self { places: Self::new(Some(inventory)).places.split_off(1) }
+    }
+
     /// Finds a playbook by its name, or by a path, which has a slash or the ending of a file.
     ///
     /// # Errors
