@@ -37,6 +37,7 @@ fn a_failed_build_is_mailed_once_with_what_lets_one_act() {
     ] {
         assert!(body.contains(part), "{part}: {body}");
     }
+    assert_eq!(place.state().alarms.standing().count(), 1);
     let status: serde_json::Value = serde_json::from_str(&place.said(&["status", "--json"])).unwrap();
     assert_eq!(status["alarms"][0]["cause"], "package capella app-misc/foo-1.0", "{status}");
     assert_eq!(status["alarms"][0]["next"], "swarm logs app-misc/foo-1.0", "{status}");
@@ -150,4 +151,21 @@ fn what_cannot_be_told_is_said_with_the_reason() {
     assert_eq!(place.said(&["notify", "--message", "hello"]), "mail was told\n");
     let left = std::fs::read_to_string(place.path("left")).unwrap();
     assert!(Command::new("kill").arg(left.trim()).status().unwrap().success());
+}
+
+#[test]
+fn whoever_wants_the_controllers_place_waits_for_one_that_only_tells_what_is_wrong() {
+    let place = Place::new(MAIL);
+    place.program("sendmail", "touch started; while [ ! -e go ]; do sleep 0.05; done; cat > /dev/null");
+    place.fail_a_build();
+    let mut tells = place.command(&["notify", "--check"]).spawn().unwrap();
+    while !place.path("started").exists() {
+        assert!(tells.try_wait().unwrap().is_none(), "it ended before it told anybody");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let mut drains = place.command(&["drain", "izar"]).spawn().unwrap();
+    assert!(drains.try_wait().unwrap().is_none());
+    std::fs::write(place.path("go"), "").unwrap();
+    assert!(tells.wait().unwrap().success() && drains.wait().unwrap().success());
+    assert!(place.state().drones.values().all(|drone| drone.draining));
 }

@@ -55,14 +55,20 @@ impl Place {
         std::fs::write(self.path("inventory/fleet.toml"), settings).unwrap();
     }
 
+    /// The real binary with these arguments, in the operator's directory.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_swarm"));
+        command.current_dir(self.0.path()).args(arguments);
+        command
+    }
+
     pub fn swarm(&self, arguments: &[&str]) -> Output {
         self.swarm_at(None, arguments)
     }
 
     /// One that a failpoint ends.
     pub fn swarm_at(&self, failpoint: Option<&str>, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_swarm"));
-        command.current_dir(self.0.path()).args(arguments);
+        let mut command = self.command(arguments);
         command.envs(failpoint.map(|failpoint| ("SWARM_FAILPOINT", failpoint)));
         command.output().unwrap()
     }
