@@ -63,7 +63,8 @@ mod tests {
             path("production"),
             path("told").display(),
         );
-        let inventory = Inventory::parse_at(&[("fleet.toml".into(), text)], Surroundings::default()).unwrap();
+        let surroundings = Surroundings { home: Some(path("home")), ..Surroundings::default() };
+        let inventory = Inventory::parse_at(&[("fleet.toml".into(), text)], surroundings).unwrap();
         let low = Event::DiskLow { what: path("staging"), free: 1 << 20, at: Timestamp(0) };
         Journal::open(&path("state")).unwrap().append(&State::default(), &low, Timestamp(0)).unwrap();
         let books = Books::new(path("state"), path("production"));
