@@ -1,9 +1,9 @@
 //! Finds out what is wrong, writes it down, and has it told.
 //!
-//! A [`Session`] looks at its alarms while builds are worked off ([`Session::look_at_alarms`]: after events that matter,
-//! and once a minute) and when it ends ([`Session::close`]). Messages go out beside everything else, one at a
-//! time for each channel; that one was told is written down once it was. While messages are on their way nothing new is
-//! found, so that what is told is what was written down.
+//! A [`Session`] looks at its alarms while builds are worked off (after events that matter, and once a minute) and when
+//! it ends ([`Session::close`]). Messages go out beside everything else, one at a time for each channel; that one was
+//! told is written down once it was. While messages are on their way nothing new is found, so that what is told is what
+//! was written down.
 //!
 //! Where nobody is at work nobody looks: [`are_due`] tells, from the journal alone, whether it is worth opening a
 //! session for.

@@ -1,7 +1,7 @@
 //! Alarms: what somebody should know who is not looking, each told once and taken back once.
 //!
 //! An alarm has a [`Cause`], and there is one a cause however many events speak of it: a package that fails in five
-//! nights is one. [`find`] says which causes hold at a moment, [`look`] which events follow from that, [`due`] who is
+//! nights is one. [`find()`] says which causes hold at a moment, [`look()`] which events follow from that, [`due()`] who is
 //! still to be told what. All of it is pure; whoever writes the journal asks, at events that matter and once a minute.
 //!
 //! **One message tells all.** What is due for a channel at one look is one message. While an unattended run is under

@@ -1,6 +1,6 @@
 //! How alarms are told: by mail, webhook or a command of the operator's, each a [`Channel`] of the inventory.
 //!
-//! [`message`] writes what is said, once for all channels; [`mail`], [`webhook`] and [`command`] carry it. A channel
+//! `message` writes what is said, once for all channels; `mail`, `webhook` and `command` carry it. A channel
 //! that has not taken a message after [`PATIENCE`] has failed. What is to be told to whom, and when again, is decided
 //! elsewhere ([`crate::core::alarm`]); nothing here knows of a journal.
 

@@ -76,6 +76,7 @@ async fn attempt(place: Option<&Path>, wish: &Verb) -> Result<Told, String> {
         Err(error) => return Err(error.to_string()),
     };
     let told = verb::carry_out(&mut session, wish).await;
-    session.leave_office().await;
-    told.map(|_| Told::Heard).map_err(|error| error.to_string())
+    // What was held back while the run was under way is told now.
+    let closed = session.close(told.as_ref().err()).await;
+    told.and(closed).map(|()| Told::Heard).map_err(|error| error.to_string())
 }

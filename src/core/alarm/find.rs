@@ -138,8 +138,9 @@ fn waiting(state: &State, facts: &Facts, now: Timestamp, found: &mut BTreeMap<Ca
         return;
     }
     // With nobody at work it waits since somebody was; one that has just begun is given time.
-    if state.low_disk.is_some() {
-        // That is told, and nothing else keeps it.
+    // A full disk is told by itself, and keeps it alone; a run may have other steps to do before it builds.
+    let run = facts.at_work.is_none() && state.runs.values().any(|run| is_under_way(run, now));
+    if state.low_disk.is_some() || run {
         found.insert(Cause::Waiting, Standing::Open);
         return;
     }

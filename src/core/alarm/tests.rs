@@ -319,10 +319,13 @@ fn a_run_holds_failed_packages_back_and_is_told_itself_where_nothing_else_says_w
         scene.apply(Event::RunFinished { run, status, reason: "step 2 (push) failed".into(), at });
     };
     let mut scene = Scene::new(plan(1, &[]), &[(4, 1), (4, 1)]);
+    scene.now = HOUR;
     let run = begin(&mut scene);
+    scene.pass(HOUR);
+    assert_eq!(scene.told, [], "it may have other steps to do before it builds");
     scene.fail(1, 0, "drone0");
     scene.fail(2, 0, "drone1");
-    scene.pass(4 * HOUR);
+    scene.pass(3 * HOUR);
     assert_eq!(scene.told, [], "more may come");
     end(&mut scene, &run, 3);
     let (raised, _) = scene.headlines();

@@ -95,7 +95,8 @@ pub(super) fn of_waiting(state: &State, facts: &Facts, end: Option<End>, since: 
     lines.extend((state.drones.len() > DRONES).then(|| format!("and {} more drones", state.drones.len() - DRONES)));
     lines.extend(state.drones.is_empty().then(|| "no drone is in the inventory".to_owned()));
     let next = match end {
-        Some(End::AllDiffer | End::NoDrone) => "swarm hosts check",
+        Some(End::AllDiffer) => "swarm parity",
+        Some(End::NoDrone) => "swarm hosts check",
         _ if facts.at_work.is_none() => "swarm push",
         _ => "swarm status",
     };
