@@ -61,18 +61,19 @@ pub async fn unblock(arguments: &Unblock, inventory: Inventory) -> anyhow::Resul
 }
 
 pub async fn reset(arguments: &Reset, inventory: Inventory) -> anyhow::Result<Exit> {
-    if !arguments.yes && !confirmed()? {
+    let without = "`swarm reset` forgets the open build and what it has received: say --yes";
+    if !arguments.yes && !confirmed("Forget the open build, and all that it has received and is not live?", without)? {
         bail!("nothing was reset");
     }
     ask(Verb::Reset { build: arguments.build.clone() }, inventory).await
 }
 
 /// Without a terminal nobody can answer.
-fn confirmed() -> anyhow::Result<bool> {
+pub(super) fn confirmed(question: &str, without: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("`swarm reset` forgets the open build and what it has received: say --yes");
+        bail!("{without}");
     }
-    eprint!("Forget the open build, and all that it has received and is not live? [y/N] ");
+    eprint!("{question} [y/N] ");
     std::io::stderr().flush()?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use anyhow::bail;
 use bytesize::ByteSize;
 use clap::Args;
 
 use super::exit::Exit;
-use super::select;
+use super::{ask, select};
 use crate::controller::sync::{Sync, SyncError, Synced};
 use crate::core::names::HostName;
-use crate::core::text::escaped;
+use crate::core::text::{escaped, some};
+use crate::drone::configuration::System;
 use crate::inventory::{self, Inventory};
 use crate::ui::table::{tell, write_out};
 
@@ -20,7 +22,7 @@ const NAMED: usize = 20;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Jobs on a drone run with what it was brought, in WORKDIR/config/DRIVER; its own /etc/portage stays \
-    as it is. Status 0 where all of these drones have what the driver has, else 1."
+    as it is, unless --system says otherwise. Status 0 where all of these drones have what the driver has, else 1."
 )]
 pub struct Arguments {
     /// These drones alone: names, globs, @tag, %network; `!` excludes
@@ -29,15 +31,34 @@ pub struct Arguments {
     /// Show what would change; change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Write it over the drones' own /etc/portage, too; repositories stay theirs
+    #[arg(long, conflicts_with = "dry_run")]
+    system: bool,
+    /// Bring back what a drone's own /etc/portage was before --system
+    #[arg(long, conflicts_with_all = ["dry_run", "system"])]
+    undo: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
 }
 
 pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
     let drones = select::drones(arguments.on.as_ref(), &inventory)?;
+    let without = "`swarm sync --system` writes over the drones' own /etc/portage: say --yes";
+    let question =
+        format!("Write over /etc/portage of {}?", some(&drones.iter().map(HostName::as_str).collect::<Vec<_>>()));
+    if arguments.system && !arguments.yes && !ask::confirmed(&question, without)? {
+        bail!("nothing was changed");
+    }
     let sync = Sync::new(Arc::new(inventory))?;
-    let mut all = true;
+    if arguments.undo {
+        return change_system(&sync, drones, System::Undo).await;
+    }
+    let mut ready = Vec::new();
     let mut shown = Ok(());
     let done = |drone: &HostName, result: Result<Synced, SyncError>| match result {
         Ok(synced) => {
+            ready.push(drone.clone());
             let text = if arguments.dry_run { preview(drone, &synced) } else { summary(drone, &synced) };
             let written = write_out(&text);
             if shown.is_ok() {
@@ -45,15 +66,36 @@ pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<
             }
         }
         Err(error) => {
-            all = false;
-            tell(format_args!(
-                "swarm: {drone} has not been brought what the driver has: {}",
-                escaped(&words(drone, &error))
-            ));
+            let words = escaped(&words(drone, &error));
+            tell(format_args!("swarm: {drone} has not been brought what the driver has: {words}"));
         }
     };
     sync.run(&drones, arguments.dry_run, done).await?;
     shown?;
+    let all = ready.len() == drones.len();
+    let changed = match arguments.system {
+        true => change_system(&sync, ready, System::Replace).await?,
+        false => Exit::Done,
+    };
+    Ok(if all { changed } else { Exit::Impossible })
+}
+
+async fn change_system(sync: &Sync, drones: Vec<HostName>, system: System) -> anyhow::Result<Exit> {
+    let mut all = true;
+    for (drone, result) in sync.change_system(drones, system).await {
+        match (result, system) {
+            (Ok(()), System::Replace) => {
+                write_out(&format!(
+                    "{drone}: /etc/portage is the driver's now; swarm sync --undo brings the old one back\n"
+                ))?;
+            }
+            (Ok(()), System::Undo) => write_out(&format!("{drone}: /etc/portage is its own again\n"))?,
+            (Err(error), _) => {
+                all = false;
+                tell(format_args!("swarm: {drone}: {}", escaped(&words(&drone, &error))));
+            }
+        }
+    }
     Ok(Exit::done_if(all))
 }
 
@@ -112,4 +154,45 @@ fn preview(drone: &HostName, synced: &Synced) -> String {
         text.extend(named.take(NAMED));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drone::configuration::listing::Changes;
+
+    fn synced(before: Option<&str>, added: &[&str], changed: &[&str]) -> Synced {
+        let paths = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
+        let changes = Changes { added: paths(added), removed: Vec::new(), changed: paths(changed) };
+        let before = before.map(|name| name.parse().unwrap());
+        Synced { before, revision: "0123456789abcdef".parse().unwrap(), changes, sent: 2048 }
+    }
+
+    #[test]
+    fn what_changed_is_counted_by_area_and_the_first_of_each_are_named() {
+        let drone = "izar".parse().unwrap();
+        let many: Vec<String> = (10..10 + NAMED + 5).map(|number| format!("repos/gentoo/a{number}")).collect();
+        let mut added: Vec<&str> = vec!["etc/portage/env/a", "repos/gentoo"];
+        added.extend(many.iter().map(String::as_str));
+        let synced = synced(Some("f0"), &added, &["etc/portage/package.use", "revisions"]);
+        assert_eq!(
+            summary(&drone, &synced),
+            "izar: 0123456789ab is there now: etc/portage +1 -0 ~1, repos/gentoo +26 -0 ~0, revisions +0 -0 ~1; 2.0 KiB \
+             sent\n"
+        );
+        let text = preview(&drone, &synced);
+        assert!(
+            text.starts_with("izar: etc/portage: +1 -0 ~1\n  + etc/portage/env/a\n  ~ etc/portage/package.use\n"),
+            "{text}"
+        );
+        assert_eq!(text.matches("  + repos/gentoo").count(), NAMED, "{text}");
+    }
+
+    #[test]
+    fn a_drone_that_has_it_all_is_told_so() {
+        let drone = "izar".parse().unwrap();
+        let same = synced(Some("0123456789abcdef"), &[], &[]);
+        assert_eq!(summary(&drone, &same), "izar: has what the driver has (0123456789ab)\n");
+        assert_eq!(preview(&drone, &same), "izar: nothing would change\n");
+    }
 }

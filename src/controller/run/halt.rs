@@ -11,6 +11,7 @@ use crate::controller::error::ControlError;
 use crate::controller::report::Report;
 use crate::controller::session::FAREWELL;
 use crate::core::state::Condition;
+use crate::drone::configuration::{self, ConfigurationRoot};
 use crate::epoch;
 
 /// A second Ctrl-C within this time means that the builds are to be ended, too.
@@ -70,8 +71,23 @@ impl Run<'_> {
         Ok(Finish::Stopped)
     }
 
+    /// What a sync has replaced meanwhile goes on the drones once nobody builds with it; what cannot be told now, the
+    /// next sync does.
+    async fn leave_configurations(&self) {
+        let Some(driver) = self.session.state().open_build().map(|build| build.plan.driver.clone()) else { return };
+        let leaves = self.session.state().drones.iter().filter_map(|(name, drone)| {
+            let host = self.session.hosts.get(name).filter(|_| self.reins.contains_key(name))?;
+            let root = ConfigurationRoot { driver: driver.clone(), revision: drone.configuration.clone()? };
+            let workdir = self.session.workdir(name);
+            let ready = matches!(drone.condition, Condition::Ready { .. });
+            ready.then(|| async move { configuration::leave(host.as_ref(), &workdir, &root).await })
+        });
+        let _late = tokio::time::timeout(FAREWELL, futures::future::join_all(leaves)).await;
+    }
+
     /// Ends our leases, so that whoever comes next need not wait for them.
     pub(super) async fn say_farewell(&self) {
+        self.leave_configurations().await;
         if self.session.electorate.is_some() {
             return self.session.leave_office().await;
         }

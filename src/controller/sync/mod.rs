@@ -9,6 +9,8 @@
 mod archives;
 mod overlay;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,7 +28,7 @@ use super::session::blocking;
 use crate::core::names::{HostName, Revision};
 use crate::drone::configuration::compose::{Composed, OverlayError, OwnFile, Steps, compose};
 use crate::drone::configuration::listing::{Changes, Listing};
-use crate::drone::configuration::{self, Applied, DriverTree, Look};
+use crate::drone::configuration::{self, Applied, DriverTree, Look, System};
 use crate::inventory::{Inventory, Role};
 use crate::ssh::{self, Host, HostError, HostErrorKind, Pace};
 
@@ -139,6 +141,27 @@ impl Sync {
         Ok(())
     }
 
+    /// Changes the own `/etc/portage` of these drones, side by side.
+    pub async fn change_system(&self, drones: Vec<HostName>, system: System) -> Vec<(HostName, Result<(), SyncError>)> {
+        let one = |drone: HostName| async {
+            let workdir = self.inventory.workdir(&drone);
+            let changed = match self.way(&drone) {
+                Ok(host) => configuration::system(host.as_ref(), &workdir, &self.driver, system).await,
+                Err(error) => Err(error),
+            };
+            (drone, changed.map_err(SyncError::from))
+        };
+        stream::iter(drones.into_iter().map(one)).buffer_unordered(AT_ONCE).collect().await
+    }
+
+    fn way(&self, drone: &HostName) -> Result<Arc<dyn Host>, HostError> {
+        let destination = self
+            .inventory
+            .destination(drone)
+            .ok_or_else(|| HostError::new(drone, HostErrorKind::Local, "the inventory has no host of this name"))?;
+        Ok(ssh::host_at_pace(&destination, self.pace.clone()))
+    }
+
     fn driver_workdir(&self) -> String {
         self.inventory.workdir(&self.driver)
     }
@@ -168,11 +191,7 @@ impl Sync {
         archives: &Archives,
         dry_run: bool,
     ) -> Result<Synced, SyncError> {
-        let destination = self
-            .inventory
-            .destination(drone)
-            .ok_or_else(|| HostError::new(drone, HostErrorKind::Local, "the inventory has no host of this name"))?;
-        let host = ssh::host_at_pace(&destination, self.pace.clone());
+        let host = self.way(drone)?;
         let workdir = self.inventory.workdir(drone);
         let overlay = overlay::read(self.overlay_of(drone))?;
         let mut tries = 0..ROUNDS;

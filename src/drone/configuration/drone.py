@@ -173,6 +173,106 @@ def change(new, patch):
     write(new + "/etc/portage/repos.conf", patch["repos_conf"].replace("@ROOT@", ROOT + "/" + patch["revision"]))
 
 
+# What a controller has built with is of no more use to it: whatever nothing else uses goes, in its own time.
+def leave():
+    answer({})
+    if os.fork() == 0:
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):
+            os.dup2(nothing, descriptor)
+        held = lock()
+        remove(os.path.join(ROOT, os.environ["revision"], "used"))
+        prune(next((name for name in revisions() if name != current()), None))
+        os.close(held)
+
+
+# What a drone has for itself is its owner's: only on demand it becomes the driver's. Where its repositories lie, and whom
+# its owner trusts, stays as it is.
+SYSTEM = "/etc/portage"
+BEFORE = "/etc/portage.before-swarm"
+OWNERS = ("repos.conf", "binrepos.conf", "gnupg")
+
+
+def system():
+    held = lock()
+    revision = current()
+    if revision is None:
+        raise Refused("nothing of the driver's is here yet")
+    refuse_special()
+    new = "/etc/.portage.swarm"
+    remove(new)
+    shutil.copytree("%s/%s/etc/portage" % (ROOT, revision), new, symlinks=True)
+    os.chmod(new, 0o755)
+    for name in os.listdir(SYSTEM):
+        if name.startswith(OWNERS):
+            remove(os.path.join(new, name))
+            copy = shutil.copytree if os.path.isdir(os.path.join(SYSTEM, name)) else shutil.copy2
+            copy(os.path.join(SYSTEM, name), os.path.join(new, name))
+    if not any(name.startswith("repos.conf") for name in os.listdir(SYSTEM)):
+        remove(new + "/repos.conf")
+    place_profile(new)
+    exchange(new, SYSTEM)
+    # What was there before the first time is what its owner gets back.
+    if os.path.lexists(BEFORE):
+        remove(new)
+    else:
+        os.rename(new, BEFORE)
+    subprocess.run(["sync", "-f", "/etc"], stderr=subprocess.PIPE, check=True)
+    answer({"before": BEFORE})
+    os.close(held)
+
+
+def refuse_special():
+    if os.path.islink(SYSTEM) or os.path.ismount(SYSTEM):
+        raise Refused("%s is a link or a mount point, which cannot be replaced in one step" % SYSTEM)
+
+
+# The profile as it lies in the drone's own repository.
+def place_profile(new):
+    profile = new + "/make.profile"
+    if not os.path.islink(profile):
+        return
+    _, _, _, name, path = os.readlink(profile).split("/", 4)
+    said = subprocess.run(
+        ["portageq", "get_repo_path", "/", name],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
+    )
+    target = os.fsdecode(said.stdout).strip() + "/" + path
+    if not os.path.isdir(target) or not target.startswith("/"):
+        raise Refused("the drone's own repository %s has no %s: bring it up to date there first" % (name, path))
+    os.unlink(profile)
+    os.symlink(target, profile)
+
+
+# In one step where the kernel and the C library can; else the place is empty for a moment.
+def exchange(one, other):
+    import ctypes
+
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+        if renameat2(-100, os.fsencode(one), -100, os.fsencode(other), 2) == 0:
+            return
+    except AttributeError:
+        pass
+    aside = other + ".swarm-aside"
+    os.rename(other, aside)
+    os.rename(one, other)
+    os.rename(aside, one)
+
+
+def undo():
+    held = lock()
+    if not os.path.isdir(BEFORE):
+        raise Refused("nothing is to be undone: there is no %s" % BEFORE)
+    refuse_special()
+    exchange(BEFORE, SYSTEM)
+    remove(BEFORE)
+    subprocess.run(["sync", "-f", "/etc"], stderr=subprocess.PIPE, check=True)
+    answer({"before": BEFORE})
+    os.close(held)
+
+
 # Never through a hard link: what was there has been removed, and tar removes before it writes.
 def unpack(archive, new):
     with subprocess.Popen(["zstd", "-q", "-d", "-c", archive], stdout=subprocess.PIPE) as unpacker:
@@ -222,4 +322,4 @@ def apply():
     os.close(held)
 
 
-main({"look": look, "apply": apply})
+main({"look": look, "apply": apply, "leave": leave, "system": system, "undo": undo})

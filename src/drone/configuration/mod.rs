@@ -10,7 +10,10 @@ pub mod compose;
 pub mod listing;
 mod scripts;
 
-pub use scripts::{Applied, DriverTree, Look, Patch, Profile, Repository, apply, current, forget, list, look, pack};
+pub use scripts::{
+    Applied, DriverTree, Look, Patch, Profile, Repository, System, apply, current, forget, leave, list, look, pack,
+    system,
+};
 
 use crate::core::names::{HostName, Revision};
 

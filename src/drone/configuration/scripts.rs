@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::parent;
+use super::{ConfigurationRoot, parent};
 use crate::core::names::{HostName, Revision};
 use crate::portage::parity::REVISION;
 use crate::ssh::ask::{self, MARK, failed};
@@ -163,6 +163,39 @@ pub async fn apply(host: &dyn Host, workdir: &str, driver: &HostName, patch: &Pa
     let script = export(script(&[TREE, DRONE], "apply").set("workdir", workdir), "driver", driver.as_str());
     let script = export(script, "patch", &file);
     Ok(run::<State>(host, &script, "making the drone's configuration").await?.state)
+}
+
+/// Tells a drone that a revision is no more built with but by the jobs that it has: what nothing uses any more goes there,
+/// in its own time.
+///
+/// # Errors
+/// When the drone is lost.
+pub async fn leave(host: &dyn Host, workdir: &str, root: &ConfigurationRoot) -> Result<(), HostError> {
+    let script = export(script(&[TREE, DRONE], "leave").set("workdir", workdir), "driver", root.driver.as_str());
+    let script = export(script, "revision", root.revision.as_str());
+    run::<serde_json::Value>(host, &script, "leaving the driver's configuration").await.map(drop)
+}
+
+/// What is done to a drone's own `/etc/portage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// What counts there of the driver's takes its place; what was there before the first time is kept.
+    Replace,
+    /// What was kept takes its place again.
+    Undo,
+}
+
+/// Changes a drone's own `/etc/portage`; where its repositories lie and whom its owner trusts stays as it is.
+///
+/// # Errors
+/// When it is lost, or nothing is there to take its place; the message says what.
+pub async fn system(host: &dyn Host, workdir: &str, driver: &HostName, system: System) -> Result<(), HostError> {
+    let (task, doing) = match system {
+        System::Replace => ("system", "replacing its own /etc/portage"),
+        System::Undo => ("undo", "bringing its own /etc/portage back"),
+    };
+    let script = export(script(&[TREE, DRONE], task).set("workdir", workdir), "driver", driver.as_str());
+    run::<serde_json::Value>(host, &script, doing).await.map(drop)
 }
 
 /// The revision that counts on a drone; it is kept there for as long as this is asked now and then.
