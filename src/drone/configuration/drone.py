@@ -1,6 +1,5 @@
 # On a drone: what configuration roots of a driver lie here, and how a new one comes to be.
 import grp
-import shlex
 
 ROOT = "%s/config/%s" % (os.environ["workdir"], os.environ["driver"])
 NAME = re.compile(r"[0-9a-f]{32}\Z")
@@ -26,17 +25,17 @@ def own_settings():
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PORTAGE_")}
     try:
         said = subprocess.run(
-            ["portageq", "envvar", "-v"] + HOST_SETTINGS + ["FEATURES"],
+            ["portageq", "envvar"] + HOST_SETTINGS + ["FEATURES"],
             env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )
     except FileNotFoundError:
         raise Refused("there is no portageq on PATH (%s)" % os.environ.get("PATH", ""))
-    settings = {}
-    for word in shlex.split(os.fsdecode(said.stdout)):
-        key, _, value = word.partition("=")
-        if value.strip():
-            # Older versions of it quote more than a shell takes back.
-            settings[key] = value.replace("\\$", "$")
+    # A line each, as they are; with -v they would be quoted, by each version of Portage in its own way.
+    values = os.fsdecode(said.stdout).split("\n")[:-1]
+    if values and len(values) != len(HOST_SETTINGS) + 1:
+        raise Refused("portageq envvar gives %d lines for %d settings: one of %s has a line end in it"
+                      % (len(values), len(HOST_SETTINGS) + 1, " ".join(HOST_SETTINGS)))
+    settings = {key: value for key, value in zip(HOST_SETTINGS + ["FEATURES"], values) if value.strip()}
     features = settings.pop("FEATURES", "").split()
     return settings, [name if name in features else "-" + name for name in HOST_FEATURES] if features else []
 
