@@ -14,10 +14,10 @@ use super::muster::{self, Hosts, Measure};
 use super::report::{Report, Sighting};
 use super::session::now;
 use crate::core::event::{Rooms, Trouble};
-use crate::core::names::HostName;
+use crate::core::names::{HostName, Revision};
 use crate::core::plan::Plan;
-use crate::drone::configuration::{self, ConfigurationRoot};
-use crate::drone::tend::{self, Circumstances, Claimed};
+use crate::drone::configuration::ConfigurationRoot;
+use crate::drone::tend::{self, Brought, Circumstances, Claimed};
 use crate::drone::{room, strays};
 use crate::epoch::Visitor;
 use crate::inventory::{CleanRoom, RemoteDirectory};
@@ -48,8 +48,8 @@ struct Reached {
     whole: bool,
     /// Whether its jobs get roots of their own, once that has been tried.
     rooms: Option<Rooms>,
-    /// The driver's configuration that it was compared with, where it has one.
-    configuration: Option<ConfigurationRoot>,
+    /// The revision of the driver's configuration that it was compared with, where it has one.
+    configuration: Option<Revision>,
 }
 
 /// One drone's keeper.
@@ -148,8 +148,9 @@ impl Keeper {
         let visitor = self.visitor.borrow_and_update().clone();
         self.host.connect().await?;
         let before = now().0;
-        let sight =
-            tend::look(self.host.as_ref(), self.workdir.as_str(), &visitor, reached.configuration.as_ref()).await?;
+        let driver = self.plan.as_ref().map(|plan| &plan.driver);
+        let brought = Brought { driver, revision: reached.configuration.as_ref().filter(|_| reached.whole) };
+        let sight = tend::look(self.host.as_ref(), self.workdir.as_str(), &visitor, brought).await?;
         match sight.claimed.clone() {
             Some(Claimed::Held(by, seconds)) => return Ok(Sighting::Held { by, seconds }),
             Some(Claimed::Outranked(by)) => return Ok(Sighting::Outranked { by }),
@@ -178,10 +179,11 @@ impl Keeper {
             }
             if let Some(plan) = &self.plan {
                 let (host, workdir) = (self.host.as_ref(), self.workdir.as_str());
-                let current = configuration::current(host, workdir, &plan.driver).await?;
-                reached.configuration =
-                    current.map(|revision| ConfigurationRoot { driver: plan.driver.clone(), revision });
-                let root = reached.configuration.as_ref().map(|root| root.path(workdir));
+                reached.configuration = sight.configuration.clone();
+                let root = reached
+                    .configuration
+                    .clone()
+                    .map(|revision| ConfigurationRoot { driver: plan.driver.clone(), revision }.path(workdir));
                 match muster::check(host, plan, self.measure(plan).await, root.as_deref()).await? {
                     Ok(besides) => lacking = besides,
                     Err((trouble, reason)) => return Ok(Sighting::Away { trouble, reason }),
@@ -192,7 +194,7 @@ impl Keeper {
         }
         let rooms = reached.rooms.clone().unwrap_or_default();
         let memory_mib = sight.whole_memory_mib();
-        let configuration = reached.configuration.as_ref().map(|root| root.revision.clone());
+        let configuration = reached.configuration.clone();
         let address = self.host.address();
         Ok(Sighting::Ready { address, compared, rooms, memory_mib, configuration, jobs, lacking })
     }

@@ -2,8 +2,9 @@
 //!
 //! A claim is refused while another controller's lease lives; once it is over, a claim above its epoch is good.
 
-use super::configuration::ConfigurationRoot;
+use super::configuration::parent;
 use super::{MARK, ask};
+use crate::core::names::{HostName, Revision};
 use crate::epoch::{Claimant, EPOCH, LEASE, Visitor};
 use crate::ssh::{Host, HostError, Script};
 
@@ -44,22 +45,29 @@ pub struct Sight {
     space_kib: Option<u64>,
     read_only: bool,
     foreign_emerge: Option<u32>,
+    /// The revision of the driver's configuration that counts there, where that was asked and one was brought.
+    pub configuration: Option<Revision>,
+}
+
+/// The driver's configuration on a drone, as far as it concerns a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Brought<'a> {
+    /// The driver; none where nothing is to be built.
+    pub driver: Option<&'a HostName>,
+    /// The revision that jobs are given; none asks which one counts.
+    pub revision: Option<&'a Revision>,
 }
 
 /// Looks at a drone, and keeps the driver's configuration that its jobs build with from being cleared away.
 ///
 /// # Errors
 /// When it is lost, or its epoch file cannot be used.
-pub async fn look(
-    host: &dyn Host,
-    workdir: &str,
-    visitor: &Visitor,
-    configuration: Option<&ConfigurationRoot>,
-) -> Result<Sight, HostError> {
+pub async fn look(host: &dyn Host, workdir: &str, visitor: &Visitor, brought: Brought<'_>) -> Result<Sight, HostError> {
     let script = Script::new(format!("{EPOCH}{}", include_str!("tend.sh")))
         .set("mark", MARK)
         .set("workdir", workdir)
-        .set("configuration", &configuration.map(|root| root.path(workdir)).unwrap_or_default())
+        .set("configurations", &brought.driver.map(|driver| parent(workdir, driver)).unwrap_or_default())
+        .set("configuration", brought.revision.map_or("", Revision::as_str))
         .set("lease_seconds", &LEASE.as_secs().to_string());
     let (script, doing) = (visitor.introduce(script), format!("looking at {workdir}"));
     ask(host, &script, &doing, |lines| Some(read(lines)).filter(|sight| sight.claimed.is_some() || sight.read_only))
@@ -76,6 +84,7 @@ pub(crate) fn read(lines: &[Vec<String>]) -> Sight {
         space_kib: None,
         read_only: false,
         foreign_emerge: None,
+        configuration: None,
     };
     for line in lines {
         match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -84,6 +93,7 @@ pub(crate) fn read(lines: &[Vec<String>]) -> Sight {
             ["memory", value] => sight.memory_kib = value.parse().ok(),
             ["whole", value] => sight.whole_memory_kib = value.parse().ok(),
             ["space", value] => sight.space_kib = value.parse().ok(),
+            ["configuration", revision] => sight.configuration = revision.parse().ok(),
             ["readonly"] => sight.read_only = true,
             ["unknown"] => sight.claimed = Some(Claimed::Unknown),
             ["emerge", pid] => sight.foreign_emerge = pid.parse().ok(),

@@ -1,5 +1,5 @@
 # Looked at now and then by the controller that works with this drone: $workdir, $epoch, $controller, $lease_seconds,
-# $take_over, $elected, $configuration. Claims or renews the epoch and says how the drone is. Marked lines.
+# $take_over, $elected, $configurations, $configuration. Claims or renews the epoch and says how the drone is. Marked lines.
 LC_ALL=C
 export LC_ALL
 now=$(date +%s)
@@ -14,8 +14,13 @@ if ! { : >"$workdir/.writable"; } 2>/dev/null; then
 	exit 0
 fi
 rm -f "$workdir/.writable"
-# Whoever clears old revisions of a driver's configuration away leaves this one.
-[ ! -d "${configuration:-/nonexistent}" ] || : >"$configuration/used"
+# Which revision of the driver's configuration counts here, where one was brought. Whoever clears old ones away leaves the
+# one that jobs are given.
+if [ -z "$configuration" ] && [ -n "$configurations" ] && [ -L "$configurations/current" ]; then
+	configuration=$(readlink "$configurations/current")
+	echo "$mark configuration $configuration"
+fi
+[ ! -d "$configurations/${configuration:-.none}" ] || : >"$configurations/$configuration/used"
 # An emerge that is not ours belongs to somebody who works here.
 if command -v pgrep >/dev/null 2>&1; then
 	for pid in $(pgrep -f '/emerge( |$)'); do

@@ -168,7 +168,6 @@ impl Machine {
             Call::Remove => self.remove(given, &directory),
             Call::Tend => self.tend(given),
             Call::Room => Reply::well(given.marked(&["room no it is a fake".to_owned()])),
-            Call::Configuration => Reply::well(given.marked(&["configuration".to_owned()])),
             Call::Leave => self.leave(given),
             Call::Found => self.found(given),
             Call::Facts => self.facts(),

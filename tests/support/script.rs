@@ -36,8 +36,6 @@ pub enum Call {
     Tend,
     /// Can jobs have clean rooms?
     Room,
-    /// Which revision of the driver's configuration counts?
-    Configuration,
     /// Ends the lease.
     Leave,
     /// Lists the jobs that lie there.
@@ -49,7 +47,7 @@ pub enum Call {
 }
 
 /// In this order: the first that is part of the text.
-const TEXTS: [(&str, Call); 16] = [
+const TEXTS: [(&str, Call); 15] = [
     (include_str!("../../src/drone/claim.sh"), Call::Claim),
     (include_str!("../../src/drone/prepare.sh"), Call::Prepare),
     (include_str!("../../src/drone/start.sh"), Call::Start),
@@ -58,7 +56,6 @@ const TEXTS: [(&str, Call); 16] = [
     (include_str!("../../src/drone/remove.sh"), Call::Remove),
     (include_str!("../../src/drone/tend.sh"), Call::Tend),
     (include_str!("../../src/drone/try.sh"), Call::Room),
-    (include_str!("../../src/drone/configuration/current.sh"), Call::Configuration),
     (include_str!("../../src/epoch/leave.sh"), Call::Leave),
     (include_str!("../../src/drone/facts/facts.sh"), Call::Facts),
     (include_str!("../../src/drone/cache.sh"), Call::Link),

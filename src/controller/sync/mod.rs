@@ -244,7 +244,12 @@ impl Sync {
             return Ok(Some(listing));
         }
         let remote = format!("{}/{revision}/listing", configuration::parent(way.workdir, &self.driver));
-        let file = self.store.fetched(revision, way.host, &remote).await?;
+        let file = match self.store.fetched(revision, way.host, &remote).await {
+            Ok(file) => file,
+            // One whose listing is gone is as good as none: all of it is brought anew.
+            Err(error) if error.kind == HostErrorKind::Failed => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         Ok(self.store.read(&file)?.map(|(_, listing)| listing))
     }
 

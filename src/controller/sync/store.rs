@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use data_encoding::HEXLOWER;
+use rustix::fs::FlockOperation;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
@@ -22,6 +23,7 @@ const KEPT: usize = 32;
 const LIMIT: u64 = 512 << 20;
 /// What a sync has not taken up again after so long is not taken up any more.
 const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
+const LOCK: &str = "lock";
 /// How hard listings are packed.
 const LEVEL: i32 = 3;
 
@@ -29,13 +31,21 @@ const LEVEL: i32 = 3;
 #[derive(Debug)]
 pub(super) struct Store {
     directory: PathBuf,
+    /// Held for as long as the sync goes on: two of them would carry the same file at once.
+    _lock: fs_err::File,
 }
 
 impl Store {
-    /// Opens it, and removes what nobody has needed for the longest.
+    /// Opens it once nobody else has it open, and removes what nobody has needed for the longest.
     pub fn open(state: &Path) -> Result<Self, ControlError> {
-        let store = Self { directory: state.join("sync") };
-        fs_err::create_dir_all(&store.directory).map_err(|source| local("keep what a sync needs", source))?;
+        let directory = state.join("sync");
+        let lock = fs_err::create_dir_all(&directory).and_then(|()| {
+            let lock = fs_err::File::create(directory.join(LOCK))?;
+            rustix::fs::flock(lock.file(), FlockOperation::LockExclusive)?;
+            Ok(lock)
+        });
+        let lock = lock.map_err(|source| local("keep what a sync needs", source))?;
+        let store = Self { directory, _lock: lock };
         store.trim().map_err(|source| local("clear up what a sync needed", source))?;
         Ok(store)
     }
@@ -51,7 +61,9 @@ impl Store {
             let modified = entry.metadata()?.modified()?;
             if entry.path().extension().is_some_and(|extension| extension == "listing") {
                 listings.push((modified, entry.path()));
-            } else if SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFT_BEHIND) {
+            } else if entry.file_name() != LOCK
+                && SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFT_BEHIND)
+            {
                 fs_err::remove_file(entry.path())?;
             }
         }
@@ -138,9 +150,10 @@ mod tests {
             store.keep(&name(number), &listing).unwrap();
         }
         assert_eq!(store.of_revision(&name(0)).unwrap(), Some(listing));
+        drop(store);
         let store = Store::open(state.path()).unwrap();
         let kept = fs_err::read_dir(store.directory()).unwrap().count();
-        assert_eq!(kept, KEPT);
+        assert_eq!(kept, KEPT + 1, "the lock besides");
 
         fs_err::write(store.file(&name(KEPT + 2)), "no listing").unwrap();
         assert_eq!(store.of_revision(&name(KEPT + 2)).unwrap(), None);

@@ -11,8 +11,7 @@ pub mod listing;
 mod scripts;
 
 pub use scripts::{
-    Applied, DriverTree, Look, Patch, Profile, Repository, System, apply, current, forget, leave, list, look, pack,
-    system,
+    Applied, DriverTree, Look, Patch, Profile, Repository, System, apply, forget, leave, list, look, pack, system,
 };
 
 use crate::core::names::{HostName, Revision};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ConfigurationRoot, parent};
 use crate::core::names::{HostName, Revision};
 use crate::portage::parity::REVISION;
-use crate::ssh::ask::{self, MARK, failed};
+use crate::ssh::ask::{MARK, failed};
 use crate::ssh::{Host, HostError, Script};
 
 const RUN: &str = include_str!("run.sh");
@@ -196,22 +196,6 @@ pub async fn system(host: &dyn Host, workdir: &str, driver: &HostName, system: S
     };
     let script = export(script(&[TREE, DRONE], task).set("workdir", workdir), "driver", driver.as_str());
     run::<serde_json::Value>(host, &script, doing).await.map(drop)
-}
-
-/// The revision that counts on a drone; it is kept there for as long as this is asked now and then.
-///
-/// # Errors
-/// When the drone is lost.
-pub async fn current(host: &dyn Host, workdir: &str, driver: &HostName) -> Result<Option<Revision>, HostError> {
-    let script = Script::new(include_str!("current.sh")).set("mark", MARK).set("parent", &parent(workdir, driver));
-    ask::ask(host, &script, "asking for the driver's configuration there", |lines| {
-        lines.iter().find_map(|line| match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["configuration"] => Some(None),
-            ["configuration", revision] => Some(Some(revision.parse().ok()?)),
-            _ => None,
-        })
-    })
-    .await
 }
 
 fn driver_script(task: &str, workdir: &str) -> Script {
