@@ -7,8 +7,9 @@ use futures::future::join_all;
 use super::error::ControlError;
 use super::planning;
 use crate::core::names::HostName;
+use crate::drone::configuration;
 use crate::drone::processor::Processor;
-use crate::drone::survey::{configuration_root, survey};
+use crate::drone::survey::survey;
 use crate::inventory::Inventory;
 use crate::portage::parity::{Configuration, Difference, Matter, Point, compare};
 use crate::ssh::{self, Host, HostError};
@@ -46,13 +47,13 @@ pub async fn parity(inventory: &Inventory, drones: &[HostName]) -> Result<Vec<Co
     let ways: Vec<(HostName, Arc<dyn Host>)> =
         drones.iter().filter_map(|drone| Some((drone.clone(), ssh::host(&inventory.destination(drone)?)))).collect();
     let surveys = join_all(ways.iter().map(|(drone, host)| {
-        let root = configuration_root(&inventory.workdir(drone), inventory.driver());
+        let root = configuration::parent(&inventory.workdir(drone), inventory.driver()) + "/current";
         async move { survey(host.as_ref(), Some(&root), true).await }
     }));
     let (standard, surveys) = futures::join!(standard(driver.as_ref()), surveys);
     let standard = standard.map_err(ControlError::Driver)?;
-    let compared = ways.iter().zip(surveys).map(async |((drone, host), configuration)| {
-        let differences = match configuration {
+    let compared = ways.iter().zip(surveys).map(async |((drone, host), surveyed)| {
+        let differences = match surveyed {
             Ok(configuration) => differences(host.as_ref(), &standard, &configuration).await,
             Err(error) => Err(error),
         };

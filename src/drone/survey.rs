@@ -1,14 +1,8 @@
 //! Asks a host what it builds with: its configuration, and its processor where that counts.
 
-use crate::core::names::HostName;
 use crate::portage::parity::Configuration;
 use crate::portage::probe::{self, Request};
 use crate::ssh::{Host, HostError, HostErrorKind, Output, Script};
-
-/// Where the configuration that a driver has sent to a drone lies there, if it has sent one.
-pub fn configuration_root(workdir: &str, driver: &HostName) -> String {
-    format!("{workdir}/config/{driver}/current")
-}
 
 /// Asks a host for its configuration: the one below this root where there is one, else its own.
 ///
