@@ -14,6 +14,7 @@ use crate::core::names::HostName;
 use crate::core::text::{escaped, some};
 use crate::drone::configuration::System;
 use crate::inventory::{self, Inventory};
+use crate::playbook::outcome;
 use crate::ui::table::{tell, write_out};
 
 /// So many changes of each kind and area are named in a dry run.
@@ -60,7 +61,9 @@ pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<
         Ok(synced) => {
             ready.push(drone.clone());
             let text = if arguments.dry_run { preview(drone, &synced) } else { summary(drone, &synced) };
-            let written = write_out(&text);
+            let is_news = !arguments.dry_run && synced.before.as_ref() != Some(&synced.revision);
+            let told = if is_news { outcome::changed(&text) } else { Ok(()) };
+            let written = write_out(&text).and(told);
             if shown.is_ok() {
                 shown = written;
             }

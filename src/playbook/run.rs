@@ -84,7 +84,7 @@ impl Start<'_> {
     /// Another run is at work, or it cannot be written down.
     pub async fn run(self, halts: &mut mpsc::Receiver<Halt>, tell: &dyn Fn(&str)) -> Result<Ended, RunError> {
         let began = now();
-        let office = self.enter(began).await?;
+        let (office, troubles) = self.enter(began).await?;
         let id = office.begin(&self.playbook.name, began)?;
         let steps = self.playbook.steps.iter().map(|step| StepRecord {
             name: step.name.clone(),
@@ -102,7 +102,7 @@ impl Start<'_> {
             deadline: self.end_of_time(&zoned(began)).map(Moment),
             process: std::process::id(),
             ended: None,
-            troubles: Vec::new(),
+            troubles,
             steps: steps.collect(),
         };
         Running { directory: office.runs().directory_of(&record.id), start: self, office, record }
@@ -116,7 +116,7 @@ impl Start<'_> {
     /// # Errors
     /// There is none, it has changed since, another run is at work, or it cannot be written down.
     pub async fn resume(mut self, halts: &mut mpsc::Receiver<Halt>, tell: &dyn Fn(&str)) -> Result<Ended, RunError> {
-        let office = self.enter(now()).await?;
+        let (office, troubles) = self.enter(now()).await?;
         let name = &self.playbook.name;
         let record = self.runs.last(name)?.filter(Record::is_unfinished);
         let Some(mut record) = record else {
@@ -131,6 +131,7 @@ impl Start<'_> {
             )));
         }
         self.given = record.given.clone();
+        record.troubles.extend(troubles);
         record.ended = None;
         record.process = std::process::id();
         for step in record.steps.iter_mut().filter(|step| !step.is_done()) {
@@ -141,21 +142,19 @@ impl Start<'_> {
             .await
     }
 
-    /// Lets no other run begin, and says of those that are gone that they are.
-    async fn enter(&self, now: Timestamp) -> Result<Office, RunError> {
-        let office = self.runs.enter(&format!(
-            "{}, process {}, since {}",
-            self.playbook.name,
-            std::process::id(),
-            Moment(now)
-        ))?;
+    /// Lets no other run begin, and says of those that are gone that they are; also what went wrong with that.
+    async fn enter(&self, now: Timestamp) -> Result<(Office, Vec<String>), RunError> {
+        let what = format!("{}, process {}, since {}", self.playbook.name, std::process::id(), Moment(now));
+        let office = self.runs.enter(&what)?;
+        let mut troubles = Vec::new();
         for lost in office.find_lost(now)? {
             let Some(ended) = &lost.ended else { continue };
             office.log(&finished_line(&lost, ended))?;
-            // Whoever is not told now is told by the alarm of a run that never ended.
-            let _untold = herald::tell(self.inventory.as_deref(), &finished(&lost, ended)).await;
+            if let Err(why) = herald::tell(self.inventory.as_deref(), &finished(&lost, ended)).await {
+                troubles.push(printable(&format!("the controller could not be told that {} was lost: {why}", lost.id)));
+            }
         }
-        Ok(office)
+        Ok((office, troubles))
     }
 
     /// The moment from which on nothing new starts in a run that began then.
@@ -251,8 +250,16 @@ impl Running<'_> {
         self.say(&format!("{} STARTED {}{due}{deadline}", local(now()), self.record.id), tell)?;
         let wish = started(&self.record);
         self.herald(&[wish]).await;
-        let (came, late, how) = self.steps(halts, tell).await?;
-        let (mut status, mut reason) = sum(&came, late.as_deref());
+        // Outside of the window nothing is begun; not even what would conclude it.
+        let shut = self.start.closed(now(), None);
+        let (came, late, how) = match &shut {
+            Some(shut) => self.leave_all(shut)?,
+            None => self.steps(halts, tell).await?,
+        };
+        let (mut status, mut reason) = match shut {
+            Some(shut) => (1, format!("{shut}: nothing was begun; --any-time begins it all the same")),
+            None => sum(&came, late.as_deref()),
+        };
         if how == How::Interrupted {
             let before = if came.is_empty() { String::new() } else { format!("; before that: {reason}") };
             (status, reason) =
@@ -279,27 +286,22 @@ impl Running<'_> {
     ) -> Result<(Vec<Came>, Option<String>, How), RunError> {
         let mut came = Vec::new();
         let mut late = None;
-        // Outside of the window nothing is begun; not even what would conclude it.
-        let shut = self.start.closed(now(), None);
         for index in 0..self.record.steps.len() {
             let step = &self.start.playbook.steps[index];
             if let Progress::Done { status, reason, changed, .. } = &self.record.steps[index].progress
                 && self.record.steps[index].is_done()
             {
                 let (status, reason, changed) = (*status, reason.clone(), *changed);
-                came.push(Came { step: step.name.clone(), status, weight: weight(step, status), reason, changed });
+                let weight = weight(step, status, false);
+                came.push(Came { step: step.name.clone(), status: meaning(step, status), weight, reason, changed });
                 continue;
             }
             if halts.try_recv().is_ok() {
                 return Ok((came, late, How::Interrupted));
             }
             let closed = self.start.closed(now(), self.record.deadline.map(|deadline| deadline.0));
-            let turn = match &shut {
-                Some(shut) => Turn::Late(shut.clone()),
-                None => turn(step, &came, &self.start.given, closed.as_deref()),
-            };
             let number = index + 1;
-            match turn {
+            match turn(step, &came, &self.start.given, closed.as_deref()) {
                 Turn::Skip(reason) => self.skip(index, reason)?,
                 Turn::Late(reason) => {
                     tell(&format!("step {number} {} is not begun: {reason}", step.name));
@@ -310,7 +312,7 @@ impl Running<'_> {
                     let done = self.step(index, halts, tell).await?;
                     let word = if done.status == 0 { "done" } else { "ended" };
                     tell(&format!("step {number} {} {word}: {}", step.name, done.reason));
-                    let (status, weight) = (done.status, done.weight);
+                    let (status, weight) = (meaning(step, done.status), done.weight);
                     let (reason, changed) = (done.reason, done.changed);
                     came.push(Came { step: step.name.clone(), status, weight, reason, changed });
                     if done.interrupted {
@@ -319,17 +321,17 @@ impl Running<'_> {
                 }
             }
         }
-        if let Some(shut) = shut {
-            came.push(Came {
-                step: self.start.playbook.steps[0].name.clone(),
-                status: 1,
-                weight: OnFailure::Stop,
-                reason: format!("{shut}: nothing was begun; --any-time begins it all the same"),
-                changed: false,
-            });
-            late = None;
-        }
         Ok((came, late, How::Finished))
+    }
+
+    /// Begins none of the steps.
+    fn leave_all(&mut self, reason: &str) -> Result<(Vec<Came>, Option<String>, How), RunError> {
+        for index in 0..self.record.steps.len() {
+            if !self.record.steps[index].is_done() {
+                self.skip(index, reason.to_owned())?;
+            }
+        }
+        Ok((Vec::new(), None, How::Finished))
     }
 
     fn skip(&mut self, index: usize, reason: String) -> Result<(), RunError> {
@@ -518,6 +520,7 @@ impl Running<'_> {
             None => ran.code(),
         };
         let is_push = matches!(step.what, What::Push(_));
+        let late = self.record.deadline.is_some_and(|deadline| deadline.0 <= now());
         let reason = match (status, after) {
             (0, _) => if changed { "done" } else { "done, nothing has changed" }.to_owned(),
             _ if interrupted => "interrupted".to_owned(),
@@ -528,14 +531,15 @@ impl Running<'_> {
             }
             (SOME_FAILED, Some(after)) if is_push => after.failures(),
             (INTERRUPTED, Some(after)) if is_push => {
-                format!("the time was over; {} packages are left for the next push", after.left())
+                let why = if late { "the time was over" } else { "it was interrupted" };
+                format!("{why}; {} packages are left for the next push", after.left())
             }
             (status, _) => match last_words(&self.directory.join(log)) {
                 Some(words) => words,
                 None => format!("it ended with status {status}"),
             },
         };
-        Done { status, reason, changed, weight: weight(step, status), interrupted }
+        Done { status, reason, changed, weight: weight(step, status, late), interrupted }
     }
 
     async fn herald(&mut self, wishes: &[Verb]) {
@@ -554,13 +558,22 @@ impl Running<'_> {
     }
 }
 
-/// What a status of this step means for the run.
-fn weight(step: &Step, status: u8) -> OnFailure {
+/// What a failure of this step with this status means for the run.
+fn weight(step: &Step, status: u8, late: bool) -> OnFailure {
     match &step.what {
         What::Push(push) if status == SOME_FAILED => push.failed_packages,
         // What was received until the time was over is there all the same.
-        What::Push(_) if status == INTERRUPTED => OnFailure::GoOn,
+        What::Push(_) if status == INTERRUPTED && late => OnFailure::GoOn,
         _ => step.on_failure,
+    }
+}
+
+/// The status of a step among those of section 5 of the design. What a stranger's program means by its own, nobody knows.
+fn meaning(step: &Step, status: u8) -> u8 {
+    match &step.what {
+        What::Exec(_) if status != 0 && status != INTERRUPTED => 1,
+        _ if matches!(status, 0 | 1 | 3..=6 | INTERRUPTED) => status,
+        _ => 1,
     }
 }
 

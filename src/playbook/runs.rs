@@ -3,7 +3,6 @@
 //!
 //! Whoever has the lock knows that no other run is at work; what has no end then has lost its process.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -108,25 +107,6 @@ impl Runs {
             }
         }
         Ok(None)
-    }
-
-    /// Removes the records and logs of the earliest runs, until so many of each playbook are left; never of one that is
-    /// at work, and never the last one. Gives what was removed.
-    ///
-    /// # Errors
-    /// Something cannot be read or removed.
-    pub fn remove_oldest(&self, keep: usize) -> Result<Vec<RunId>, RunsError> {
-        let mut kept: BTreeMap<PlaybookName, usize> = BTreeMap::new();
-        let mut removed = Vec::new();
-        for record in self.all()?.into_iter().rev().flatten() {
-            let count = kept.entry(record.playbook.clone()).or_default();
-            *count += 1;
-            if *count > keep.max(1) && record.ended.is_some() {
-                fs_err::remove_dir_all(self.directory_of(&record.id)).map_err(self.io())?;
-                removed.push(record.id);
-            }
-        }
-        Ok(removed)
     }
 
     /// Lets no other run begin as long as the answer lives.
@@ -241,25 +221,9 @@ mod tests {
         assert_eq!((read.id.clone(), read.is_unfinished()), (gone.id, true));
         assert_eq!(read.ended.unwrap().how, How::Lost);
         assert!(office.find_lost(Timestamp(99)).unwrap().is_empty());
+        let id = |at| record(&office, "night", at, None).id.to_string();
+        assert_eq!([id(40), id(40)], ["19700101T000040Z-night", "19700101T000040Z.2-night"]);
         drop(office);
         runs.enter("another").unwrap();
-    }
-
-    #[test]
-    fn the_oldest_runs_of_each_playbook_go_but_never_one_that_is_at_work() {
-        let state = tempfile::tempdir().unwrap();
-        let runs = Runs::of(state.path());
-        let office = runs.enter("x").unwrap();
-        let first = record(&office, "night", 10, None);
-        for at in [20, 20, 30, 40] {
-            record(&office, "night", at, Some(How::Finished));
-        }
-        let other = record(&office, "bright-night", 15, Some(How::Finished));
-        let removed: Vec<String> = runs.remove_oldest(2).unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(removed, ["19700101T000020Z.2-night", "19700101T000020Z-night"]);
-        let left: Vec<String> = runs.ids().unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(left.len(), 4);
-        assert!(left.contains(&first.id.to_string()) && left.contains(&other.id.to_string()), "{left:?}");
-        assert_eq!(runs.last(&"night".parse().unwrap()).unwrap().unwrap().started, Moment(Timestamp(40)));
     }
 }

@@ -61,7 +61,11 @@ impl Sight {
             blocked => format!(", {blocked} blocked by them"),
         };
         let count = if names.len() == 1 { "1 package".to_owned() } else { format!("{} packages", names.len()) };
-        printable(&format!("{count} failed: {}{blocked}", some(&names)))
+        let left = match self.left() {
+            0 => String::new(),
+            left => format!(", {left} are left for the next push"),
+        };
+        printable(&format!("{count} failed: {}{blocked}{left}", some(&names)))
     }
 
     /// How many packages are still to be built.
@@ -84,7 +88,7 @@ mod tests {
             "failed":{"a/c-1":{"class":"build","reason":"x"}},"blocked":{"a/e-1":["a/c-1"]},"drones":{},"release":null}"#;
         let some: Sight = serde_json::from_str(text).unwrap();
         assert!(some.differs(&nothing) && !some.differs(&some.clone()));
-        assert_eq!(some.failures(), "1 package failed: a/c-1 (build), 1 blocked by them");
+        assert_eq!(some.failures(), "1 package failed: a/c-1 (build), 1 blocked by them, 1 are left for the next push");
         assert_eq!(some.left(), 1);
     }
 }
