@@ -626,7 +626,8 @@ fn shown(words: &[String]) -> String {
     printable(&words.iter().map(word).collect::<Vec<_>>().join(" ").replace('\n', "⏎"))
 }
 
-/// The last line of a log that says something.
+/// What a log says last of what went wrong: where `swarm` says it, the line with which that begins, else the last line
+/// that says something.
 fn last_words(log: &Path) -> Option<String> {
     use std::io::{Read, Seek, SeekFrom};
     let mut file = fs_err::File::open(log).ok()?;
@@ -635,8 +636,9 @@ fn last_words(log: &Path) -> Option<String> {
     let mut text = Vec::new();
     file.take(LAST_WORDS).read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text);
-    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
-    Some(printable(line.strip_prefix("swarm: ").unwrap_or(line)))
+    let mut lines = text.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines.clone().find_map(|line| line.strip_prefix("swarm: "));
+    error.or_else(|| lines.next()).map(printable)
 }
 
 /// The atoms of an output, one a line; that of hosts is JSON as `swarm exec` tells it.
@@ -681,11 +683,12 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_the_last_line_that_says_something() {
+    fn the_reason_is_where_an_error_begins_else_the_last_line_that_says_something() {
         let room = tempfile::tempdir().unwrap();
         let log = room.path().join("log");
         for (text, words) in [
             ("first\nswarm: it could not be done\n\n", Some("it could not be done")),
+            ("swarm: no plan: these are wrong\n- one\nNothing was started.\n", Some("no plan: these are wrong")),
             ("plain\r\n  \n", Some("plain")),
             ("\n", None),
         ] {

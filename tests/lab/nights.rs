@@ -127,14 +127,17 @@ impl Home {
         self.status()["last_run"].clone()
     }
 
-    /// What was mailed so far, a text each.
+    /// What was mailed so far: subject and text of each, as another program reads them.
     fn mails(&self) -> Vec<String> {
         let mut files: Vec<_> = std::fs::read_dir(self.lab.root("capella").join("var/mail/box"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
         files.sort();
-        files.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+        let read = "import email, email.policy, sys\n\
+                    mail = email.message_from_binary_file(open(sys.argv[1], 'rb'), policy=email.policy.default)\n\
+                    print(mail['subject'], mail.get_content(), sep='\\n')";
+        files.iter().map(|path| self.lab.run(&["/usr/bin/python3", "-c", read, path.to_str().unwrap()]).said).collect()
     }
 }
 

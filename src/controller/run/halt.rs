@@ -80,7 +80,7 @@ impl Run<'_> {
             let root = ConfigurationRoot { driver: driver.clone(), revision: drone.configuration.clone()? };
             let workdir = self.session.workdir(name);
             let ready = matches!(drone.condition, Condition::Ready { .. });
-            ready.then(|| async move { configuration::leave(host.as_ref(), &workdir, &root).await })
+            ready.then_some(async move { configuration::leave(host.as_ref(), &workdir, &root).await })
         });
         let _late = tokio::time::timeout(FAREWELL, futures::future::join_all(leaves)).await;
     }
