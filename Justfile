@@ -17,6 +17,10 @@ lint:
 soak seed="" builds="100":
     SWARM_SOAK_SEED={{seed}} SWARM_SOAK_BUILDS={{builds}} tests/run --run-ignored all --no-capture a_hundred_builds_under_random_faults
 
+# A year of nightly runs, by a clock that is moved: `just year [NIGHTS]`
+year nights="365":
+    SWARM_NIGHTS={{nights}} cargo nextest run --features failpoints --test in_process year:: --success-output immediate
+
 # Fuzz every reader of what hosts and files hold: so many minutes for each target
 fuzz minutes="1":
     SWARM_FUZZ_SECONDS=$(( {{minutes}} * 60 )) cargo nextest run --lib fuzz:: --no-fail-fast --success-output immediate

@@ -21,9 +21,8 @@ use super::socket;
 pub const FLAG: &str = "detached";
 /// The option that lets it work off all that waits, as an orchestrator's service wants it.
 pub const ALL: &str = "work-off";
-/// The log's name below that of the build logs, and the name of the one before it.
+/// The log's name below that of the build logs.
 pub(super) const LOG: &str = "push.log";
-const LOG_BEFORE: &str = "push.log.1";
 /// Between two tries to reach a socket that is not there yet.
 const PAUSE: Duration = Duration::from_millis(100);
 /// So much (bytes) is passed on of what a push said before it ended early.
@@ -131,19 +130,24 @@ impl Background {
     }
 }
 
-/// Keeps the log of pushes to its limit: one that has half of it becomes the one before, whose place it takes. A push that
-/// writes to it goes on doing so.
+/// Keeps the log of pushes to its limit.
 pub(super) fn keep_to(path: &Path, limit: u64, deed: Deed) -> Result<Tidied, ControlError> {
-    let before = path.with_file_name(LOG_BEFORE);
+    let (there, went) = rotate(path, limit, deed).map_err(local("keep the log of pushes to its limit"))?;
+    Ok(Tidied { what: "logs of pushes", there, went })
+}
+
+/// Keeps a log to its limit: one that has half of it becomes the one before, whose place it takes. Whoever writes to it
+/// goes on doing so. What was there, and what went.
+pub(super) fn rotate(path: &Path, limit: u64, deed: Deed) -> std::io::Result<(Amount, Amount)> {
+    let before = path.with_extension("log.1");
     let size = |path: &Path| fs_err::metadata(path).map_or(0, |metadata| metadata.len());
     let (own, old) = (size(path), size(&before));
     let is_due = own > limit / 2;
     if is_due && deed == Deed::Do {
-        fs_err::rename(path, &before).map_err(local("keep the log of pushes to its limit"))?;
+        fs_err::rename(path, &before)?;
     }
-    let sizes = [own, old].into_iter().filter(|size| *size > 0);
-    let went = if is_due { Amount::of([old].into_iter().filter(|size| *size > 0)) } else { Amount::default() };
-    Ok(Tidied { what: "logs of pushes", there: Amount::of(sizes), went })
+    let amount = |sizes: &[u64]| Amount::of(sizes.iter().copied().filter(|size| *size > 0));
+    Ok((amount(&[own, old]), if is_due { amount(&[old]) } else { Amount::default() }))
 }
 
 fn open_log(path: &Path) -> std::io::Result<(File, u64)> {

@@ -1,5 +1,5 @@
 //! What piles up on the controller, kept to the limits of the inventory: the journal, build logs, the log of pushes in the
-//! background, what nothing speaks of in staging, and releases.
+//! background, records of unattended runs, what nothing speaks of in staging, and releases.
 //!
 //! `swarm prune` does all of it; after each run of a controller all but the releases is done by itself. Each area is one
 //! line for the operator, and trouble with one keeps none of the others from being done. All of it may happen while
@@ -7,6 +7,10 @@
 
 mod leftovers;
 mod logs;
+mod runs;
+
+use std::io;
+use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 
@@ -37,7 +41,15 @@ pub struct Amount {
 impl Amount {
     /// Of things with these sizes.
     pub(super) fn of(sizes: impl Iterator<Item = u64>) -> Self {
-        sizes.fold(Self::default(), |sum, bytes| Self { count: sum.count + 1, bytes: sum.bytes + bytes })
+        let mut all = Self::default();
+        sizes.for_each(|bytes| all.add(bytes));
+        all
+    }
+
+    /// With one more of this size.
+    fn add(&mut self, bytes: u64) {
+        self.count += 1;
+        self.bytes += bytes;
     }
 }
 
@@ -80,6 +92,7 @@ async fn tidy(session: &mut Session, deed: Deed) -> Vec<Result<Tidied, ControlEr
         session.prune_journal(deed),
         logs::tidy(session, deed).await,
         blocking(move || background::keep_to(&push_log.0, push_log.1, deed)).await.and_then(|tidied| tidied),
+        runs::tidy(session, deed).await,
         leftovers::packages(session, deed),
         leftovers::downloads(session, deed),
         leftovers::support(session, deed),
@@ -130,6 +143,43 @@ async fn releases(session: &Session, deed: Deed) -> Result<Vec<String>, ControlE
     lines.push(format!("{left} releases are kept; `keep` is {keep}"));
     lines.extend(publish::prune(session).await?);
     Ok(lines)
+}
+
+/// The directories in a directory; none where it is not there.
+fn below(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match fs_err::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut directories = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            directories.push(entry.path());
+        }
+    }
+    Ok(directories)
+}
+
+/// The files below a directory, with their sizes; none where it is not there. No symlink is followed.
+fn files(root: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+    let mut files = Vec::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        let entries = match fs_err::read_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                waiting.push(entry.path());
+            } else {
+                files.push((entry.path(), entry.metadata()?.len()));
+            }
+        }
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -34,6 +34,25 @@ fn argo_from(addresses: &[&str]) -> Inventory {
 }
 
 #[test]
+fn what_piles_up_has_limits_and_their_faults_are_told() {
+    let swarm = "[swarm]\ndriver = 'local'\n";
+    let set = "[limits]\njournal = '7d'\nlogs_size = '10MiB'\nruns = 3\n";
+    let limits = parse(&format!("{swarm}{set}")).unwrap().housekeeping;
+    let week = Duration::from_secs(7 * 24 * 3600);
+    assert_eq!((limits.journal, limits.logs_size.as_u64(), limits.runs.get()), (week, 10 << 20, 3));
+    assert_eq!(limits.builds, Housekeeping::default().builds);
+    for (table, fault) in [
+        ("[limits]\njornal = '7d'\n", "limits.jornal: unknown key; did you mean `journal`?"),
+        ("[limits]\nbuilds = 0\n", "limits.builds: 0 is too small: at least 1"),
+        ("[limits]\nlogs = '0s'\n", "limits.logs: \"0s\" is no time at all"),
+        ("[limit]\nlogs = '7d'\n", "limit: unknown table; did you mean `limits`?"),
+    ] {
+        let faults = parse(&format!("{swarm}{table}")).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].contains(fault), "{faults:?}");
+    }
+}
+
+#[test]
 fn packages_have_limits_by_pattern_and_their_faults_are_told() {
     let swarm = "[swarm]\ndriver = 'local'\n";
     let good = parse(&format!("{swarm}[packages.\"dev-qt/qt*\"]\nsilence = '2h'\nlimit = '12h'\n")).unwrap();

@@ -17,6 +17,8 @@ mod drones;
 #[cfg(test)]
 mod full;
 #[cfg(test)]
+mod journals;
+#[cfg(test)]
 mod luck;
 #[cfg(test)]
 mod order;

@@ -2,7 +2,7 @@
 //!
 //! Each night some packages of a small world have new versions. They are built by the real controller on fake drones and
 //! released; now and then one fails, its night is released in part, and the next night builds it. Once a week something is
-//! left behind, as kills leave it. All files are real; their times are set to those of the moved clock.
+//! left behind, as kills leave it; one drone is gone for a long time in the middle of a build. All files are real; their times are set to those of the moved clock.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
@@ -14,10 +14,14 @@ use swarm::controller::housekeeping::{self, Deed};
 use swarm::controller::run::Finish;
 use swarm::controller::{Session, now, queue};
 use swarm::core::decide::End;
+use swarm::core::event::Event;
+use swarm::core::names::{PlaybookName, RunId};
 use swarm::core::plan::{Plan, PlannedPackage};
+use tokio::time::sleep;
 
 use crate::support::push::{Fleet, plan, work_off};
 
+/// So many nights unless SWARM_NIGHTS says otherwise: limits of a month have been reached four times by then.
 const NIGHTS: usize = 120;
 /// The packages of the world.
 const WORLD: usize = 12;
@@ -25,8 +29,11 @@ const WORLD: usize = 12;
 const NEW: usize = 3;
 /// Each night of this number has one that fails.
 const FAILS: usize = 9;
+/// In this night the last drone goes away in the middle of a build, and in that one it is back.
+const AWAY: std::ops::Range<usize> = 20..75;
 
-const LIMITS: &str = "journal = '30d'\nlogs = '30d'\nstaging = '1d'\nsupport = '30d'\npush_log = '200KiB'\nbuilds = 10";
+const LIMITS: &str = "journal = '30d'\nlogs = '30d'\nstaging = '1d'\nsupport = '30d'\npush_log = '200KiB'\nbuilds = 10\n\
+                      runs = 30";
 
 /// The package of the world with this number, in the version of a night.
 fn version(number: usize, night: usize) -> PlannedPackage {
@@ -89,6 +96,16 @@ fn write(path: PathBuf, size: usize) {
     std::fs::write(path, vec![b'x'; size]).unwrap();
 }
 
+/// The record that a playbook leaves.
+fn record_run(fleet: &Fleet, session: &mut Session) {
+    let playbook: PlaybookName = "nightly-world".parse().unwrap();
+    let run = RunId::new(&playbook, now(), 1);
+    write(fleet.path("state/runs").join(run.as_str()).join("record.json"), 2000);
+    let started = Event::RunStarted { run: run.clone(), playbook, due: None, deadline: None, at: now() };
+    session.record(&started).unwrap();
+    session.record(&Event::RunFinished { run, status: 0, reason: "done".to_owned(), at: now() }).unwrap();
+}
+
 /// What a kill, a reset or an exchange of disks may leave.
 fn leave_behind(fleet: &Fleet, night: usize) {
     let staging = fleet.path("staging");
@@ -114,7 +131,25 @@ async fn night(fleet: &Fleet, night: usize, late: &mut Vec<PlannedPackage>) {
     let mut session: Session = fleet.session().await;
     let name = queue::build_name(&session).unwrap();
     session.record(&fleet.opening(name.as_str(), plan_of(packages))).unwrap();
-    let finish = work_off(&mut session, None, std::future::pending()).await.unwrap();
+    let drone = &fleet.drones[fleet.drones.len() - 1];
+    let happens = async {
+        if night == AWAY.start {
+            while drone.jobs().is_empty() {
+                sleep(Duration::from_millis(100)).await;
+            }
+            drone.vanish();
+        }
+        std::future::pending().await
+    };
+    if AWAY.contains(&night) && night > AWAY.start {
+        // A session has lines of its own.
+        drone.vanish();
+    }
+    if night == AWAY.end {
+        assert_eq!(drone.jobs().len(), 1);
+        drone.come_back();
+    }
+    let finish = work_off(&mut session, None, happens).await.unwrap();
     let (end, extent) = match fails {
         true => (End::SomeFailed, Extent::Partial),
         false => (End::Complete, Extent::Whole),
@@ -127,6 +162,7 @@ async fn night(fleet: &Fleet, night: usize, late: &mut Vec<PlannedPackage>) {
     if night % 7 == 3 {
         leave_behind(fleet, night);
     }
+    record_run(fleet, &mut session);
     housekeeping::after_run(&mut session).await;
     let answer = housekeeping::prune(&mut session, Deed::Do).await.unwrap();
     assert!(!answer.trouble, "{answer:?}");
@@ -135,12 +171,13 @@ async fn night(fleet: &Fleet, night: usize, late: &mut Vec<PlannedPackage>) {
 #[tokio::test(start_paused = true)]
 async fn after_a_year_of_nightly_runs_the_disks_hold_no_more_than_after_half_of_it() {
     let begun = SystemTime::now();
-    let all = plan_of((0..NIGHTS).flat_map(news).collect());
-    let fleet = Fleet::new(all, 2).direct().limits(LIMITS);
+    let nights = std::env::var("SWARM_NIGHTS").ok().and_then(|nights| nights.parse().ok()).unwrap_or(NIGHTS);
+    let all = plan_of((0..nights).flat_map(news).collect());
+    let fleet = Fleet::new(all, 3).direct().limits(LIMITS);
     fleet.workshop.all_take(Duration::from_secs(5));
     let mut used: Vec<[Use; 3]> = Vec::new();
     let mut late = Vec::new();
-    for number in 0..NIGHTS {
+    for number in 0..nights {
         night(&fleet, number, &mut late).await;
         date(&fleet.path("state/logs"), begun);
         used.push(["state", "staging", "production.releases"].map(|name| usage(&fleet.path(name))));
@@ -149,7 +186,7 @@ async fn after_a_year_of_nightly_runs_the_disks_hold_no_more_than_after_half_of_
     for (place, name) in ["state", "staging", "production.releases"].iter().enumerate() {
         for (what, of) in [("files", (|used| used.files) as fn(Use) -> u64), ("bytes", |used| used.bytes)] {
             let most = |quarter: usize| {
-                let nights = NIGHTS * quarter / 4..NIGHTS * (quarter + 1) / 4;
+                let nights = nights * quarter / 4..nights * (quarter + 1) / 4;
                 used[nights].iter().map(|used| of(used[place])).max().unwrap()
             };
             let quarters = [0, 1, 2, 3].map(most);
@@ -158,4 +195,5 @@ async fn after_a_year_of_nightly_runs_the_disks_hold_no_more_than_after_half_of_
         }
     }
     assert_eq!(fleet.workshop.complaints(), Vec::<String>::new());
+    fleet.assert_clean();
 }

@@ -106,6 +106,9 @@ fn releases_are_listed_compared_rolled_back_pruned_and_verified() {
     assert!(line("000001-000005").ends_with("live"), "{}", shown.stdout);
     assert_eq!(farm.swarm(&["status", "--json"]).json()["release"], "000001-000005");
 
+    let would =
+        ["release 000001-000003 would go\n2 releases would be kept", "events of the journal: ", "build logs: 0 (0 B)"];
+    farm.swarm(&["prune", "--dry-run"]).gives(0, &would);
     farm.swarm(&["prune"]).gives(0, &["release 000001-000003 is removed\n2 releases are kept; `keep` is 2"]);
     farm.swarm(&["rollback", "000001-000003"]).gives(1, &["release 000001-000003 is not there", "swarm releases"]);
 

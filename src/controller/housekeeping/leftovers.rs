@@ -6,10 +6,10 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use super::{Amount, Deed, Tidied};
+use super::{Amount, Deed, Tidied, files};
 use crate::controller::error::ControlError;
 use crate::controller::session::{Session, now};
 use crate::controller::support;
@@ -44,10 +44,10 @@ pub(super) fn downloads(session: &Session, deed: Deed) -> Result<Tidied, Control
         let directory = staging.incoming(&job)?;
         let files = files(&directory).map_err(cannot("look at downloads"))?;
         let bytes = files.iter().map(|(_, bytes)| bytes).sum();
-        add(&mut there, bytes);
+        there.add(bytes);
         let is_over = !session.state().jobs.contains_key(&job);
         if is_over && is_older(&directory, age) && files.iter().all(|(file, _)| is_older(file, age)) {
-            add(&mut went, bytes);
+            went.add(bytes);
             if deed == Deed::Do {
                 staging.discard(&job)?;
             }
@@ -73,11 +73,6 @@ pub(super) fn support(session: &Session, deed: Deed) -> Result<Tidied, ControlEr
     Ok(Tidied { what: "support packages", there: Amount::of(files.iter().map(|(_, bytes)| *bytes)), went })
 }
 
-fn add(amount: &mut Amount, bytes: u64) {
-    amount.count += 1;
-    amount.bytes += bytes;
-}
-
 fn cannot(doing: &'static str) -> impl Fn(io::Error) -> ControlError {
     move |source| ControlError::Local { doing: doing.to_owned(), source }
 }
@@ -89,27 +84,6 @@ fn is_older(path: &Path, age: Duration) -> bool {
         let touched = Timestamp(metadata.mtime().max(metadata.ctime()));
         now().seconds_since(touched) > age.as_secs()
     })
-}
-
-/// The files below a directory, with their sizes; none where it is not there. No symlink is followed.
-fn files(root: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
-    let mut files = Vec::new();
-    let mut waiting = vec![root.to_owned()];
-    while let Some(directory) = waiting.pop() {
-        let entries = match fs_err::read_dir(&directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                waiting.push(entry.path());
-            } else {
-                files.push((entry.path(), entry.metadata()?.len()));
-            }
-        }
-    }
-    Ok(files)
 }
 
 /// Removes the directories above a file that are empty, up to the root.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Amount, Deed, Tidied};
+use super::{Amount, Deed, Tidied, below};
 use crate::controller::error::ControlError;
 use crate::controller::session::{Session, blocking, now};
 use crate::core::names::{BuildName, JobName, Timestamp};
@@ -106,40 +106,19 @@ fn list(root: &Path, interests: &Interests) -> std::io::Result<Vec<Log>> {
     Ok(logs)
 }
 
-/// The directories in a directory; none where it is not there.
-fn below(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let entries = match fs_err::read_dir(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut directories = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            directories.push(entry.path());
-        }
-    }
-    Ok(directories)
-}
-
 /// Those that go.
 fn surplus(mut logs: Vec<Log>, now: Timestamp, age: Duration, size: u64) -> Vec<Log> {
     logs.sort_by_key(|log| (log.interest, log.written));
     let mut left: u64 = logs.iter().map(|log| log.bytes).sum();
-    let goes = |log: &Log| {
+    logs.retain(|log| {
         let old = log.interest == Interest::Nobody && now.seconds_since(log.written) > age.as_secs();
         let goes = old || (left > size && log.interest < Interest::UnderWay);
         if goes {
             left -= log.bytes;
         }
         goes
-    };
-    logs.into_iter()
-        .filter({
-            let mut goes = goes;
-            move |log| goes(log)
-        })
-        .collect()
+    });
+    logs
 }
 
 #[cfg(test)]
