@@ -22,7 +22,7 @@ use crate::schedule::estimate::Sample;
 /// kind of event among them. Every release reads all versions up to its own, events and snapshots alike; a newer one it
 /// refuses.
 ///
-/// 1: the first. 2: unattended runs, alarms, full disks; old events may be gone.
+/// 1: the first. 2: unattended runs, alarms, full disks, kept failures, configurations of drones; old events may be gone.
 pub const SCHEMA: u32 = 2;
 
 /// What the inventory says of a drone, as far as it is needed to decide.
