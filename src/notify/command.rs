@@ -4,8 +4,7 @@
 //! `SWARM_RECOVERED` how many troubles are new and over. No shell is between.
 
 use std::path::Path;
-
-use tokio::process::Command;
+use std::process::Command;
 
 use super::{Message, Post, SendError, program};
 
@@ -20,5 +19,5 @@ pub(super) async fn send(words: &[String], post: &Post, message: &Message) -> Re
         .env("SWARM_SUBJECT", &message.subject)
         .env("SWARM_RAISED", message.raised.len().to_string())
         .env("SWARM_RECOVERED", message.recovered.len().to_string());
-    Ok(program::run(command, Path::new(program), message.text.as_bytes()).await?)
+    program::run(command, Path::new(program), message.text.as_bytes()).await
 }

@@ -5,9 +5,9 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::process::Command;
 
 use data_encoding::{BASE64, HEXLOWER};
-use tokio::process::Command;
 
 use super::{Message, Post, SendError, program};
 use crate::core::names::Timestamp;
@@ -31,7 +31,7 @@ pub(super) async fn send(
     let mail = mail(to, from, post, message, at, &unique());
     let mut command = Command::new(sendmail);
     command.args(["-t", "-i"]).current_dir("/");
-    Ok(program::run(command, sendmail, mail.as_bytes()).await?)
+    program::run(command, sendmail, mail.as_bytes()).await
 }
 
 /// A number that no other mail has.

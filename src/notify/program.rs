@@ -1,12 +1,12 @@
 //! A program that is given a text and says by its exit status whether it took it.
 
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use wait_timeout::ChildExt;
 
+use super::{PATIENCE, SendError};
 use crate::core::text::printable;
 
 /// More (bytes) of what a program says of its failure is not read.
@@ -35,28 +35,31 @@ pub enum ProgramError {
     },
 }
 
-/// Runs it with this text on its standard input, and waits for its end; dropped, it is killed.
-pub(super) async fn run(mut command: Command, program: &Path, text: &[u8]) -> Result<(), ProgramError> {
-    let failed = |source| ProgramError::Start { program: program.display().to_string(), source };
-    // A file, no pipe: what the program leaves behind in the background may keep it open for as long as it wants.
+/// Runs it with this text on its standard input, and waits for its end; one that takes too long is killed.
+pub(super) async fn run(command: Command, program: &Path, text: &[u8]) -> Result<(), SendError> {
+    let (program, text) = (program.display().to_string(), text.to_vec());
+    let name = program.clone();
+    match tokio::task::spawn_blocking(move || give(command, program, &text)).await {
+        Ok(given) => given,
+        Err(broke) => Err(ProgramError::Start { program: name, source: std::io::Error::other(broke) }.into()),
+    }
+}
+
+fn give(mut command: Command, program: String, text: &[u8]) -> Result<(), SendError> {
+    let failed = |source| ProgramError::Start { program: program.clone(), source };
+    // Files, no pipes: one that does not read all of it may be content all the same, and what it leaves behind in the
+    // background may keep its output open for as long as it wants.
+    let mut given = tempfile::tempfile().map_err(failed)?;
+    given.write_all(text).and_then(|()| given.rewind()).map_err(failed)?;
     let mut said = tempfile::tempfile().map_err(failed)?;
     let stderr = said.try_clone().map_err(failed)?;
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(stderr).kill_on_drop(true);
-    let mut child = command.spawn().map_err(failed)?;
-    let stdin = child.stdin.take();
-    let give = async {
-        if let Some(mut stdin) = stdin {
-            // One that does not want to read all of it may be content all the same: its status says so.
-            let _unread = stdin.write_all(text).await;
-        }
+    let mut child = command.stdin(given).stdout(Stdio::null()).stderr(stderr).spawn().map_err(failed)?;
+    let Some(status) = child.wait_timeout(PATIENCE).map_err(failed)? else {
+        // It may have ended just now.
+        let _ended = child.kill();
+        child.wait().map_err(failed)?;
+        return Err(SendError::Late);
     };
-    let ended = child.wait();
-    tokio::pin!(ended);
-    let status = tokio::select! {
-        status = &mut ended => status,
-        () = give => ended.await,
-    };
-    let status = status.map_err(failed)?;
     if status.success() {
         return Ok(());
     }
@@ -67,5 +70,5 @@ pub(super) async fn run(mut command: Command, program: &Path, text: &[u8]) -> Re
         said if said.is_empty() => said,
         said => format!(": {}", said.replace('\n', "; ")),
     };
-    Err(ProgramError::Status { program: program.display().to_string(), status, said })
+    Err(ProgramError::Status { program, status, said }.into())
 }

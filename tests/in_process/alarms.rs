@@ -1,6 +1,5 @@
 //! What a push has told by the channels of its inventory.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,8 +72,7 @@ async fn work_that_no_drone_takes_is_told_while_the_push_waits_and_its_end_once_
     let raised = count(|event| matches!(event, Event::AlarmRaised { .. }));
     let over = count(|event| matches!(event, Event::AlarmTold { recovered, .. } if !recovered.is_empty()));
     assert_eq!((raised, over), (1, 1), "{pushed:?}");
-    // While the clock stands for the program, it runs for who waits for it: a message may be taken for late and sent again.
-    let messages: BTreeSet<String> = messages(mails.path()).into_iter().collect();
+    let messages = messages(mails.path());
     assert_eq!(messages.len(), 2, "{messages:?}");
     let stall = messages.iter().find(|message| message.contains("1 packages wait, and nothing is built")).unwrap();
     assert!(stall.contains("drone0: since ") && stall.contains("MiB"), "{stall}");
