@@ -1,22 +1,24 @@
 //! Reading a playbook: TOML, with file, line and the nearest right word for each fault, all of them at once.
 //!
-//!     name        = "nightly"
-//!     description = "what it does, in a line"
-//!     deadline    = "5h"                          # or "06:00": nothing new starts after it
-//!     [window]                                    # nothing new starts outside of it; local time
-//!     from = "01:00"
-//!     to   = "06:00"
-//!     [parameters.package]
-//!     help     = "what it is for"
-//!     required = true                             # or default = "…"; else it may be left out
-//!     [[step]]
-//!     do   = "push"                               # see `What`
-//!     name = "build"                              # left out: what it does
-//!     …                                           # the options of what it does
-//!     when = "always"                             # "changed", "failed", "succeeded"
-//!     if_given   = "package"                      # only where this parameter is given
-//!     on_failure = "stop"                         # "go-on", "note"
-//!     timeout    = "2h"
+//! ```toml
+//! name        = "nightly"
+//! description = "what it does, in a line"
+//! deadline    = "5h"                          # or "06:00": nothing new starts after it
+//! [window]                                    # nothing new starts outside of it; local time
+//! from = "01:00"
+//! to   = "06:00"
+//! [parameters.package]
+//! help     = "what it is for"
+//! required = true                             # or default = "…"; else it may be left out
+//! [[step]]
+//! do   = "push"                               # see `What`
+//! name = "build"                              # left out: what it does
+//! …                                           # the options of what it does
+//! when = "always"                             # "changed", "failed", "succeeded"
+//! if_given   = "package"                      # only where this parameter is given
+//! on_failure = "stop"                         # "go-on", "note"
+//! timeout    = "2h"
+//! ```
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
