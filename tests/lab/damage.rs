@@ -124,18 +124,29 @@ impl<'a> SmallStaging<'a> {
     fn swarm(&self, arguments: &[&str]) -> super::laboratory::Ran {
         self.run(&[&[env!("CARGO_BIN_EXE_swarm")], arguments].concat())
     }
+
+    fn swarm_beside(&self, arguments: &[&str]) -> std::process::Child {
+        let namespace = format!("--mount=/proc/{}/ns/mnt", self.keeper.id());
+        self.lab.run_beside(&[&["nsenter", &namespace, "--", env!("CARGO_BIN_EXE_swarm")], arguments].concat())
+    }
 }
 
 #[test]
-fn a_full_staging_stops_the_push_and_room_lets_it_go_on() {
+fn a_package_that_finds_staging_full_waits_on_its_drone_until_there_is_room() {
     let lab = Laboratory::up("full");
     let small = SmallStaging::mount(&lab, "40m");
     let staging: PathBuf = lab.controller("staging");
-    small
-        .swarm(&["push", "app-lab/big", "app-lab/hello"])
-        .gives(1, &["staging is full", staging.to_str().unwrap(), "free some there", "run `swarm push` again"]);
+    let push = small.swarm_beside(&["push", "app-lab/big", "app-lab/hello"]);
+    lab.wait_for("the disk is said to be full", |status| {
+        status["low_disk"]["what"] == *staging.to_str().unwrap() && status["received"][0] == "app-lab/hello-1.1-r1"
+    });
     small.run(&["mount", "-o", "remount,size=300m", staging.to_str().unwrap()]).gives(0, &[]);
-    small.swarm(&["push"]).gives(0, &["taken up again", "2 received, 0 failed"]);
+    let output = push.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for words in ["staging is full", "waits on its drone until there is room", "2 received, 0 failed"] {
+        assert!(said.contains(words), "{words} is not in\n{said}");
+    }
     lab.compiled_once(&["app-lab/big-1.0", "app-lab/hello-1.1-r1"]);
     small.swarm(&["finalize"]).gives(0, &["2 packages were copied", "is live"]);
 }

@@ -246,8 +246,8 @@ fn seven_nights_see_a_drone_die_and_come_back_differing_and_build_nothing_twice_
     assert_eq!(revision(&home, &dead), revision(&home, if dead == "drone-izar" { "drone-vega" } else { "drone-izar" }));
     home.swarm(&["parity"]).gives(0, &[]);
 
-    let runs: Value = serde_json::from_str(&home.swarm(&["runs", "--json"]).said).unwrap();
-    assert_eq!(runs.as_array().unwrap().len(), 7, "{runs}");
+    let runs = home.swarm(&["runs", "--json"]).said;
+    assert_eq!(runs.lines().count(), 7, "{runs}");
     let mails = home.mails();
     assert!(
         mails[0].contains("app-lab/daemon-0.9_beta1") && mails[1].contains("app-lab/daemon-0.9_beta1"),

@@ -70,7 +70,9 @@ prepare_directory() {
 	touch "$lab/.swarm-lab"
 	repository=$(prepared_repository)
 	mkdir -p "$lab/hosts" "$lab/controller" "$lab/shared"/{counter,hold,slow,fail}
+	# Also by builds that have dropped root.
 	touch "$lab/shared/counter/compiled"
+	chmod a+rw "$lab/shared/counter/compiled"
 	ln -sfn "$repository" "$lab/repo"
 	make_keys
 }
