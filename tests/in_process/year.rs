@@ -21,8 +21,8 @@ use tokio::time::sleep;
 
 use crate::support::push::{Fleet, plan, work_off};
 
-/// So many nights unless SWARM_NIGHTS says otherwise: limits of a month have been reached four times by then.
-const NIGHTS: usize = 120;
+/// So many nights unless SWARM_NIGHTS says otherwise: limits of a fortnight have been reached five times by then.
+const NIGHTS: usize = 72;
 /// The packages of the world.
 const WORLD: usize = 12;
 /// So many of them have a new version each night.
@@ -30,10 +30,10 @@ const NEW: usize = 3;
 /// Each night of this number has one that fails.
 const FAILS: usize = 9;
 /// In this night the last drone goes away in the middle of a build, and in that one it is back.
-const AWAY: std::ops::Range<usize> = 20..75;
+const AWAY: std::ops::Range<usize> = 12..50;
 
-const LIMITS: &str = "journal = '30d'\nlogs = '30d'\nstaging = '1d'\nsupport = '30d'\npush_log = '200KiB'\nbuilds = 10\n\
-                      runs = 30";
+const LIMITS: &str = "journal = '14d'\nlogs = '14d'\nstaging = '1d'\nsupport = '14d'\npush_log = '200KiB'\nbuilds = 10\n\
+                      runs = 14";
 
 /// The package of the world with this number, in the version of a night.
 fn version(number: usize, night: usize) -> PlannedPackage {
