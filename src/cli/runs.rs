@@ -55,6 +55,10 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
         }
         return Ok(Exit::done_if(good));
     }
+    if records.is_empty() {
+        write_out("no run is recorded: `swarm play NAME` begins one\n")?;
+        return Ok(Exit::done_if(good));
+    }
     let mut table = Table::new(["run", "started", "lasted", "status", "reason"]).numbers("status");
     for record in records {
         table.row([
