@@ -120,7 +120,7 @@ async fn one_that_was_away_for_longer_than_events_are_kept_goes_on_from_their_su
     let (leader, standby) = (Site::new(), Site::new());
     let _socket = Socket::open(leader.ground(), nobody()).unwrap();
     let mut controller = leader.controller().await;
-    controller.open(3);
+    controller.open(4);
     controller.receive(0, 5_000);
     let peer = leader.peer("izar", 100, way.clone());
     let follows = following(&standby, peer.clone());
@@ -142,8 +142,7 @@ async fn one_that_was_away_for_longer_than_events_are_kept_goes_on_from_their_su
     let text = |site: &Site| serde_json::to_value(site.state()).unwrap();
     assert_eq!(text(&leader), text(&standby));
     // And on as it comes.
-    controller.open(1);
-    controller.receive(0, 8_000);
+    controller.receive(3, 8_000);
     let follows_on = || leader.events().last() == standby.events().last();
     wait("it follows on", || follows_on() && leader.staged() == standby.staged()).await;
     follows.abort();
