@@ -150,14 +150,15 @@ fn drones_build_with_the_drivers_configuration_once_it_was_brought_and_keep_thei
     lab.on(drones[0], &format!("ls {CONFIGURATION}")).gives(0, &["capella\nclient\n"]);
     // Once nobody builds with them any more the old ones go, but the one that becomes the next.
     lab.swarm(&["sync", "--on", drones[0]]).gives(0, &["etc/portage +0 -0 ~1"]);
-    lab.on(drones[0], &format!("ls -d {CONFIGURATION}/capella/[0-9a-f]* | wc -l")).gives(0, &["2\n"]);
+    lab.on(drones[0], &format!("ls -d {CONFIGURATION}/capella/*[0-9a-f] | wc -l")).gives(0, &["2\n"]);
 
     // Over the drone's own, on demand, and back again.
     let there = ["--inventory", other, "sync", "--on", drones[0]];
     lab.swarm(&[&there[..], &["--system"]].concat()).gives(1, &["say --yes"]);
     lab.swarm(&[&there[..], &["--system", "--yes"]].concat()).gives(0, &["/etc/portage is the driver's now"]);
-    let asked = "readlink /etc/portage/make.profile; ls /etc/portage/repos.conf; emerge -pq app-lab/hello";
-    lab.on(drones[0], asked).gives(0, &["/var/db/repos/gentoo/profiles/lab\n", "gentoo.conf\n", "USE=\"doc"]);
+    let asked = "readlink /etc/portage/make.profile; ls /etc/portage/repos.conf; cat /etc/portage/package.use; emerge -pq app-lab/hello";
+    lab.on(drones[0], asked)
+        .gives(0, &["/var/db/repos/gentoo/profiles/lab\n", "gentoo.conf\n", "app-lab/hello doc\n", "app-lab/hello-"]);
     let lacks = "the drone's own repository extra has no profiles/special";
     lab.swarm(&["sync", "--system", "--yes", "--on", drones[1]]).gives(1, &[lacks]);
     lab.swarm(&[&there[..], &["--undo"]].concat()).gives(0, &["/etc/portage is its own again"]);

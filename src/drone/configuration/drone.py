@@ -235,10 +235,11 @@ def place_profile(new):
     _, _, _, name, path = os.readlink(profile).split("/", 4)
     said = subprocess.run(
         ["portageq", "get_repo_path", "/", name],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )
-    target = os.fsdecode(said.stdout).strip() + "/" + path
-    if not os.path.isdir(target) or not target.startswith("/"):
+    location = os.fsdecode(said.stdout).strip()
+    target = location + "/" + path
+    if not location or not os.path.isdir(target):
         raise Refused("the drone's own repository %s has no %s: bring it up to date there first" % (name, path))
     os.unlink(profile)
     os.symlink(target, profile)
