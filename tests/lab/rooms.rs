@@ -130,6 +130,13 @@ fn without_rooms_what_would_replace_a_running_jobs_library_waits_for_it() {
     is_clean(&lab);
 }
 
+/// Has Portage run this, on the drone and on the driver: they would differ else.
+fn hook(lab: &Laboratory, text: &str) {
+    for host in [DRONE, "capella"] {
+        lab.on(host, &format!("mkdir -p /etc/portage && echo '{text}' >/etc/portage/bashrc")).gives(0, &[]);
+    }
+}
+
 fn well(push: Child) {
     let output = push.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -190,10 +197,8 @@ fn a_kill_in_any_step_leaves_nothing_and_costs_no_package() {
 fn needs_that_are_being_merged_may_be_killed_and_the_drone_may_lose_its_power() {
     let lab = Laboratory::up("rooms-power");
     set(&lab, "clean_room = 'always'");
-    // A merge that hangs, in the room: the hook is the drone's own.
-    let hook = "mkdir -p /etc/portage && echo 'pkg_preinst() { : >/dev/lab/merging; while [ -e /dev/lab/hold/merge ]; do sleep 0.05; done; }' \
-                >/etc/portage/bashrc";
-    lab.on(DRONE, hook).gives(0, &[]);
+    // A merge that hangs, in the room.
+    hook(&lab, "pkg_preinst() { : >/dev/lab/merging; while [ -e /dev/lab/hold/merge ]; do sleep 0.05; done; }");
     lab.swarm(&["push", "--on", DRONE, "dev-lab/libbase"]).gives(0, &["1 received"]);
     assert!(!lab.shared("merging").exists(), "what a job builds it does not merge");
     hold(&lab, "merge");
@@ -241,9 +246,9 @@ fn file_systems_below_the_root_are_part_of_the_room_and_the_cache_of_sources_is_
                   mount -t tmpfs -o mode=755 home /home; mkdir -p /home/ccache /home/sources; \
                   mkdir -p /home/builder/.ssh; \
                   printf 'DISTDIR=\"/home/sources\"\\nCCACHE_DIR=\"/home/ccache\"\\n' >>/etc/portage/make.conf; \
-                  echo 'pkg_preinst() { : >/home/ccache/seen; : >/home/sources/seen; : >/opt/seen; }' >/etc/portage/bashrc; \
                   chmod 755 /tmp";
     lab.on(DRONE, mounts).gives(0, &[]);
+    hook(&lab, "pkg_preinst() { : >/home/ccache/seen; : >/home/sources/seen; : >/opt/seen; }");
     let key = "mkdir -p /home/builder/.ssh; cp /root/.ssh/authorized_keys /home/builder/.ssh; : >/home/builder/.bashrc; \
                chown -R 2000:2000 /home/builder; chmod 700 /home/builder/.ssh";
     lab.on(DRONE, key).gives(0, &[]);
