@@ -204,12 +204,16 @@ impl Sync {
                 let changes = Changes::default();
                 return Ok(Synced { before, revision: composed.revision, changes, sent: 0 });
             }
-            let changes = self.changes(&way, &composed).await?;
+            let counted = match &look.current {
+                Some(current) => self.base(&way, current).await?,
+                None => None,
+            };
+            let changes = self.changes(counted.as_ref(), &composed).await;
             let synced = Synced { before, revision: composed.revision.clone(), changes, sent: 0 };
             if dry_run {
                 return Ok(synced);
             }
-            match self.bring(&way, &composed, archives).await? {
+            match self.bring(&way, &composed, counted, archives).await? {
                 (Applied::Done, sent) => return Ok(Synced { sent, ..synced }),
                 (Applied::Other, _) => return Err(SyncError::Restless),
                 (Applied::Gone, _) if tries.next().is_none() => return Err(SyncError::Restless),
@@ -229,13 +233,12 @@ impl Sync {
     }
 
     /// How what counts there and what is to count differ.
-    async fn changes(&self, way: &Way<'_>, composed: &Composed) -> Result<Changes, SyncError> {
-        let before = match &way.look.current {
-            Some(current) => self.base(way, current).await?.unwrap_or_default(),
-            None => Listing::default(),
-        };
+    async fn changes(&self, counted: Option<&Listing>, composed: &Composed) -> Changes {
         let _turn = self.comparing.acquire().await;
-        Ok(Changes::between(&before, &composed.listing))
+        match counted {
+            Some(counted) => Changes::between(counted, &composed.listing),
+            None => Changes::between(&Listing::default(), &composed.listing),
+        }
     }
 
     /// The listing of a revision that a drone has; none where it has none.
@@ -253,17 +256,18 @@ impl Sync {
         Ok(self.store.read(&file)?.map(|(_, listing)| listing))
     }
 
-    /// Carries there what is lacking, and lets the drone make it its own.
+    /// Carries there what is lacking, and lets the drone make it its own: of a revision that nothing uses, else of what
+    /// counts there.
     async fn bring(
         &self,
         way: &Way<'_>,
         composed: &Composed,
+        counted: Option<Listing>,
         archives: &Archives,
     ) -> Result<(Applied, u64), SyncError> {
-        let base = way.look.free.first().or(way.look.current.as_ref());
-        let listing = match base {
-            Some(revision) => self.base(way, revision).await?.map(|listing| (revision, listing)),
-            None => None,
+        let listing = match way.look.free.first() {
+            Some(free) => self.base(way, free).await?.map(|listing| (free, listing)),
+            None => way.look.current.as_ref().zip(counted),
         };
         let Steps { mut patch, from_driver, own } =
             composed.steps_from(listing.as_ref().map(|(revision, listing)| (*revision, listing)));

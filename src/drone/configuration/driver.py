@@ -6,8 +6,6 @@ import types
 # Secrets, hooks of `emerge --sync`, and what is written anew for each drone.
 NO_CONFIGURATION = {"binrepos.conf", "gnupg", "make.conf", "make.profile", "postsync.d", "repo.postsync.d", "repos.conf"}
 VERSION_CONTROL = {b".git", b".svn", b"CVS", b".hg", b".bzr"}
-# What lies in a repository's own directory and is no part of it; Portage leaves these out of rsync, too.
-NO_PART = {"lost+found", "distfiles", "packages", "local"}
 KEYS = ("priority", "masters", "aliases", "eclass-overrides", "force")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
 
@@ -126,7 +124,7 @@ class Farm:
         for one in self.found:
             shown = os.fsencode("repos/" + one["name"])
             records.append((shown, b"d 755 %s\0" % shown))
-            aside = {shown + b"/" + os.fsencode(name) for name in NO_PART - categories(one["location"])}
+            aside = {shown + b"/" + name for name in revisions.NO_PART - revisions.categories(one["location"])}
             wanted = lambda path, entry: entry.name not in VERSION_CONTROL and path not in aside
             walk(os.fsencode(one["location"]), records, shown, wanted=wanted)
         return records
@@ -140,14 +138,6 @@ class Farm:
                         "%s:%d reads another file, which drones have not: make a directory of make.conf and put both "
                         "files into it" % (os.fsdecode(place), number)
                     )
-
-
-def categories(location):
-    try:
-        with open(location + "/profiles/categories", encoding="utf-8") as file:
-            return set(file.read().split())
-    except OSError:
-        return set()
 
 
 def prepared():
