@@ -94,6 +94,11 @@ pub async fn ask(wish: Verb, inventory: Inventory) -> anyhow::Result<Exit> {
     let drones = inventory.drones().map(|(host, _)| host.name.clone()).collect();
     let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
     let done = carry_out(&wish, &mut session, drones).await;
+    close(&mut session, done).await
+}
+
+/// Ends a session after what was done in it.
+pub(super) async fn close(session: &mut Session, done: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let closed = session.close(done.as_ref().err().and_then(|error| error.downcast_ref())).await;
     done.and_then(|exit| Ok(closed.map(|()| exit)?))
 }

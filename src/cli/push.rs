@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::Args;
 use tokio::sync::mpsc;
 
+use super::ask;
 use super::detach;
 use super::exit::Exit;
 use super::interrupt;
@@ -134,8 +135,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     if pushed.is_ok() {
         housekeeping::after_run(&mut session).await;
     }
-    let closed = session.close(pushed.as_ref().err().and_then(|error| error.downcast_ref())).await;
-    pushed.and_then(|exit| Ok(closed.map(|()| exit)?))
+    ask::close(&mut session, pushed).await
 }
 
 async fn push(

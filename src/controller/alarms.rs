@@ -196,6 +196,15 @@ impl Session {
         let may_write = error.is_none_or(|error| !error.is_of_another() && !matches!(error, ControlError::Store(_)));
         if may_write { self.settle_alarms().await } else { Ok(()) }
     }
+
+    /// Ends the session after what was done in it, and gives what came of both.
+    ///
+    /// # Errors
+    /// That of what was done, else that of the end ([`Session::close`]).
+    pub async fn close_after<T>(&mut self, done: Result<T, ControlError>) -> Result<T, ControlError> {
+        let closed = self.close(done.as_ref().err()).await;
+        done.and_then(|done| closed.map(|()| done))
+    }
 }
 
 async fn tell(inventory: &Inventory, post: &Post, telling: Telling, at: Timestamp) -> Sent {

@@ -133,8 +133,7 @@ pub(super) async fn in_session<T: Send + 'static>(
         runtime.block_on(async {
             let mut session = Session::open(inventory, Box::new(Log)).await?;
             let done = work(&mut session).await;
-            let closed = session.close(done.as_ref().err()).await;
-            done.and_then(|done| closed.map(|()| done))
+            session.close_after(done).await
         })
     });
     done.await.map_err(|error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm")))?

@@ -77,6 +77,5 @@ async fn attempt(place: Option<&Path>, wish: &Verb) -> Result<Told, String> {
     };
     let told = verb::carry_out(&mut session, wish).await;
     // What was held back while the run was under way is told now.
-    let closed = session.close(told.as_ref().err()).await;
-    told.and(closed).map(|()| Told::Heard).map_err(|error| error.to_string())
+    session.close_after(told).await.map(|_| Told::Heard).map_err(|error| error.to_string())
 }
