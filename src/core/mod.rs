@@ -13,6 +13,7 @@ pub mod build;
 pub mod decide;
 pub mod election;
 pub mod event;
+pub mod exit;
 pub mod explain;
 pub mod failure;
 pub mod forecast;

@@ -2,11 +2,12 @@
 
 use super::step::{OnFailure, Step, StepName, When};
 use super::value::Given;
+use crate::core::exit::Exit;
 
 /// The exit status of a push of which packages failed.
-pub const SOME_FAILED: u8 = 3;
+pub const SOME_FAILED: u8 = Exit::SomeFailed as u8;
 /// That of what was ended before its time.
-pub const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = Exit::Interrupted as u8;
 
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

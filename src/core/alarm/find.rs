@@ -8,6 +8,7 @@ use super::words::{self, Failed};
 use super::{Cause, Words};
 use crate::core::build::{Build, Phase};
 use crate::core::decide::{End, decide};
+use crate::core::exit::Exit;
 use crate::core::names::{HostName, Timestamp};
 use crate::core::plan::PackageIndex;
 use crate::core::state::{Finished, Run, Standing as JobStanding, State};
@@ -19,10 +20,10 @@ const ON_THE_WAY: u64 = 3600;
 /// A failed package is held back for so long (seconds) at the most while its build goes on.
 const HELD_BACK: u64 = 3600;
 
-/// The exit statuses of section 5 of the design that have a cause of their own.
-const SOME_FAILED: u8 = 3;
-const NO_DRONE: u8 = 4;
-const ALL_DIFFER: u8 = 5;
+/// The exit statuses that have a cause of their own.
+const SOME_FAILED: u8 = Exit::SomeFailed as u8;
+const NO_DRONE: u8 = Exit::NoDrone as u8;
+const ALL_DIFFER: u8 = Exit::AllDiffer as u8;
 /// A run without a deadline is taken to be lost after so long (seconds).
 const LONGEST_RUN: i64 = 24 * 3600;
 /// What runs at a deadline still comes to its end; after so long (seconds) behind it that is too long.

@@ -12,6 +12,7 @@ use super::{RunError, Running};
 use crate::controller::now;
 use crate::controller::run::Halt;
 use crate::core::event::Wanted;
+use crate::core::exit::Exit;
 use crate::core::names::Timestamp;
 use crate::core::status::Moment;
 use crate::core::text::printable;
@@ -254,7 +255,6 @@ pub(super) fn weight(step: &Step, status: u8, late: bool) -> OnFailure {
 pub(super) fn meaning(step: &Step, status: u8) -> u8 {
     match &step.what {
         What::Exec(_) if status != 0 && status != INTERRUPTED => 1,
-        _ if matches!(status, 0 | 1 | 3..=6 | INTERRUPTED) => status,
-        _ => 1,
+        _ => Exit::of_status(status.into()).unwrap_or(Exit::Impossible) as u8,
     }
 }
