@@ -3,15 +3,15 @@
 //! A subject beyond ASCII is written as RFC 2047 says, a text beyond it, or with lines that are too long, in base64
 //! (RFC 2045). It is marked as automatic (RFC 3834), so that nobody's holiday answers it.
 
-use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 
 use super::{Message, Post, SendError, program};
 use crate::core::names::Timestamp;
 use crate::inventory::notify::MailAddress;
+use crate::ssh::chance;
 
 /// The longest line of a text that goes as it stands, in octets: RFC 5322 asks for it, without the line's end.
 const LINE: usize = 998;
@@ -36,12 +36,7 @@ pub(super) async fn send(
 
 /// A number that no other mail has.
 fn unique() -> String {
-    let mut random = [0; 12];
-    let read = fs_err::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut random));
-    match read {
-        Ok(()) => HEXLOWER.encode(&random),
-        Err(_) => format!("{}.{:?}", std::process::id(), std::time::Instant::now()).replace([' ', '{', '}', ':'], ""),
-    }
+    format!("{:016x}", chance::number())
 }
 
 /// The whole mail. Its lines end as a text of this system does; `sendmail` makes of them what the wire wants.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use russh::keys::PublicKey;
 
 pub(crate) mod ask;
-mod chance;
+pub(crate) mod chance;
 pub mod destination;
 pub mod dial;
 mod exec;
