@@ -7,7 +7,7 @@
 
 mod leftovers;
 mod logs;
-mod runs;
+pub mod runs;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -145,15 +145,18 @@ async fn releases(session: &Session, deed: Deed) -> Result<Vec<String>, ControlE
     Ok(lines)
 }
 
+/// What is in a directory; nothing where it is not there.
+fn entries(directory: &Path) -> io::Result<Vec<fs_err::DirEntry>> {
+    match fs_err::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.collect(),
+    }
+}
+
 /// The directories in a directory; none where it is not there.
-fn below(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let entries = match fs_err::read_dir(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
+fn below(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut directories = Vec::new();
-    for entry in entries {
-        let entry = entry?;
+    for entry in entries(directory)? {
         if entry.file_type()?.is_dir() {
             directories.push(entry.path());
         }
@@ -166,12 +169,7 @@ fn files(root: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     let mut files = Vec::new();
     let mut waiting = vec![root.to_owned()];
     while let Some(directory) = waiting.pop() {
-        let entries = match fs_err::read_dir(&directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
+        for entry in entries(&directory)? {
             if entry.file_type()?.is_dir() {
                 waiting.push(entry.path());
             } else {

@@ -13,7 +13,7 @@ use crate::core::names::{PlaybookName, RunId, Timestamp};
 use crate::core::status::Moment;
 
 /// The file in a run's directory.
-const FILE: &str = "record.json";
+pub(super) const FILE: &str = "record.json";
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

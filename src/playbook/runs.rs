@@ -6,7 +6,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::record::{Ended, How, Record, RecordError};
+use super::record::{Ended, FILE, How, Record, RecordError};
+use crate::controller::housekeeping::runs;
 use crate::core::names::{PlaybookName, RunId, Timestamp};
 use crate::core::status::Moment;
 use crate::store::{Lock, LockError};
@@ -55,7 +56,7 @@ pub enum RunsError {
 impl Runs {
     /// The runs of a state directory.
     pub fn of(state: &Path) -> Self {
-        Self { directory: state.join("runs") }
+        Self { directory: state.join(runs::DIRECTORY) }
     }
 
     /// The directory of a run.
@@ -72,17 +73,8 @@ impl Runs {
     /// # Errors
     /// The directory cannot be read.
     pub fn ids(&self) -> Result<Vec<RunId>, RunsError> {
-        let entries = match fs_err::read_dir(&self.directory) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(self.io())?,
-        };
-        let mut ids = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(self.io())?;
-            let name = entry.file_name().to_string_lossy().parse::<RunId>().ok();
-            ids.extend(name.filter(|_| entry.path().join("record.json").is_file()));
-        }
-        ids.sort();
+        let mut ids = runs::ids(&self.directory).map_err(self.io())?;
+        ids.retain(|id| self.directory_of(id).join(FILE).is_file());
         Ok(ids)
     }
 
@@ -167,7 +159,7 @@ impl Office {
     /// # Errors
     /// It cannot be written.
     pub fn log(&self, line: &str) -> Result<(), RunsError> {
-        let path = self.runs.directory.join("runs.log");
+        let path = self.runs.directory.join(runs::LOG);
         let written = || {
             let mut log = fs_err::OpenOptions::new().create(true).append(true).open(path)?;
             log.write_all(format!("{line}\n").as_bytes())

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 
 use super::{Amount, Deed, Tidied, files};
 use crate::controller::background;
@@ -13,11 +14,23 @@ use crate::controller::session::{Session, blocking};
 use crate::core::names::RunId;
 
 /// Where they are in the state directory.
-const DIRECTORY: &str = "runs";
-/// A line for each that ever was.
-const LOG: &str = "runs.log";
+pub const DIRECTORY: &str = "runs";
+/// The log there: a line for each beginning and each end.
+pub const LOG: &str = "runs.log";
 /// Its size (bytes) at the most, with that of the one before it: thousands of runs.
 const LOG_SIZE: u64 = 2 << 20;
+
+/// The runs that have a directory in this one, in the order in which they began; none where it is not there.
+///
+/// # Errors
+/// It cannot be read.
+pub fn ids(root: &Path) -> io::Result<Vec<RunId>> {
+    let directories = super::below(root)?;
+    let names = directories.iter().filter_map(|directory| directory.file_name()?.to_str());
+    let mut ids: Vec<RunId> = names.filter_map(|name| name.parse().ok()).collect();
+    ids.sort();
+    Ok(ids)
+}
 
 /// Keeps them to their limit.
 pub(super) async fn tidy(session: &Session, deed: Deed) -> Result<Tidied, ControlError> {
@@ -25,12 +38,7 @@ pub(super) async fn tidy(session: &Session, deed: Deed) -> Result<Tidied, Contro
     let keep = usize::try_from(session.inventory.housekeeping.runs.get()).unwrap_or(usize::MAX);
     let last: BTreeSet<RunId> = session.state().runs.values().map(|run| run.id.clone()).collect();
     let work = move || -> io::Result<Tidied> {
-        let mut ids: Vec<RunId> = Vec::new();
-        for directory in super::below(&root)? {
-            let name = directory.file_name().and_then(|name| name.to_str());
-            ids.extend(name.and_then(|name| name.parse::<RunId>().ok()));
-        }
-        ids.sort();
+        let ids = ids(&root)?;
         let (mut there, mut went) = (Amount::default(), Amount::default());
         let surplus = ids.len().saturating_sub(keep);
         for (index, id) in ids.iter().enumerate() {
