@@ -5,22 +5,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 mod halt;
 mod hear;
+mod jobs;
 mod room;
 mod sight;
 mod tenure;
 
-use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::alarms;
 use super::error::ControlError;
-use super::job::{self, Work};
 use super::keeper::{Keeper, Reins};
 use super::publish::{Errand, Whom};
 use super::removals::Removals;
@@ -30,20 +29,16 @@ use super::socket::Asked;
 use super::space::Space;
 use super::support::Support;
 use super::verb::{self, Answer};
-use super::work;
-use crate::core::decide::{End, Start, decide, is_at_rest};
+use crate::core::decide::{End, decide, is_at_rest};
 use crate::core::event::{Event, Trouble};
 use crate::core::names::{BuildId, HostName, JobName, Timestamp};
 use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
-use crate::core::state::{Job, Standing};
 use crate::core::status::Status;
 use crate::drone::cache::Cache;
-use crate::drone::job::JobDirectory;
 use crate::drone::watch::Watch;
 use crate::epoch::Visitor;
 use crate::inventory::{CleanRoom, Role};
-use crate::ssh::Host;
 use tenure::Begun;
 
 /// Once the first drone is ready the others have so long to say that another controller holds them.
@@ -386,116 +381,6 @@ impl Run<'_> {
             self.reins.insert(drone.clone(), reins);
             self.unseen.insert(drone);
         }
-    }
-
-    /// Jobs that an earlier controller started are taken up where they are.
-    fn take_up(&mut self) -> Result<(), ControlError> {
-        let jobs: Vec<(JobName, Job)> =
-            self.session.state().jobs.iter().map(|(name, job)| (name.clone(), job.clone())).collect();
-        for (name, job) in jobs.into_iter().filter(|(_, job)| job.standing != Standing::Unwanted) {
-            self.session.note(&format!("job {name} on {} is taken up again", job.drone));
-            self.spawn(&name, &job)?;
-        }
-        Ok(())
-    }
-
-    fn start(&mut self, start: Start) -> Result<(), ControlError> {
-        let Start { job, package, drone, width, why, build_ids } = start;
-        let (name, why) = (job.clone(), Some(why));
-        self.session.record(&Event::JobStarted { job: name, package, drone, build_ids, width, why, at: now() })?;
-        let Some(state) = self.session.state().jobs.get(&job).cloned() else { return Ok(()) };
-        self.spawn(&job, &state)
-    }
-
-    fn spawn(&mut self, name: &JobName, job: &Job) -> Result<(), ControlError> {
-        let host = self.host(&job.drone)?;
-        let driver = self.session.state().builds.get(&job.build).map(|build| build.plan.driver.clone());
-        let Some(support) = driver.map(|driver| self.support(&driver)) else { return Ok(()) };
-        let Some(build) = self.session.state().builds.get(&job.build) else { return Ok(()) };
-        let directory = JobDirectory { workdir: self.session.workdir(&job.drone), job: name.clone() };
-        let watch = self
-            .watches
-            .entry(job.drone.clone())
-            .or_insert_with(|| Arc::new(Watch::new(Arc::clone(&host), directory.parent())));
-        let work = Work {
-            host,
-            watch: Arc::clone(watch),
-            support,
-            electorate: self.session.electorate.clone(),
-            cache: Arc::clone(self.caches.entry(job.drone.clone()).or_default()),
-            directory,
-            task: work::task(self.session, build, name, job),
-            package: job.package,
-            stand_ins: build.stand_ins(job.package).into_iter().collect(),
-            planned: Arc::clone(&self.planned),
-            needs: work::needs(self.session, build, job.package)?,
-            header: build.plan.index_header.clone(),
-            staging: Arc::clone(&self.session.staging),
-            logs: self.session.logs(),
-            keyring: self.session.inventory.swarm.verify_keyring.clone(),
-            visitor: self.visitor.subscribe(),
-            delivered: build.received_path(job.package).is_some(),
-            given_up: job.standing == Standing::GivenUp,
-            removals: Arc::clone(&self.removals),
-            doubt: self.doubt(&job.drone),
-            narrow: Arc::clone(&self.narrow),
-            reports: self.reports.clone(),
-        };
-        self.works.insert(name.clone(), self.tasks.spawn(work.run()));
-        self.count_jobs(&job.drone);
-        Ok(())
-    }
-
-    /// The support packages of a driver.
-    fn support(&mut self, driver: &HostName) -> Arc<Support> {
-        let new = || Arc::new(Support::new(self.session, driver));
-        Arc::clone(self.supports.entry(driver.clone()).or_insert_with(new))
-    }
-
-    /// What makes a drone's keeper look at once.
-    fn doubt(&self, drone: &HostName) -> Arc<Notify> {
-        self.reins.get(drone).map(|reins| Arc::clone(&reins.doubt)).unwrap_or_default()
-    }
-
-    fn count_jobs(&self, drone: &HostName) {
-        if let Some(reins) = self.reins.get(drone) {
-            reins.jobs.store(self.session.state().jobs_on(drone).count(), Ordering::Relaxed);
-        }
-    }
-
-    fn host(&self, name: &HostName) -> Result<Arc<dyn Host>, ControlError> {
-        self.session.hosts.get(name).cloned().ok_or_else(|| {
-            ControlError::Refused(format!(
-                "a job runs on {name}, which the inventory no longer names; put it back until the job is over"
-            ))
-        })
-    }
-
-    /// Ends the jobs that nobody wants any more.
-    fn discard_unwanted(&mut self) {
-        let state = self.session.state();
-        let unwanted = state.jobs.iter().filter(|(_, job)| job.standing == Standing::Unwanted);
-        let unwanted: Vec<_> = unwanted
-            .filter(|(name, _)| !self.discarding.contains(*name))
-            .map(|(name, job)| (name.clone(), job.drone.clone()))
-            .collect();
-        for (name, drone) in unwanted {
-            self.discard(name, &drone);
-        }
-    }
-
-    /// Ends a job and removes it from its drone, once.
-    fn discard(&mut self, name: JobName, drone: &HostName) {
-        if let Some(work) = self.works.remove(&name) {
-            work.abort();
-        }
-        if !self.discarding.insert(name.clone()) {
-            return;
-        }
-        let Some(host) = self.session.hosts.get(drone).map(Arc::clone) else { return };
-        let directory = JobDirectory { workdir: self.session.workdir(drone), job: name };
-        let (staging, doubt) = (Arc::clone(&self.session.staging), self.doubt(drone));
-        self.tasks.spawn(job::discard(host, directory, staging, doubt, self.reports.clone()));
     }
 }
 

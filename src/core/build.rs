@@ -4,6 +4,7 @@
 //! needs of each are still missing, which are blocked, and what waits to be started ([`Queue`]). A change of
 //! one package costs its dependents (times the logarithm of what is ready); only a failure looks at the whole build.
 
+mod find;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::find::NotOne;
 use self::record::Record;
 
 use super::event::{ReceivedFile, Selection};
@@ -66,27 +68,6 @@ pub struct Installed {
     pub slot: String,
     /// Its sub-slot, where it has to be a certain one.
     pub sub_slot: Option<String>,
-}
-
-/// A name that does not stand for one package of a build.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotOne {
-    /// No package fits.
-    #[error("build {build} has no package {wanted:?}; `swarm status` lists them")]
-    None {
-        /// The name.
-        wanted: String,
-        /// The build.
-        build: BuildName,
-    },
-    /// More than one fits.
-    #[error("{wanted:?} fits several packages: {names}")]
-    Several {
-        /// The name.
-        wanted: String,
-        /// What fits.
-        names: String,
-    },
 }
 
 /// One package of a build.
@@ -387,31 +368,6 @@ impl Build {
             let waited = self.waits(PackageIndex::at(index));
             self.packages[index].blocked = blocked && matches!(self.packages[index].phase, Phase::Needed);
             self.set_work(PackageIndex::at(index), waited);
-        }
-    }
-
-    /// The package that people call by this name: its label, `category/name-version`, `name-version`, `category/name`,
-    /// `name`, or a part of a label that fits one only.
-    ///
-    /// # Errors
-    /// When none fits, or several do.
-    pub fn find(&self, wanted: &str) -> Result<PackageIndex, NotOne> {
-        let all = || (0..self.packages.len()).map(PackageIndex::at);
-        let exact = |package: &PackageIndex| {
-            let cpv = &self.identity(*package).cpv;
-            [self.label(*package), cpv.as_str(), cpv.pf(), cpv.package(), cpv.name()].contains(&wanted)
-        };
-        let mut found: Vec<_> = all().filter(exact).collect();
-        if found.is_empty() {
-            found = all().filter(|package| self.label(*package).contains(wanted)).collect();
-        }
-        match found.as_slice() {
-            [one] => Ok(*one),
-            [] => Err(NotOne::None { wanted: wanted.to_owned(), build: self.name.clone() }),
-            several => {
-                let names: Vec<_> = several.iter().map(|package| self.label(*package)).collect();
-                Err(NotOne::Several { wanted: wanted.to_owned(), names: names.join(", ") })
-            }
         }
     }
 

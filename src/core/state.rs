@@ -1,11 +1,14 @@
 //! What is known, and how an event changes it. What follows within a build is that build's own ([`super::build`]).
 
+mod drone;
 mod jobs;
 mod kept_failures;
 mod queue;
 mod runs;
 mod succession;
 
+pub use drone::{Condition, Drone};
+pub use jobs::{Job, Standing};
 pub use queue::{NotClear, Queued, Turn};
 pub use runs::{Finished, Run};
 
@@ -16,9 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use super::alarm::Alarms;
 use super::build::Build;
-use super::event::{DroneSpec, Event, Rooms, Trouble, Why};
+use super::event::{DroneSpec, Event, Rooms};
 use super::names::{
-    BuildId, BuildName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, Revision, Timestamp,
+    BuildId, BuildName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, Timestamp,
 };
 use super::package::{Cpv, PackageName};
 use super::plan::PackageIndex;
@@ -40,100 +43,6 @@ pub struct Inconsistent {
 
 fn inconsistent(what: impl Into<String>) -> Inconsistent {
     Inconsistent { what: what.into() }
-}
-
-/// Whether a drone can take work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Condition {
-    /// Not reached since this controller knows of it.
-    Unknown,
-    /// Reached and compared.
-    Ready {
-        /// The address that it was reached at.
-        address: Option<String>,
-    },
-    /// It gets no work.
-    Away {
-        /// What keeps it out.
-        trouble: Trouble,
-        /// In words.
-        reason: String,
-        /// Since when.
-        since: Timestamp,
-        /// Whether it could take work before, in this run, so that it may be expected back.
-        was_ready: bool,
-    },
-}
-
-/// A drone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drone {
-    /// What the inventory says.
-    pub spec: DroneSpec,
-    /// Whether it can take work.
-    pub condition: Condition,
-    /// Failures that count against it, since its last success.
-    pub failures: u32,
-    /// It gets no new work before this moment.
-    pub rest_until: Option<Timestamp>,
-    /// The operator wants it to get no new work.
-    pub draining: bool,
-    /// Whether its jobs get roots of their own.
-    #[serde(default)]
-    pub rooms: Rooms,
-    /// Its memory in MiB, where it told.
-    #[serde(default)]
-    pub memory_mib: Option<u64>,
-    /// The revision of the driver's configuration that its jobs build with; none where its own counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub configuration: Option<Revision>,
-}
-
-impl Drone {
-    /// The memory (MiB) that jobs may have there: what the inventory says, else what it has.
-    pub fn memory(&self) -> Option<u64> {
-        self.spec.memory_mib.or(self.memory_mib)
-    }
-}
-
-/// How a job stands to its package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Standing {
-    /// It is the one that its package waits for.
-    Active,
-    /// Its drone was away for too long; if it finishes before another one it is welcome.
-    GivenUp,
-    /// Nobody wants what it builds: its build was given up, or another job was first.
-    Unwanted,
-}
-
-/// A job that is not known to be over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
-    /// The build that it belongs to.
-    pub build: BuildName,
-    /// Its package.
-    pub package: PackageIndex,
-    /// Where it is.
-    pub drone: HostName,
-    /// The build id that it uses, by its package.
-    pub build_ids: BTreeMap<PackageIndex, BuildId>,
-    /// When it was given away.
-    pub since: Timestamp,
-    /// How it stands to its package.
-    pub standing: Standing,
-    /// How many processes at once; zero where nobody said.
-    #[serde(default)]
-    pub width: u32,
-    /// Why it is there; none of one that was found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<Why>,
-    /// Whether it has a root of its own.
-    #[serde(default)]
-    pub room: bool,
-    /// Packages of its build that would replace what it was linked against, where it shares its drone's root.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub holds: BTreeSet<PackageIndex>,
 }
 
 /// A file system that the controller writes to and that has too little room left to start anything.

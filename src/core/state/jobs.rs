@@ -1,12 +1,14 @@
-//! What the events about jobs change: who builds a package, who brings it, and against whom a failure counts.
+//! A job, and what the events about jobs change: who builds a package, who brings it, and against whom a failure counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Condition, Inconsistent, Job, Standing, State, inconsistent};
+use serde::{Deserialize, Serialize};
+
+use super::{Condition, Inconsistent, State, inconsistent};
 use crate::core::build::{Attempt, Package, Phase};
-use crate::core::event::{Cost, JobOutcome, ReceivedFile, Rooms};
+use crate::core::event::{Cost, JobOutcome, ReceivedFile, Rooms, Why};
 use crate::core::failure::{Failure, FailureClass};
-use crate::core::names::{BuildId, HostName, JobName, Timestamp};
+use crate::core::names::{BuildId, BuildName, HostName, JobName, Timestamp};
 use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
 use crate::schedule::estimate::Sample;
@@ -31,6 +33,46 @@ fn sample(cpv: Cpv, job: &Job, cost: Option<Cost>, at: Timestamp) -> Sample {
         drone: Some(job.drone.clone()),
         at,
     }
+}
+
+/// How a job stands to its package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It is the one that its package waits for.
+    Active,
+    /// Its drone was away for too long; if it finishes before another one it is welcome.
+    GivenUp,
+    /// Nobody wants what it builds: its build was given up, or another job was first.
+    Unwanted,
+}
+
+/// A job that is not known to be over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The build that it belongs to.
+    pub build: BuildName,
+    /// Its package.
+    pub package: PackageIndex,
+    /// Where it is.
+    pub drone: HostName,
+    /// The build id that it uses, by its package.
+    pub build_ids: BTreeMap<PackageIndex, BuildId>,
+    /// When it was given away.
+    pub since: Timestamp,
+    /// How it stands to its package.
+    pub standing: Standing,
+    /// How many processes at once; zero where nobody said.
+    #[serde(default)]
+    pub width: u32,
+    /// Why it is there; none of one that was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+    /// Whether it has a root of its own.
+    #[serde(default)]
+    pub room: bool,
+    /// Packages of its build that would replace what it was linked against, where it shares its drone's root.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub holds: BTreeSet<PackageIndex>,
 }
 
 impl State {
