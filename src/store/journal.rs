@@ -6,6 +6,8 @@
 mod copying;
 mod pruning;
 mod sum;
+#[cfg(test)]
+mod testing;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

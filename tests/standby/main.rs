@@ -72,10 +72,16 @@ fn nobody() -> Resign {
     tokio::sync::mpsc::channel(1).0
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_leader_receives_and_releases_is_at_the_standby_each_byte_of_it_once() {
+/// A way that counts what comes by it, and the server at its other end.
+fn counted() -> (Sshd, Arc<Counted>) {
     let sshd = Sshd::start();
     let way = Counted::new(RemoteHost::new(&sshd.destination()), u64::MAX);
+    (sshd, way)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_leader_receives_and_releases_is_at_the_standby_each_byte_of_it_once() {
+    let (_sshd, way) = counted();
     let (leader, standby) = (Site::new(), Site::new());
     let _socket = Socket::open(leader.ground(), nobody()).unwrap();
     let mut controller = leader.controller().await;
@@ -115,8 +121,7 @@ async fn what_the_leader_receives_and_releases_is_at_the_standby_each_byte_of_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_was_away_for_longer_than_events_are_kept_goes_on_from_their_sum() {
-    let sshd = Sshd::start();
-    let way = Counted::new(RemoteHost::new(&sshd.destination()), u64::MAX);
+    let (_sshd, way) = counted();
     let (leader, standby) = (Site::new(), Site::new());
     let _socket = Socket::open(leader.ground(), nobody()).unwrap();
     let mut controller = leader.controller().await;

@@ -215,31 +215,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::event::DroneSpec;
     use crate::store::journal::SNAPSHOT_EVERY;
+    use crate::store::journal::testing::{claim, fleet, write};
 
     /// A journal of these events: whether each rises to the next epoch of its writer.
     fn journal(directory: &std::path::Path) -> Journal {
         Journal::open(directory).unwrap()
-    }
-
-    fn claim(epoch: u64, controller: &str) -> Event {
-        Event::EpochClaimed {
-            epoch: Epoch(epoch),
-            controller: controller.parse().unwrap(),
-            voters: [].into(),
-            at: Timestamp(epoch as i64),
-        }
-    }
-
-    fn fleet(cores: u32) -> Event {
-        let name = "izar".parse().unwrap();
-        Event::FleetDeclared { drones: vec![DroneSpec { name, cores, jobs: None, memory_mib: None }] }
-    }
-
-    fn write(journal: &mut Journal, state: &mut State, event: &Event) {
-        state.apply(event).unwrap();
-        journal.append(state, event, Timestamp(7)).unwrap();
     }
 
     /// What a standby does with the journal of its leader, in pieces of this length.

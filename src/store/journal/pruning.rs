@@ -181,24 +181,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::event::{DroneSpec, Event};
     use crate::core::names::Epoch;
-
-    fn claim(epoch: u64) -> Event {
-        let controller = "izar".parse().unwrap();
-        Event::EpochClaimed { epoch: Epoch(epoch), controller, voters: [].into(), at: Timestamp(0) }
-    }
-
-    fn fleet(cores: u32) -> Event {
-        let name = "izar".parse().unwrap();
-        Event::FleetDeclared { drones: vec![DroneSpec { name, cores, jobs: None, memory_mib: None }] }
-    }
+    use crate::store::journal::testing::{claim, fleet};
 
     /// A journal of two epochs with ten events each, one a second.
     fn journal(directory: &std::path::Path) -> (Journal, State) {
         let (mut journal, mut state) = (Journal::open(directory).unwrap(), State::default());
         for at in 0..20 {
-            let event = if at % 10 == 0 { claim(1 + at / 10) } else { fleet(at as u32) };
+            let event = if at % 10 == 0 { claim(1 + at / 10, "izar") } else { fleet(at as u32) };
             state.apply(&event).unwrap();
             journal.append(&state, &event, Timestamp(at as i64)).unwrap();
         }

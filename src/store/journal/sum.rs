@@ -73,36 +73,21 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::{DroneSpec, Event};
-    use crate::core::names::{Epoch, Timestamp};
+    use crate::core::names::Timestamp;
     use crate::store::journal::Keep;
-
-    fn write(journal: &mut Journal, state: &mut State, event: &Event) {
-        state.apply(event).unwrap();
-        journal.append(state, event, Timestamp(7)).unwrap();
-    }
-
-    fn claim(epoch: u64) -> Event {
-        let controller = "izar".parse().unwrap();
-        Event::EpochClaimed { epoch: Epoch(epoch), controller, voters: [].into(), at: Timestamp(0) }
-    }
-
-    fn fleet(cores: u32) -> Event {
-        let name = "izar".parse().unwrap();
-        Event::FleetDeclared { drones: vec![DroneSpec { name, cores, jobs: None, memory_mib: None }] }
-    }
+    use crate::store::journal::testing::{claim, fleet, write};
 
     #[test]
     fn a_copy_goes_on_from_the_sum_of_what_is_gone_as_if_it_had_all_of_it() {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (mut own, mut leader) = (Journal::open(here.path()).unwrap(), Journal::open(there.path()).unwrap());
         let mut state = State::default();
-        for event in [claim(1), fleet(1), fleet(2)] {
+        for event in [claim(1, "izar"), fleet(1), fleet(2)] {
             write(&mut leader, &mut state, &event);
         }
         // It was there for the first two.
         own.copy(&leader.after(0, 2).unwrap(), &State::default()).unwrap();
-        for event in [fleet(3), claim(2), fleet(4), fleet(5)] {
+        for event in [fleet(3), claim(2, "izar"), fleet(4), fleet(5)] {
             write(&mut leader, &mut state, &event);
         }
         leader.prune(&state, &Keep { since: Timestamp(99), size: 0, wanted: None }).unwrap();
@@ -125,7 +110,7 @@ mod tests {
     fn a_sum_of_a_newer_program_is_refused_and_changes_nothing() {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (mut own, mut leader) = (Journal::open(here.path()).unwrap(), Journal::open(there.path()).unwrap());
-        write(&mut leader, &mut State::default(), &claim(1));
+        write(&mut leader, &mut State::default(), &claim(1, "izar"));
         let mut sum = leader.sum().unwrap();
         sum.entries[0].schema = SCHEMA + 1;
         assert!(matches!(own.go_on_from(&sum).unwrap_err(), StoreError::Newer { .. }));
