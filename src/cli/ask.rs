@@ -104,7 +104,8 @@ pub(super) async fn close(session: &mut Session, done: anyhow::Result<Exit>) -> 
 }
 
 async fn carry_out(wish: &Verb, session: &mut Session, drones: Vec<HostName>) -> anyhow::Result<Exit> {
-    print(&verb::carry_out(session, wish).await?.lines)?;
+    let answer = verb::carry_out(session, wish).await?;
+    print(&answer.lines)?;
     if wish.releases()
         && let Some(publication) = publish::everywhere(session, Whom::All).await?
     {
@@ -114,7 +115,7 @@ async fn carry_out(wish: &Verb, session: &mut Session, drones: Vec<HostName>) ->
     if matches!(wish, Verb::Reset { .. }) && !session.state().jobs.is_empty() {
         return end_jobs(session, drones).await;
     }
-    Ok(Exit::Done)
+    Ok(Exit::done_if(!answer.trouble))
 }
 
 /// What ran for a build that is forgotten is ended on the drones that can be reached.

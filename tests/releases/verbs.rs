@@ -161,6 +161,18 @@ fn what_is_superseded_outlives_a_prune_for_one_release_and_is_then_gone() {
 }
 
 #[test]
+fn an_area_that_cannot_be_tidied_up_is_named_with_status_1_and_the_others_are() {
+    let farm = Farm::new("keep = 1");
+    farm.release(&[wanted("app-lab/foo-1.0", 1)]);
+    std::fs::write(farm.path("state/logs"), "no directory").unwrap();
+    let words =
+        ["not tidied up: cannot keep the build logs to their limits", "staged packages: ", "1 releases are kept"];
+    farm.swarm(&["prune"]).gives(1, &words);
+    std::fs::remove_file(farm.path("state/logs")).unwrap();
+    farm.swarm(&["prune"]).gives(0, &["build logs: 0 (0 B)"]);
+}
+
+#[test]
 fn who_does_not_read_what_is_said_stops_nothing() {
     let farm = Farm::new("");
     let unread = |arguments: &[&str]| {
