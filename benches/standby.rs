@@ -8,13 +8,13 @@
 //! It ends with status 1 where a figure is beyond its bar. Needs sshd, and /run/sshd, as the tests of SSH do.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark may end anywhere")]
 
-#[path = "../tests/standby/site.rs"]
+#[path = "../tests/program/standby/site.rs"]
 #[expect(dead_code, reason = "its other half is for the tests")]
 mod site;
-#[path = "../tests/support/sshd.rs"]
+#[path = "../tests/program/sshd.rs"]
 #[expect(dead_code, reason = "its other half is for the tests")]
 mod sshd;
-#[path = "../tests/standby/way.rs"]
+#[path = "../tests/program/standby/way.rs"]
 mod way;
 
 use std::collections::VecDeque;

@@ -1,5 +1,5 @@
-//! What reading costs, as the input grows: eight times the input may cost sixteen times the processor time, which a
-//! reader with a cost that grows by the square (64 times) does not keep to.
+//! What reading costs, as the input grows: eight times the input may cost 24 times the processor time, which a
+//! reader with a cost that grows by the square (64 times) does not keep to: caches that others fill cost some.
 //!
 //! Measured is the time that this thread had a processor (`/proc/thread-self/schedstat`), not the clock on the wall, so
 //! other work on the machine counts little.
@@ -19,8 +19,8 @@ use crate::ssh::known_hosts::KnownHosts;
 const FIRST: usize = 16 << 10;
 const SMALL: usize = 128 << 10;
 const LARGE: usize = 1 << 20;
-/// The ratio that is let pass, twice that of the sizes.
-const MOST: u64 = 16;
+/// The ratio that is let pass: about as far (in factors) from that of the sizes as from its square.
+const MOST: u64 = 24;
 /// Less than this (nanoseconds) is too little to tell anything by.
 const UNREMARKABLE: u64 = 400_000_000;
 /// More than this for the small size is too dear whatever it grows to.

@@ -21,6 +21,8 @@ mod journals;
 #[cfg(test)]
 mod luck;
 #[cfg(test)]
+mod muster;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod ssh;

@@ -54,7 +54,7 @@ fn dies_and_goes_on(lab: &Laboratory, push: &Push, place: Failpoint, number: u32
 fn a_controller_that_is_killed_at_any_named_place_leaves_all_that_the_next_push_needs() {
     let lab = Laboratory::up("failpoints");
     let push = Push { atom: "dev-lab/libbase", brings: &["dev-lab/libbase-1.0"], drones: &["drone-izar"] };
-    // A push that goes well tells nobody; `tests/notify` has the other place.
+    // A push that goes well tells nobody; `tests/program/notify` has the other place.
     for place in Failpoint::ALL.into_iter().filter(|place| *place != Failpoint::AfterTelling) {
         assert!(dies_and_goes_on(&lab, &push, place, 1), "{} is never passed", place.name());
     }

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::http::{ask, get, try_ask};
 use super::place::{Place, free_port, has, wait};
 use super::production::{FIRST, HELLO, httpdate, release};
+use crate::http::{ask, get, try_ask};
 
 /// An nginx of the test's own.
 struct Nginx {

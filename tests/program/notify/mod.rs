@@ -1,15 +1,11 @@
 //! Alarms told by the real binary: to programs of the operator's, a mail system's stand-in and a web server.
 
-#[cfg(test)]
 mod place;
 
-#[cfg(test)]
 use std::process::Command;
 
-#[cfg(test)]
 use place::{Place, parsed, web_server};
 
-#[cfg(test)]
 const MAIL: &str = "[notify.mail]\nmail = [\"root@example.org\", \"ops@example.org\"]\nsendmail = \"PLACE/sendmail\"\n";
 
 #[test]

@@ -15,7 +15,7 @@ fn debians_cron_reads_the_entry_and_refuses_a_bad_one_and_check_says_so() {
     let scratch = tempfile::tempdir().unwrap();
     let output = Command::new("timeout")
         .args(["100", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services/cron.sh"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/services/cron.sh"))
         .args([Path::new(env!("CARGO_BIN_EXE_swarm")), scratch.path(), &place.path("fleet.toml")])
         .output()
         .unwrap();

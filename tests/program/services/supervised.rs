@@ -3,10 +3,10 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use super::http::{PATIENCE, try_ask};
 use super::place::{Place, Service, free_port, has};
 use super::production::release;
 use super::tls::certificate;
+use crate::http::{PATIENCE, try_ask};
 
 /// The watchdog's limit.
 const LIMIT: Duration = Duration::from_secs(1);

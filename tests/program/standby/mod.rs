@@ -1,10 +1,4 @@
 //! An orchestrator that follows another one, over a real sshd.
-#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
-
-#[cfg(test)]
-#[path = "../support/sshd.rs"]
-#[expect(dead_code, reason = "its other half is for other tests")]
-mod sshd;
 
 mod site;
 mod way;
@@ -23,8 +17,8 @@ use swarm::standby::watch::Watcher;
 use swarm::store::{Journal, Lock};
 use tokio::task::JoinHandle;
 
+use crate::sshd::Sshd;
 use site::Site;
-use sshd::Sshd;
 use way::Counted;
 
 /// A longer wait is one without end.

@@ -1,15 +1,10 @@
 //! Releases as an operator and clients meet them: the real binary, no drones.
-#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod farm;
-#[path = "../services/http.rs"]
-#[expect(dead_code, reason = "its other half is for services")]
-mod http;
 mod moto;
-#[path = "../support/package.rs"]
+#[path = "../../support/package.rs"]
 #[expect(dead_code, reason = "its other half is for drones")]
 mod package;
-
 mod queue;
 mod served;
 mod signed;

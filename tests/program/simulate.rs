@@ -3,7 +3,6 @@
 use place::{said, simulate};
 
 /// Where an operator calls the real binary.
-#[cfg(test)]
 mod place {
     use std::process::{Command, Output};
 

@@ -10,8 +10,8 @@ use swarm::core::order::{Form, Submission};
 use swarm::core::package::Identity;
 use swarm::core::plan::{Plan, PlannedPackage};
 
-use super::http::{Answer, ask, connect, get, head, send};
 use super::place::{Place, Service, free_port, wait};
+use crate::http::{Answer, ask, connect, get, head, send};
 
 const RIGHT: &str = "authorization: Bearer opensesame";
 

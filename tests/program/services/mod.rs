@@ -1,10 +1,8 @@
 //! The services as clients meet them: the real binary, real sockets on the loopback.
-#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod binhost;
 mod builds;
 mod gateway;
-mod http;
 mod nginx;
 mod packaging;
 mod place;

@@ -1,5 +1,4 @@
 //! `swarm push --detach` where nothing comes of it: what the process in the background says and how it ends is passed on.
-#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};

@@ -8,12 +8,7 @@ use std::process::{Command, Stdio};
 use swarm::ssh::known_hosts::{KnownHosts, Verdict, record};
 use swarm::ssh::{Become, Chunk, Destination, Host, HostErrorKind, RemoteHost, Script, Way, host_keys};
 
-#[cfg(test)]
-#[path = "support/sshd.rs"]
-#[expect(dead_code, reason = "its other half is for the tests of sudo and doas")]
-mod sshd;
-
-use sshd::{Sshd, WITHIN, keygen, run_within, ssh_keygen};
+use crate::sshd::{Sshd, WITHIN, keygen, run_within, ssh_keygen};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_runs_and_its_output_and_status_come_back() {
@@ -269,7 +264,7 @@ async fn login_with_the_agent() {
         name: "tarn".parse().unwrap(),
         ways: vec![Way::direct("127.0.0.1")],
         port: port.parse().unwrap(),
-        user: sshd::user(),
+        user: crate::sshd::user(),
         become_root: None,
         identity: Some(Path::new(directory).join("identity")),
         known_hosts: Path::new(directory).join("known_hosts"),
@@ -411,7 +406,7 @@ async fn this_machine_as_root() {
         name: "here".parse().unwrap(),
         ways: vec![Way::direct("local")],
         port: 22,
-        user: sshd::user(),
+        user: crate::sshd::user(),
         become_root: Some(Become::Sudo),
         identity: None,
         known_hosts: Path::new(&directory).join("known_hosts"),

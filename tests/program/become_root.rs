@@ -9,12 +9,7 @@ use std::path::Path;
 
 use swarm::ssh::{Become, Chunk, Destination, Host, HostErrorKind, RemoteHost, Script};
 
-#[cfg(test)]
-#[path = "support/sshd.rs"]
-#[expect(dead_code, reason = "its other half is for the tests of the SSH layer")]
-mod sshd;
-
-use sshd::Sshd;
+use crate::sshd::Sshd;
 
 const USER: &str = "swarm-builder";
 
@@ -27,7 +22,7 @@ const WAYS: [(Become, &str, &str, &str); 2] = [
 /// A host whose only ordinary user may do what the rule says; none where it cannot be made here.
 fn host(way: (Become, &str, &str, &str), rule: &str) -> Option<(Sshd, RemoteHost)> {
     let (become_root, program, rules, _) = way;
-    if sshd::user() != "root" || !Path::new(program).exists() {
+    if crate::sshd::user() != "root" || !Path::new(program).exists() {
         eprintln!("left out: {program} as an ordinary user; it takes root to set that up, and the program");
         return None;
     }

@@ -7,8 +7,8 @@ use swarm::core::state::State;
 use swarm::core::status::Status;
 use tokio::sync::{broadcast, mpsc};
 
-use super::http::{ask, connect, get, head, send};
 use super::place::{Place, wait};
+use crate::http::{ask, connect, get, head, send};
 
 const RIGHT: &str = "authorization: Bearer opensesame";
 const ORDER: &[u8] = br#"{"packages":["app-misc/foo"]}"#;
@@ -17,7 +17,7 @@ fn length(body: &[u8]) -> String {
     format!("content-length: {}", body.len())
 }
 
-fn post(url: &str, headers: &[&str], body: &[u8]) -> super::http::Answer {
+fn post(url: &str, headers: &[&str], body: &[u8]) -> crate::http::Answer {
     ask(url, "POST /build", &[headers, &[&length(body)]].concat(), body)
 }
 

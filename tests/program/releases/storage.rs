@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use swarm::core::names::Epoch;
 
 use super::farm::{Farm, listed, wanted};
-use super::http;
 use super::moto::{AUTHORIZED, BUCKET, Line, Moto};
+use crate::http;
 
 const PREFIX: &str = "amd64";
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
-use super::http::PATIENCE;
+use crate::http::PATIENCE;
 
 /// A host.
 pub struct Place {

@@ -11,8 +11,8 @@ use axum::routing::get;
 use swarm::http::server::{Bounds, Listener, Tally, serve};
 use swarm::http::stop::{self, Stopper};
 
-use super::http;
 use super::place::wait;
+use crate::http;
 
 struct Server {
     url: String,

@@ -4,16 +4,10 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-#[cfg(test)]
-#[path = "support/sshd.rs"]
-#[expect(dead_code, reason = "its other half is for the tests of the SSH layer")]
-mod sshd;
-
+use crate::sshd::{Sshd, keygen};
 use place::Place;
-use sshd::{Sshd, keygen};
 
 /// Where an operator calls the real binary.
-#[cfg(test)]
 mod place {
     use std::fs;
     use std::path::Path;
@@ -94,7 +88,7 @@ fn fleet(sshd: &Sshd) -> Place {
     ))
 }
 
-const ARGO: &str = include_str!("../inventory/argo.toml");
+const ARGO: &str = include_str!("../../inventory/argo.toml");
 
 #[test]
 fn the_fleet_is_listed_with_roles_addresses_networks_cores_and_tags() {

@@ -1,5 +1,4 @@
 //! Unattended runs: the real binary in an operator's directory, with steps that are real processes.
-#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use super::http::{ask, connect, get, head, send};
 use super::place::{Place, wait};
 use super::production::{FIRST, HELLO, httpdate, release};
+use crate::http::{ask, connect, get, head, send};
 
 /// The date of release 1, as HTTP writes it.
 fn date() -> String {

@@ -4,9 +4,9 @@ use std::io::Read;
 
 use serde_json::Value;
 
-use super::http::{Answer, ask, connect, get, head, send, try_ask};
 use super::place::{Place, Service, free_port, wait};
 use super::production::{HELLO, release};
+use crate::http::{Answer, ask, connect, get, head, send, try_ask};
 
 const GATEWAY: &str = "[hosts.altair]\naddress = '127.0.0.1'\n\
                        [gateway]\nhost = 'altair'\nlisten = '127.0.0.1:0'\ncheck_interval = '100ms'\n";

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use super::http;
+use crate::http;
 
 /// The bucket that it has.
 pub const BUCKET: &str = "argo";

@@ -2,14 +2,9 @@
 
 use swarm::core::event::Trouble;
 
-#[cfg(test)]
-#[expect(dead_code, reason = "its other half is for the tests of the SSH layer")]
-mod support;
-
 use fleet::{host, troubles};
 
 /// Plans and hosts for a muster.
-#[cfg(test)]
 mod fleet {
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
@@ -21,7 +16,7 @@ mod fleet {
     use swarm::core::texts::Words;
     use swarm::ssh::Host;
 
-    use super::support::{FakeHost, Step};
+    use crate::support::{FakeHost, Step};
 
     /// A plan of one package that is compiled with these CFLAGS.
     fn plan(cflags: &str) -> Plan {

@@ -4,9 +4,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
-use super::http::{ask, get};
 use super::place::{Place, Service, wait};
 use super::production::{HELLO, release};
+use crate::http::{ask, get};
 
 /// The user nobody, and its group; both have had these numbers on every distribution for long.
 const NOBODY: u32 = 65534;

@@ -5,7 +5,6 @@ use std::path::Path;
 use place::{place, said, swarm};
 
 /// Where an operator calls the real binary.
-#[cfg(test)]
 mod place {
     use std::path::Path;
     use std::process::{Command, Output};

@@ -46,7 +46,7 @@ fn openrc_starts_reloads_and_stops_both_services_and_starts_one_again_that_was_k
     let scratch = tempfile::tempdir().unwrap();
     let output = Command::new("timeout")
         .args(["60", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--propagation", "private"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services/openrc.sh"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/services/openrc.sh"))
         .args([files, shipped("openrc"), env!("CARGO_BIN_EXE_swarm").into(), scratch.path().to_owned()])
         .output()
         .unwrap();
