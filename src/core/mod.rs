@@ -3,7 +3,7 @@
 //! Nothing here knows a clock, a socket or a file. [`names`], [`package`], [`plan`] and [`failure`] are the words of
 //! the whole project, [`text`] makes safe what is shown of a stranger's, [`texts`] keeps many small ones. The state machine is [`event`] (what can
 //! happen), [`state`] (what is known, changed by [`state::State::apply`] alone) and [`decide`] (what follows from it).
-//! [`status`] is the view that people get; [`forecast`] plays a plan before it is a build, [`partial`] is what of one
+//! [`status`] is the view that people get, [`overview`] what a screen shows; [`forecast`] plays a plan before it is a build, [`partial`] is what of one
 //! could go live without the rest. [`alarm`] says what is wrong and who is still to be
 //! told. Of several orchestrators
 //! [`role`] says who leads, [`standby`] how far the others are behind.
@@ -20,6 +20,7 @@ pub mod forecast;
 pub mod held;
 pub mod names;
 pub mod order;
+pub mod overview;
 pub mod package;
 pub mod partial;
 pub mod plan;
