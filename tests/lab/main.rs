@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod bootstrap;
 mod damage;
+mod documents;
 mod failover;
 #[cfg(feature = "failpoints")]
 mod failpoints;
