@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use super::laboratory::{Laboratory, Ran};
+use super::pair::Pair;
 
 /// What the documents name, which everybody knows, and what stands for it in the lab, which has no such packages.
 const PACKAGES: [(&str, &str); 3] =
@@ -87,16 +88,17 @@ fn is_like(line: &str, wanted: &str) -> bool {
     })
 }
 
-/// A reader, at a host of the lab or (with none) where the lab's controller is.
+/// A reader, at a host of the lab or (with none) where the lab's controller is, with an inventory there.
 struct Reader<'a> {
     lab: &'a Laboratory,
     host: Option<&'a str>,
+    inventory: PathBuf,
     beside: Vec<Child>,
 }
 
 impl<'a> Reader<'a> {
     fn at(lab: &'a Laboratory, host: Option<&'a str>) -> Self {
-        Self { lab, host, beside: Vec::new() }
+        Self { lab, host, inventory: lab.inventory(), beside: Vec::new() }
     }
 
     /// Does all that a page says.
@@ -124,7 +126,8 @@ impl<'a> Reader<'a> {
             Some(host) => self.lab.lab(&["exec", host, "bash", "-c", command]),
             None => {
                 let program = Path::new(env!("CARGO_BIN_EXE_swarm")).parent().unwrap().display();
-                self.lab.run(&["bash", "-c", &format!("PATH={program}:$PATH; cd \"$SWARM_LAB\"; {command}")])
+                let place = format!("PATH={program}:$PATH SWARM_INVENTORY={}", self.inventory.display());
+                self.lab.run(&["bash", "-c", &format!("export {place}; cd \"$SWARM_LAB\"; {command}")])
             }
         }
     }
@@ -154,4 +157,22 @@ fn a_newcomer_comes_from_nothing_to_a_nightly_run_by_the_tutorial() {
     reader.leave(Some("capella"), "cron -f");
     reader.follow("tutorial.md");
     lab.on("capella", "grep -q swarm /var/mail/last").gives(0, &[]);
+    reader.follow("tasks/nights.md");
+}
+
+#[test]
+fn what_the_pages_of_an_operators_own_controller_say_is_so() {
+    let lab = Laboratory::up("pages");
+    let mut reader = Reader::at(&lab, None);
+    for page in ["tasks/builds.md", "tasks/releases.md", "tasks/disks.md", "tasks/parity-and-sync.md"] {
+        reader.follow(page);
+    }
+}
+
+#[test]
+fn what_the_pages_of_the_services_say_is_so() {
+    let pair = Pair::up("served");
+    let mut reader = Reader { inventory: pair.inventory(), ..Reader::at(&pair.lab, None) };
+    reader.follow("tasks/services.md");
+    reader.follow("tasks/standby.md");
 }
