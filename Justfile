@@ -41,3 +41,7 @@ bench-lab seconds="10":
 # The gateway's answers and a large download beside nginx; needs wrk, nginx, curl and 600 MB in the temporary directory
 bench-http rounds="5":
     benches/http/run {{rounds}}
+
+# A static program, packed with manuals, completions, services and documents, and an ebuild for it: target/dist
+dist *arguments:
+    packaging/dist {{arguments}}

@@ -16,6 +16,7 @@ mod lost;
 mod main_job;
 mod nights;
 mod oddities;
+mod packaging;
 mod pair;
 mod parity;
 mod publish;
