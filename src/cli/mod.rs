@@ -5,6 +5,8 @@ mod books;
 mod client_config;
 mod detach;
 mod diff;
+#[cfg(test)]
+mod documents;
 mod exec;
 mod exit;
 mod explain;
