@@ -11,6 +11,8 @@ use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::ui::table::write_out;
 
+const NOTHING: &str = "nothing has been asked for yet: `swarm push ATOM` begins";
+
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// A package: name-version, category/name, or a part of it that fits one only
@@ -18,8 +20,8 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
-    let state = books::state(inventory).await?.context("nothing has been asked for yet")?;
-    let build = state.latest_build().context("nothing has been asked for yet: `swarm push ATOM` begins")?;
+    let state = books::state(inventory).await?.context(NOTHING)?;
+    let build = state.latest_build().context(NOTHING)?;
     let package = build.find(&arguments.package)?;
     for line in explain(&state, build, package, now()) {
         write_out(&(escaped(&line) + "\n"))?;

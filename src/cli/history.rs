@@ -93,7 +93,10 @@ async fn show(wanted: Option<&str>, json: bool, inventory: &Inventory) -> anyhow
     let names: Vec<&PackageName> =
         history.packages().filter(|name| wanted.is_none_or(|wanted| name.as_str().contains(wanted))).collect();
     if names.is_empty() {
-        bail!("no build of {} is known", wanted.unwrap_or("anything"));
+        bail!(
+            "no build of {} is known: `swarm history` lists those that are, `swarm history import` learns from logs",
+            wanted.unwrap_or("anything")
+        );
     }
     if json {
         let samples = names.iter().flat_map(|name| history.of(name));

@@ -54,9 +54,10 @@ async fn show(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Ex
     books::require_here(inventory, "the logs are")?;
     let mut printed = Printed::default();
     loop {
-        let journal = Journal::open_to_read(&inventory.swarm.state)?.context("nothing has been built yet")?;
+        let journal = Journal::open_to_read(&inventory.swarm.state)?
+            .context("nothing has been built yet: `swarm push ATOM` begins")?;
         let state = journal.replay()?;
-        let build = state.latest_build().context("nothing has been built yet")?;
+        let build = state.latest_build().context("nothing has been built yet: `swarm push ATOM` begins")?;
         let package = build.find(&arguments.package)?;
         let running = matches!(build.packages[package.index()].phase, Phase::Delegated(_));
         match log(&state, build, package, inventory) {

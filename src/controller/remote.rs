@@ -76,7 +76,7 @@ pub enum RemoteError {
     #[error("{0}")]
     Refused(String),
     /// It says what is none of ours.
-    #[error("the controller does not say what was asked for: {0}")]
+    #[error("what the controller answers cannot be read: {0}; are both swarms of one version?")]
     Strange(String),
 }
 

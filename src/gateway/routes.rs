@@ -193,7 +193,7 @@ async fn packages(
             (StatusCode::FOUND, headers).into_response()
         }
         // What came in a request line can stand in a header.
-        Err(_) => sentence(StatusCode::BAD_REQUEST, "this is no path"),
+        Err(_) => sentence(StatusCode::BAD_REQUEST, "no file of a binhost can have this path"),
     }
 }
 

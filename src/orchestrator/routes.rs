@@ -165,7 +165,7 @@ impl FromRequest<Arc<Service>> for Admitted {
 
 async fn build(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -> Result<Response, Response> {
     let form: Form = serde_json::from_slice(&body)
-        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this is no order: {error}")))?;
+        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("the body is no order of a build: {error}")))?;
     match service.builds.take(form).await {
         Outcome::Accepted(build, said) => {
             Ok((StatusCode::ACCEPTED, Json(Receipt { build: Some(build), said })).into_response())
@@ -177,15 +177,22 @@ async fn build(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) 
 
 /// `POST /verb`: what an operator asks of the controller, as at its own socket.
 async fn verb(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -> Result<Response, Response> {
-    let verb: Verb = serde_json::from_slice(&body)
-        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this is nothing that can be asked: {error}")))?;
+    let verb: Verb = serde_json::from_slice(&body).map_err(|error| {
+        sentence(
+            StatusCode::BAD_REQUEST,
+            format!("the body is nothing that can be asked: {error}; are both swarms of one version?"),
+        )
+    })?;
     let wishes = Arc::clone(&service.wishes);
     // Whoever asked may go; what was begun is done.
     let granted = tokio::spawn(async move { wishes.grant(&verb).await }).await;
     match granted {
         Ok(Ok(answer)) => Ok(Json(answer).into_response()),
         Ok(Err(error)) => Err(sentence(error.status(), error)),
-        Err(error) => Err(sentence(StatusCode::INTERNAL_SERVER_ERROR, format!("it was lost: {error}"))),
+        Err(error) => Err(sentence(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("what was asked for broke off: {error}; this is a fault of swarm, please report it"),
+        )),
     }
 }
 
@@ -231,8 +238,12 @@ async fn page(Shared(service): Shared<Arc<Service>>) -> String {
 /// `POST /promote`: the controller is to be here.
 async fn promote(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -> Result<Response, Response> {
     let text = if body.is_empty() { b"{}".as_slice() } else { &body };
-    let Promotion { take_over } = serde_json::from_slice(text)
-        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this asks for nothing that there is: {error}")))?;
+    let Promotion { take_over } = serde_json::from_slice(text).map_err(|error| {
+        sentence(
+            StatusCode::BAD_REQUEST,
+            format!("the body of a promotion is empty or {{\"take_over\":true}}: {error}"),
+        )
+    })?;
     // It goes on to its end, whether or not anybody waits for it.
     let office = service.office.clone();
     match tokio::spawn(async move { office.promote(take_over).await }).await {
@@ -241,6 +252,9 @@ async fn promote(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted
             tracing::warn!("not made the controller: {error}");
             Err(sentence(error.status(), error))
         }
-        Err(error) => Err(sentence(StatusCode::INTERNAL_SERVER_ERROR, format!("it broke off: {error}"))),
+        Err(error) => Err(sentence(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the promotion broke off: {error}; this is a fault of swarm, please report it"),
+        )),
     }
 }

@@ -12,7 +12,7 @@ use futures::future::join_all;
 
 use crate::cli::exit::Exit;
 use crate::core::text::escaped;
-use crate::inventory::{Host, Inventory, Selection};
+use crate::inventory::{Host, Inventory, SelectError, Selection};
 use crate::ssh::known_hosts::{KnownHosts, Pin, Verdict, fingerprint, host_name, record};
 use crate::ssh::{self, Destination, OfferedKey};
 use crate::ui::table::tell;
@@ -28,7 +28,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
-    let selection = Selection::joined(&arguments.hosts).context("no host is selected")?;
+    let selection = Selection::joined(&arguments.hosts).ok_or(SelectError::Empty)?;
     let hosts = selection.select(inventory, |_| true)?;
     let mut all = true;
     for round in rounds(&hosts, inventory) {
