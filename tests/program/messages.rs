@@ -1,4 +1,4 @@
-//! The page of messages has each message that the program can print, and no other.
+//! The page of messages has each message that the program can print, and no other; that of troubles quotes what it says.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,7 +6,18 @@ use std::path::Path;
 mod known;
 mod scan;
 
+use scan::Message;
+
 const PAGE: &str = "docs/reference/messages.md";
+const TROUBLES: &str = "docs/troubleshooting.md";
+
+fn messages() -> Vec<Message> {
+    scan::messages(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+}
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
 
 /// A message's words with `…` for each value that is put in, and with single blanks.
 fn pattern(words: &str) -> String {
@@ -50,12 +61,40 @@ fn plain(entry: &str) -> String {
     plain
 }
 
+/// What a page has between quotes, with its lines, outside of blocks of code.
+fn quotes(page: &str) -> Vec<(usize, String)> {
+    let (mut quotes, mut open, mut fenced) = (Vec::new(), None::<(usize, String)>, false);
+    for (index, line) in page.lines().enumerate() {
+        fenced ^= line.trim_start().starts_with("```");
+        for (part, text) in line.split('"').enumerate().filter(|_| !fenced) {
+            if part > 0 {
+                match open.take() {
+                    Some(quote) => quotes.push(quote),
+                    None => open = Some((index + 1, String::new())),
+                }
+            }
+            open.iter_mut().for_each(|(_, quote)| quote.push_str(text));
+        }
+        open.iter_mut().for_each(|(_, quote)| quote.push(' '));
+    }
+    quotes
+}
+
+/// Whether a message has these words, in their order, with anything where `…` stands.
+fn says(message: &Message, quote: &str) -> bool {
+    let mut rest = message.pattern.as_str();
+    pattern(quote).split('…').map(str::trim).all(|part| match rest.find(part) {
+        Some(found) => {
+            rest = &rest[found + part.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
 #[test]
 fn each_message_has_its_entry_in_the_page_and_each_entry_its_message() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join(PAGE)).unwrap();
-    let messages = scan::messages(&root.join("src"));
-    let entries = entries(&page);
+    let (messages, entries) = (messages(), entries(&page(PAGE)));
     let mut faults = Vec::new();
     let mut known: BTreeMap<&str, usize> = BTreeMap::new();
     for (line, entry) in &entries {
@@ -71,6 +110,16 @@ fn each_message_has_its_entry_in_the_page_and_each_entry_its_message() {
     }
     assert!(faults.is_empty(), "{} faults of {PAGE}:\n{}", faults.len(), faults.join("\n"));
     assert!(messages.len() > 1000, "only {} messages were found", messages.len());
+}
+
+#[test]
+fn what_is_quoted_where_something_is_wrong_is_what_the_program_says() {
+    let messages = messages();
+    let quotes = quotes(&page(TROUBLES));
+    assert!(quotes.len() > 50, "only {} quotes were found", quotes.len());
+    let wrong: Vec<_> =
+        quotes.iter().filter(|(_, quote)| !messages.iter().any(|message| says(message, quote))).collect();
+    assert!(wrong.is_empty(), "no message says what {TROUBLES} quotes: {wrong:#?}");
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub(super) const REASONS: &[&str] = &[
     "controller/publish/",
     "controller/queue.rs",
     "controller/rollback.rs",
+    "controller/run.rs",
     "controller/run/",
     "controller/verb.rs",
     "core/alarm/words.rs",
