@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use super::names::{ChannelName, HostName, PlaybookName, Timestamp};
 
 pub use due::{Listener, Telling, due};
-pub use find::{Facts, Standing, find};
+pub use find::{Facts, Standing, find, still_since};
 pub use look::look;
 
 /// What an alarm is about.

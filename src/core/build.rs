@@ -4,6 +4,7 @@
 //! needs of each are still missing, which are blocked, and what waits to be started ([`Queue`]). A change of
 //! one package costs its dependents (times the logarithm of what is ready); only a failure looks at the whole build.
 
+mod counts;
 mod find;
 mod record;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::counts::Counts;
 pub use self::find::NotOne;
 use self::record::Record;
 

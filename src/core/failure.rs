@@ -27,6 +27,32 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Build,
+        Self::Fetch,
+        Self::Config,
+        Self::Parity,
+        Self::Resource,
+        Self::Timeout,
+        Self::Transfer,
+        Self::Lost,
+    ];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Fetch => "fetch",
+            Self::Config => "config",
+            Self::Parity => "parity",
+            Self::Resource => "resource",
+            Self::Timeout => "timeout",
+            Self::Transfer => "transfer",
+            Self::Lost => "lost",
+        }
+    }
+
     /// Whether it counts against the package; otherwise it counts against the drone.
     pub fn is_the_packages(self) -> bool {
         match self {
@@ -38,16 +64,7 @@ impl FailureClass {
 
 impl fmt::Display for FailureClass {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Build => "build",
-            Self::Fetch => "fetch",
-            Self::Config => "config",
-            Self::Parity => "parity",
-            Self::Resource => "resource",
-            Self::Timeout => "timeout",
-            Self::Transfer => "transfer",
-            Self::Lost => "lost",
-        })
+        formatter.pad(self.as_str())
     }
 }
 

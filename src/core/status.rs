@@ -101,6 +101,25 @@ pub enum DroneState {
     Refused,
 }
 
+impl DroneState {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Idle, Self::Building, Self::Draining, Self::Grounded, Self::Unwell, Self::Unreachable, Self::Refused];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Building => "building",
+            Self::Draining => "draining",
+            Self::Grounded => "grounded",
+            Self::Unwell => "unwell",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// A drone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DroneView {
@@ -118,6 +137,42 @@ pub struct DroneView {
     /// Why its jobs have no clean rooms though they are wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_clean_room: Option<String>,
+}
+
+impl DroneView {
+    /// The view of a drone.
+    pub fn of(state: &State, drone: &Drone, now: Timestamp) -> Self {
+        let building: Vec<String> = state
+            .jobs_on(&drone.spec.name)
+            .filter_map(|(_, job)| Some(state.builds.get(&job.build)?.label(job.package).to_owned()))
+            .collect();
+        let rests = drone.rest_until.is_some_and(|until| until > now);
+        let (view, address, reason) = match &drone.condition {
+            Condition::Away { trouble: Trouble::Unreachable, reason, .. } => {
+                (DroneState::Unreachable, None, Some(reason.clone()))
+            }
+            Condition::Away { trouble: Trouble::Unwell, reason, .. } => {
+                (DroneState::Unwell, None, Some(reason.clone()))
+            }
+            Condition::Away { reason, .. } => (DroneState::Refused, None, Some(reason.clone())),
+            Condition::Ready { address } if drone.draining => {
+                (DroneState::Draining, address.clone(), Some("gets no new work until `swarm undrain`".to_owned()))
+            }
+            Condition::Ready { address } if rests => {
+                let until = drone.rest_until.map_or_else(String::new, |until| format!(" until {}", Moment(until)));
+                let reason = format!("rests after {} failures of its own{until}", drone.failures);
+                (DroneState::Grounded, address.clone(), Some(reason))
+            }
+            Condition::Ready { address } => (DroneState::Idle, address.clone(), None),
+            Condition::Unknown => (DroneState::Idle, None, None),
+        };
+        let state = if view == DroneState::Idle && !building.is_empty() { DroneState::Building } else { view };
+        let no_clean_room = match &drone.rooms {
+            Rooms::Impossible(why) => Some(why.clone()),
+            Rooms::Own | Rooms::Shared => None,
+        };
+        Self { state, cores: drone.spec.cores, building, address, reason, no_clean_room }
+    }
 }
 
 /// A record of an unattended run.
@@ -299,7 +354,7 @@ impl Status {
             warnings: build.map(|build| build.plan.warnings.clone()).unwrap_or_default(),
             alarms: state.alarms.standing().map(AlarmView::of).collect(),
             channels: channels(state),
-            drones: state.drones.iter().map(|(name, drone)| (name.clone(), drone_view(state, drone, now))).collect(),
+            drones: state.drones.iter().map(|(name, drone)| (name.clone(), DroneView::of(state, drone, now))).collect(),
             release: state.release.clone(),
             orchestrators: state.orchestrators.clone(),
             standbys: BTreeMap::new(),
@@ -358,37 +413,6 @@ fn failed_view(attempts: &[Attempt]) -> Option<FailedView> {
         attempts: attempts.len(),
         log: last.log.clone(),
     })
-}
-
-fn drone_view(state: &State, drone: &Drone, now: Timestamp) -> DroneView {
-    let building: Vec<String> = state
-        .jobs_on(&drone.spec.name)
-        .filter_map(|(_, job)| Some(state.builds.get(&job.build)?.label(job.package).to_owned()))
-        .collect();
-    let rests = drone.rest_until.is_some_and(|until| until > now);
-    let (view, address, reason) = match &drone.condition {
-        Condition::Away { trouble: Trouble::Unreachable, reason, .. } => {
-            (DroneState::Unreachable, None, Some(reason.clone()))
-        }
-        Condition::Away { trouble: Trouble::Unwell, reason, .. } => (DroneState::Unwell, None, Some(reason.clone())),
-        Condition::Away { reason, .. } => (DroneState::Refused, None, Some(reason.clone())),
-        Condition::Ready { address } if drone.draining => {
-            (DroneState::Draining, address.clone(), Some("gets no new work until `swarm undrain`".to_owned()))
-        }
-        Condition::Ready { address } if rests => {
-            let until = drone.rest_until.map_or_else(String::new, |until| format!(" until {}", Moment(until)));
-            let reason = format!("rests after {} failures of its own{until}", drone.failures);
-            (DroneState::Grounded, address.clone(), Some(reason))
-        }
-        Condition::Ready { address } => (DroneState::Idle, address.clone(), None),
-        Condition::Unknown => (DroneState::Idle, None, None),
-    };
-    let state = if view == DroneState::Idle && !building.is_empty() { DroneState::Building } else { view };
-    let no_clean_room = match &drone.rooms {
-        Rooms::Impossible(why) => Some(why.clone()),
-        Rooms::Own | Rooms::Shared => None,
-    };
-    DroneView { state, cores: drone.spec.cores, building, address, reason, no_clean_room }
 }
 
 fn next_step(state: &State, build: Option<&Build>, status: &Status) -> String {

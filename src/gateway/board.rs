@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use serde::Serialize;
 
 use super::fleet::{Change, Fleet, Look, Member};
-use crate::core::names::{HostName, ReleaseName, Timestamp};
+use crate::core::names::{Epoch, HostName, ReleaseName, Timestamp};
 use crate::core::status::Moment;
 use crate::inventory::HttpUrl;
 
@@ -46,6 +46,9 @@ pub struct Gauges {
     pub active: bool,
     /// Whether its API answers; none where it has none.
     pub api: Option<bool>,
+    /// Whether it leads, and is the one that is asked about builds; none where it has no API, and none before there
+    /// could be one that leads.
+    pub leads: Option<bool>,
     /// When it was looked at last.
     pub last_check: Option<Timestamp>,
     /// The TIMESTAMP of its index.
@@ -148,11 +151,17 @@ impl View {
             controller: fleet.controller().map(|member| &member.orchestrator.name),
             orchestrators: fleet.members().iter().map(|member| OrchestratorView::of(fleet, member)).collect(),
         };
+        let asked = fleet.controller().map(|member| &member.orchestrator.name);
+        // Elsewhere a controller may well be at work; and the first order makes the first one.
+        let built = fleet.members().iter().any(|member| member.answer.epoch > Some(Epoch(0)));
+        let may_lead = |member: &&Member| fleet.leads_builds() && built && member.orchestrator.api.is_some();
+        let leads = |member: &Member| member.answer.leads && asked == Some(&member.orchestrator.name);
         let gauges = fleet.members().iter().map(|member| Gauges {
             name: member.orchestrator.name.clone(),
             healthy: fleet.is_healthy(member),
             active: fleet.is_active(member),
             api: member.orchestrator.api.as_ref().map(|_| member.api.is_up()),
+            leads: Some(member).filter(may_lead).map(leads),
             last_check: member.last_check,
             timestamp: member.timestamp,
         });

@@ -1,7 +1,7 @@
 //! What the gateway answers; section 6 of the design.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use axum::routing::{get, post};
 use axum::{Router, extract};
 use hyper::body::Bytes;
 
-use super::board::{Board, Gauges};
+use super::board::Board;
 use super::forward::forward;
+use super::metrics;
 use super::promote::Promoting;
 use super::reach::Reach;
 use crate::http::access::Door;
 use crate::http::client::Client;
-use crate::http::metrics::{Kind, Page};
 use crate::http::path::FilePath;
 use crate::http::server::{Peer, Tally};
 use crate::http::stop::Stop;
@@ -88,7 +88,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/state", get(state))
         .route("/swarm", get(swarm))
         .route("/events", get(events))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics::answer))
         .route("/", get(page))
         .with_state(gateway)
 }
@@ -231,23 +231,4 @@ async fn events(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Re
 
 async fn page(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
     gateway.pass_on("/", &headers).await
-}
-
-async fn metrics(Shared(gateway): Shared<Arc<Gateway>>) -> Page {
-    let view = gateway.board.view();
-    let mut page = Page::default();
-    let mut family = |name, help, value: fn(&Gauges) -> Option<i64>| {
-        let samples =
-            view.gauges.iter().filter_map(|each| Some((vec![("orchestrator", each.name.as_str())], value(each)?)));
-        page.family(Kind::Gauge, name, help, samples);
-    };
-    family("swarm_gateway_healthy", "Whether it is healthy.", |each| Some(each.healthy.into()));
-    family("swarm_gateway_active", "Whether clients get it.", |each| Some(each.active.into()));
-    family("swarm_gateway_api_up", "Whether its API answers.", |each| each.api.map(i64::from));
-    family("swarm_gateway_last_check_timestamp_seconds", "When it was looked at.", |each| Some(each.last_check?.0));
-    family("swarm_gateway_release_timestamp_seconds", "The TIMESTAMP of its index.", |each| Some(each.timestamp?.0));
-    let switches = gateway.switches.load(Ordering::Relaxed);
-    page.single(Kind::Counter, "swarm_gateway_switches_total", "How often clients got another binhost.", switches);
-    gateway.tally.show(&mut page);
-    page
 }

@@ -14,6 +14,7 @@ pub mod company;
 pub mod condition;
 pub mod feed;
 pub mod file;
+pub mod metrics;
 pub mod office;
 pub mod place;
 pub mod routes;
@@ -41,6 +42,7 @@ use books::Books;
 use builds::Builds;
 use company::StandingBy;
 use feed::Feed;
+use metrics::Places;
 use office::Office;
 use place::PlaceError;
 use routes::Service;
@@ -144,6 +146,7 @@ pub async fn run(
         binhost: Binhost::new(settings.production.clone()),
         books: books.clone(),
         view: View::new(inventory, own.map(|(host, _)| &host.name)),
+        places: Places::of(settings),
         office,
         builds: Arc::new(Builds::new(fleet, wishes.clone())),
         wishes,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{Extension, FromRequest, FromRequestParts, Path, Request, State as Shared};
@@ -17,6 +16,7 @@ use tokio::sync::broadcast;
 use super::binhost::Binhost;
 use super::books::{Books, BooksError, Read};
 use super::builds::{Builds, Outcome};
+use super::metrics::{self, Places};
 use super::office::Office;
 use super::wishes::Wishes;
 use crate::controller::api::{self, Desk, Refusal, StateView};
@@ -28,7 +28,6 @@ use crate::core::role::{Health, Promoted, Promotion};
 use crate::core::state::Turn;
 use crate::core::status::Status;
 use crate::http::access::Door;
-use crate::http::metrics::{Kind, Page};
 use crate::http::server::{Peer, Tally};
 use crate::http::stop::Stop;
 use crate::http::{self, sentence};
@@ -50,6 +49,8 @@ pub struct Service {
     pub books: Arc<Books>,
     /// What is known of standbys.
     pub view: View,
+    /// Where it keeps things.
+    pub places: Places,
     /// The controller's place.
     pub office: Arc<Office>,
     /// Takes orders.
@@ -75,7 +76,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/verb", post(verb))
         .route("/promote", post(promote))
         .route("/state", get(state))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics::answer))
         .route("/", get(page))
         .with_state(service)
 }
@@ -90,12 +91,12 @@ pub struct OwnStatus {
 }
 
 impl Service {
-    async fn read(&self) -> Result<Arc<Read>, Refusal> {
+    pub(super) async fn read(&self) -> Result<Arc<Read>, Refusal> {
         self.books.read().await.map_err(|error: BooksError| unreadable(&error))
     }
 }
 
-fn unreadable(error: &dyn std::error::Error) -> Refusal {
+pub(super) fn unreadable(error: &dyn std::error::Error) -> Refusal {
     tracing::error!("{error}");
     (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))
 }
@@ -200,32 +201,6 @@ async fn verb(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -
 async fn state(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refusal> {
     let read = service.books.read_anew().await.map_err(|error| unreadable(&error))?;
     Ok(Json(StateView { sequence: read.sequence, state: &read.state }).into_response())
-}
-
-async fn metrics(Shared(service): Shared<Arc<Service>>) -> Result<Page, Refusal> {
-    let read = service.read().await?;
-    let status = Status::of(&read.state, None, now());
-    let mut page = Page::default();
-    let packages = [
-        ("needed", status.needed.len()),
-        ("delegated", status.delegated.len()),
-        ("received", status.received.len()),
-        ("failed", status.failed.len()),
-        ("blocked", status.blocked.len()),
-    ];
-    let packages = packages.map(|(state, count)| (vec![("state", state)], count));
-    page.family(Kind::Gauge, "swarm_packages", "Packages of the latest build by state.", packages);
-    let open = u8::from(read.state.open_build().is_some());
-    page.single(Kind::Gauge, "swarm_build_open", "Whether a build is open.", open);
-    page.single(Kind::Gauge, "swarm_epoch", "The highest epoch known here.", read.state.epoch);
-    if let Some(release) = &read.release {
-        let labels = vec![("release", release.as_str())];
-        page.family(Kind::Gauge, "swarm_release_info", "The live release.", [(labels, 1)]);
-    }
-    let sent = service.binhost.sent().load(Ordering::Relaxed);
-    page.single(Kind::Counter, "swarm_binhost_sent_bytes_total", "Bytes of packages and indices sent.", sent);
-    service.tally.show(&mut page);
-    Ok(page)
 }
 
 async fn page(Shared(service): Shared<Arc<Service>>) -> String {

@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 
 use super::text::{line, table};
 use crate::core::standby::Lag;
-use crate::core::status::{DroneState, DroneView, RunView, Status};
+use crate::core::status::{DroneView, RunView, Status};
 
 /// The whole status as text.
 pub fn text(status: &Status) -> String {
@@ -58,7 +58,7 @@ pub fn text(status: &Status) -> String {
         let rows = status.drones.iter().map(|(name, drone)| {
             vec![
                 name.to_string(),
-                state(drone.state).to_owned(),
+                drone.state.as_str().to_owned(),
                 drone.cores.to_string(),
                 drone.address.clone().unwrap_or_default(),
                 drone.building.join(" "),
@@ -167,18 +167,6 @@ fn standbys(status: &Status) -> String {
 fn why(drone: &DroneView) -> String {
     let no_room = || drone.no_clean_room.as_ref().map(|why| format!("no clean rooms: {why}"));
     drone.reason.clone().or_else(no_room).unwrap_or_default()
-}
-
-fn state(state: DroneState) -> &'static str {
-    match state {
-        DroneState::Idle => "idle",
-        DroneState::Building => "building",
-        DroneState::Draining => "draining",
-        DroneState::Unwell => "unwell",
-        DroneState::Grounded => "grounded",
-        DroneState::Unreachable => "unreachable",
-        DroneState::Refused => "refused",
-    }
 }
 
 #[cfg(test)]

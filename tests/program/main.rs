@@ -12,11 +12,15 @@ mod http;
 #[cfg(test)]
 mod inventory;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod notify;
 #[cfg(test)]
 mod playbooks;
+#[cfg(test)]
+mod plenty;
 #[cfg(test)]
 mod real_sshd;
 #[cfg(test)]

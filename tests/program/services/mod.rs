@@ -3,6 +3,8 @@
 mod binhost;
 mod builds;
 mod gateway;
+mod metrics;
+mod monitoring;
 mod nginx;
 mod packaging;
 mod place;
