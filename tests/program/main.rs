@@ -27,3 +27,5 @@ mod simulate;
 mod sshd;
 #[cfg(test)]
 mod standby;
+#[cfg(test)]
+mod terminal;
