@@ -6,8 +6,9 @@ use anyhow::bail;
 use clap::Args;
 use tokio::sync::mpsc;
 
+use super::complete;
 use super::exit::Exit;
-use super::{interrupt, select};
+use super::{help, interrupt, select};
 use crate::controller::publish::{self, Whom};
 use crate::controller::remote::{self, Remote};
 use crate::controller::run::{self, Finish, Orders, Outside};
@@ -20,15 +21,18 @@ use crate::ui;
 use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Try all that failed again", "swarm unblock"), ("Try one package again, and what it blocks", "swarm unblock dev-libs/bar")], ""))]
 pub struct Unblock {
     /// Packages that failed or are blocked; all where none is named
+    #[arg(add = complete::packages())]
     packages: Vec<String>,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Give the open build up, once you have said yes", "swarm reset"), ("Give up one that waits for its turn", "swarm reset --build 7 --yes")], ""))]
 pub struct Reset {
     /// This build instead of the open one: one that waits for its turn, or for its release
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = complete::builds())]
     build: Option<BuildName>,
     /// Do not ask
     #[arg(long)]
@@ -36,6 +40,7 @@ pub struct Reset {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("What would go", "swarm prune --dry-run"), ("Keep all to its limits", "swarm prune")], ""))]
 pub struct Prune {
     /// Only say what would go
     #[arg(long)]
@@ -43,9 +48,10 @@ pub struct Prune {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Let a drone come to rest for maintenance", "swarm drain drone-izar"), ("All drones of one tag", "swarm drain @lan")], ""))]
 pub struct Drain {
     /// Drones: names, globs, @tags, %networks, ! excludes
-    #[arg(required = true, value_name = "HOSTS")]
+    #[arg(required = true, value_name = "HOSTS", add = complete::drones())]
     hosts: Vec<Selection>,
 }
 

@@ -4,7 +4,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::books;
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::core::names::ReleaseName;
 use crate::inventory::Inventory;
 use crate::release::Shelf;
@@ -13,12 +15,13 @@ use crate::ui;
 use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("What changed from one release to a later one", "swarm diff 000001-000007 000001-000008")], ""))]
 pub struct Arguments {
     /// The one release
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", add = complete::releases())]
     from: ReleaseName,
     /// The other one
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", add = complete::releases())]
     to: ReleaseName,
     /// As JSON
     #[arg(long)]

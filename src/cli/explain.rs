@@ -4,7 +4,9 @@ use anyhow::Context;
 use clap::Args;
 
 use super::books;
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::controller::now;
 use crate::core::explain::explain;
 use crate::core::text::escaped;
@@ -14,8 +16,10 @@ use crate::ui::table::write_out;
 const NOTHING: &str = "nothing has been asked for yet: `swarm push ATOM` begins";
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Why it is not built yet", "swarm explain firefox")], ""))]
 pub struct Arguments {
     /// A package: name-version, category/name, or a part of it that fits one only
+    #[arg(add = complete::packages())]
     package: String,
 }
 

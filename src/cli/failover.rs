@@ -3,16 +3,19 @@
 use anyhow::bail;
 use clap::Args;
 
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::controller::remote::place::{Orchestrator, successor};
 use crate::core::names::HostName;
 use crate::inventory::{ControllerPlace, Inventory};
 use crate::ui::table::write_out;
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Have the next orchestrator that answers take over", "swarm failover"), ("Have a certain one take over from one that is gone", "swarm failover --to tarn --take-over")], ""))]
 pub struct Arguments {
     /// Which one takes it [default: the first that answers and does not have it]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = complete::orchestrators())]
     to: Option<HostName>,
     /// Do not wait for the lease of one that is gone, and go on without what only that one knows
     #[arg(long)]

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::complete;
+use super::help;
 use super::{ask, books, exit::Exit};
 use crate::controller::finalize::{Extent, dry_run};
 use crate::controller::verb::Verb as Wish;
@@ -11,6 +13,7 @@ use crate::inventory::Inventory;
 use crate::ui::table::write_out;
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("What would come, go and change", "swarm finalize --dry-run"), ("Make the build live", "swarm finalize"), ("Make live what can run without the rest, with at most two failures", "swarm finalize --partial --max-failed 2")], ""))]
 pub struct Arguments {
     /// Also of a build that is not complete: the packages whose run-time needs are in the release, too
     #[arg(long)]
@@ -25,7 +28,7 @@ pub struct Arguments {
     #[arg(long)]
     dry_run: bool,
     /// This build instead of the open one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = complete::builds())]
     build: Option<BuildName>,
 }
 

@@ -7,7 +7,9 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::books;
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::controller::remote::{self, Remote};
 use crate::controller::verb::Verb as Wish;
 use crate::controller::{Session, socket, verb};
@@ -38,8 +40,10 @@ const WORST: usize = 10;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = help::end(&[("What builds of a package took, and what the next one is taken to need", "swarm history dev-lang/rust")], ""))]
 pub struct Arguments {
     /// A package: category/name, or a part of it [default: all]
+    #[arg(add = complete::built_packages())]
     package: Option<String>,
     /// Builds as JSON, one a line
     #[arg(long)]
@@ -51,15 +55,17 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Learn from emerge.log of the driver and the drones, or from files
+    #[command(after_help = help::end(&[("From the driver and all drones", "swarm history import"), ("From old logs", "swarm history import /var/log/emerge.log.1.gz")], ""))]
     Import {
         /// Hosts: names, globs, @tags, %networks, ! excludes [default: the driver and all drones]
-        #[arg(long, value_name = "HOSTS", conflicts_with = "files")]
+        #[arg(long, value_name = "HOSTS", conflicts_with = "files", add = complete::hosts())]
         on: Vec<Selection>,
         /// Logs, plain or .gz
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
     /// How far the estimates were from what builds then took
+    #[command(after_help = help::end(&[("Over all builds that are known", "swarm history accuracy")], ""))]
     Accuracy,
 }
 

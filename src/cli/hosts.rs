@@ -11,12 +11,15 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use futures::{StreamExt, stream};
 
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::drone::facts::{Facts, gather};
 use crate::inventory::{Host, Inventory, Role, Selection};
 use crate::ssh::{self, HostError};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("The fleet as the inventory has it", "swarm hosts"), ("Reach all of it, and say what is to be mended", "swarm hosts check")], ""))]
 pub struct Arguments {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -36,7 +39,7 @@ enum Verb {
 #[derive(Debug, Args)]
 struct Named {
     /// Names, globs, @tag, %network; `!` excludes [default: all]
-    #[arg(value_name = "HOSTS")]
+    #[arg(value_name = "HOSTS", add = complete::hosts())]
     hosts: Vec<Selection>,
 }
 

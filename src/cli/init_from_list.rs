@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::books;
 use super::exit::Exit;
+use super::help;
 use super::{push, select};
 use crate::controller::{Session, planning};
 use crate::core::event::Selection;
@@ -16,6 +17,7 @@ use crate::inventory::Inventory;
 use crate::ui;
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Queue the packages of a file; `swarm push` then begins", "swarm init-from-list packages.txt")], ""))]
 pub struct Arguments {
     /// A file of `category/name-version` lines
     file: PathBuf,

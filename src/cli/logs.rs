@@ -8,7 +8,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::books;
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::controller::kept_log::KeptLog;
 use crate::core::build::{Build, Phase};
 use crate::core::plan::PackageIndex;
@@ -18,8 +20,10 @@ use crate::inventory::Inventory;
 use crate::store::Journal;
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("The log of the last build of a package", "swarm logs dev-lang/rust"), ("Look on while it builds", "swarm logs -f firefox")], ""))]
 pub struct Arguments {
     /// A package: name-version, category/name, or a part of it that fits one only
+    #[arg(add = complete::packages())]
     package: String,
     /// Go on while the build goes on
     #[arg(short, long)]

@@ -3,6 +3,8 @@
 mod ask;
 mod books;
 mod client_config;
+mod complete;
+mod completions;
 mod detach;
 mod diff;
 #[cfg(test)]
@@ -13,11 +15,13 @@ mod explain;
 mod failover;
 mod finalize;
 mod gateway;
+mod help;
 mod history;
 mod hosts;
 mod init_from_list;
 mod interrupt;
 mod logs;
+mod man;
 mod notify;
 mod orchestrator;
 mod parity;
@@ -38,15 +42,15 @@ mod sync;
 mod verify;
 mod work_off;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::controller::verb::Verb as Wish;
 use crate::inventory::Inventory;
 use crate::ui::table::tell;
+use crate::ui::terminal::colours_errors;
 use exit::Exit;
 
 /// A build farm for Gentoo: drones build over SSH, the packages come back as one release.
@@ -55,16 +59,31 @@ use exit::Exit;
     name = "swarm",
     version,
     max_term_width = 100,
-    after_help = "Exit status: 0 done; 1 it could not be done; 2 wrong \
-    usage; 3 some packages failed; 4 no usable drone; 5 all drones differ from the driver; 6 another controller is at \
-    work; 130 interrupted (builds go on; the next `swarm push` takes them up)."
+    after_help = help::end(
+        &[
+            ("Say what of the fleet is to be mended", "swarm hosts check"),
+            ("Build a package and all that it needs", "swarm push app-misc/foo"),
+            ("Where everything stands, and what to do next", "swarm status"),
+        ],
+        "Exit status: 0 done; 1 it could not be done; 2 wrong usage; 3 some packages failed; 4 no usable drone; 5 all \
+        drones differ from the driver; 6 another controller is at work; 130 interrupted (builds go on; the next \
+        `swarm push` takes them up)."
+    )
 )]
 struct Cli {
     /// The inventory: a file, or a directory of *.toml [default: $SWARM_INVENTORY, ./inventory, /etc/build-swarm/inventory]
     #[arg(long, global = true, value_name = "FILE|DIR")]
     inventory: Option<PathBuf>,
     #[command(subcommand)]
-    verb: Verb,
+    called: Called,
+}
+
+#[derive(Debug, Subcommand)]
+enum Called {
+    #[command(flatten)]
+    OfFleet(Verb),
+    #[command(flatten)]
+    OfNone(Alone),
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +99,7 @@ enum Verb {
     /// Say why a package is where it is, what was tried, and what can be done
     Explain(explain::Arguments),
     /// Spread the waiting work anew
+    #[command(after_help = help::end(&[("Spread it, and say what waits and how busy each drone is", "swarm balance")], ""))]
     Balance,
     /// Try failed packages, and what they block, again
     Unblock(ask::Unblock),
@@ -88,6 +108,7 @@ enum Verb {
     /// Give drones no new work
     Drain(ask::Drain),
     /// Let drained drones work again
+    #[command(after_help = help::end(&[("Let one work again", "swarm undrain drone-izar"), ("Let all work again", "swarm undrain '*'")], ""))]
     Undrain(ask::Drain),
     /// Show a package's build log
     Logs(logs::Arguments),
@@ -106,10 +127,12 @@ enum Verb {
     /// Serve the binhost and the API of this host, until SIGTERM; SIGHUP reads token and certificate again
     Orchestrator(orchestrator::Arguments),
     /// Point clients to the orchestrator that is healthy, until SIGTERM; SIGHUP reads the inventory again
+    #[command(after_help = help::end(&[("Serve, as a service does", "swarm gateway"), ("With an inventory of its own", "swarm gateway --inventory /etc/build-swarm/inventory")], ""))]
     Gateway,
     /// Have another orchestrator take the controller's place; builds go on
     Failover(failover::Arguments),
     /// Print the binrepos.conf of a client
+    #[command(after_help = help::end(&[("What a client has in /etc/portage/binrepos.conf/swarm.conf", "swarm client-config")], ""))]
     ClientConfig,
     /// Show the fleet; check it, list its facts, trust its first host keys
     Hosts(hosts::Arguments),
@@ -129,19 +152,39 @@ enum Verb {
     Play(play::Arguments),
     /// Show the runs of playbooks, or the steps of one
     Runs(runs::Arguments),
+}
+
+/// What is about no real fleet, so it wants no inventory.
+#[derive(Debug, Subcommand)]
+enum Alone {
     /// Play a build of a recorded graph on an imagined fleet
     Simulate(simulate::Arguments),
+    /// Print what makes a shell complete commands, options and names
+    Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
+}
+
+impl Alone {
+    fn run(self) -> anyhow::Result<Exit> {
+        match self {
+            Self::Simulate(arguments) => simulate::run(&arguments),
+            Self::Completions(arguments) => completions::run(&arguments),
+            Self::Man(arguments) => man::run(&arguments, Cli::command()),
+        }
+    }
 }
 
 /// Runs the command line of this process and gives the exit status.
 pub fn main() -> ExitCode {
+    completions::answer();
     let cli = Cli::parse();
     // Nobody looks on while a service works: what happens there is to be found in its log.
-    let told = if matches!(cli.verb, Verb::Orchestrator(_) | Verb::Gateway) { "info" } else { "error" };
+    let told =
+        if matches!(cli.called, Called::OfFleet(Verb::Orchestrator(_) | Verb::Gateway)) { "info" } else { "error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SWARM_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(told));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours_errors()).with_writer(std::io::stderr).init();
     if let Err(error) = crate::playbook::end_with_the_run() {
         tell(format_args!("swarm: {error}"));
         return Exit::Interrupted.into();
@@ -172,12 +215,12 @@ fn chain(error: &anyhow::Error) -> String {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
-    // It is about no real fleet, so it wants no inventory.
-    if let Verb::Simulate(arguments) = &cli.verb {
-        return simulate::run(arguments);
-    }
+    let verb = match cli.called {
+        Called::OfFleet(verb) => verb,
+        Called::OfNone(alone) => return alone.run(),
+    };
     let inventory = Inventory::find(cli.inventory.as_deref())?;
-    match cli.verb {
+    match verb {
         Verb::Push(arguments) => push::run(arguments, inventory).await,
         Verb::Plan(arguments) => plan::run(arguments, &inventory).await,
         Verb::InitFromList(arguments) => init_from_list::run(arguments, inventory).await,
@@ -214,6 +257,5 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Sync(arguments) => sync::run(&arguments, inventory).await,
         Verb::Play(arguments) => play::run(&arguments, &inventory, cli.inventory.as_deref()).await,
         Verb::Runs(arguments) => runs::run(&arguments, &inventory),
-        Verb::Simulate(arguments) => simulate::run(&arguments),
     }
 }

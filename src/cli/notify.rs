@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::bail;
 use clap::Args;
 
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::controller::remote::Remote;
 use crate::controller::{ControlError, Session, alarms, now, socket};
 use crate::core::names::ChannelName;
@@ -18,6 +20,7 @@ use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
+#[command(after_help = help::end(&[("Try all channels of the inventory", "swarm notify --test"), ("From cron: look once, and tell what is due", "swarm notify --check"), ("Tell one channel something", "swarm notify --message 'drone-izar gets a new disk' operators")], ""))]
 pub struct Arguments {
     /// Look once at what is wrong, and tell what is due; where a controller is at work it does that by itself
     #[arg(long, group = "what")]
@@ -32,7 +35,7 @@ pub struct Arguments {
     #[arg(long, requires = "message", value_name = "LINE")]
     subject: Option<String>,
     /// These channels only
-    #[arg(value_name = "CHANNEL", conflicts_with = "check")]
+    #[arg(value_name = "CHANNEL", conflicts_with = "check", add = complete::channels())]
     channels: Vec<ChannelName>,
 }
 

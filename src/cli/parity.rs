@@ -2,7 +2,9 @@
 
 use clap::Args;
 
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use super::select;
 use crate::controller::parity;
 use crate::inventory::{Inventory, Selection};
@@ -11,13 +13,13 @@ use crate::ui::table::write_out;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Status 0 where no drone differs in what matters to a binary; 1 where some do, or one does not \
+    after_help = help::end(&[("How all drones differ", "swarm parity"), ("Everything about one of them", "swarm parity --on drone-izar --all")], "Status 0 where no drone differs in what matters to a binary; 1 where some do, or one does not \
     answer; 4 where none answers; 5 where all that answer differ. What matters is shown first, then what jobs carry \
-    with them anyway, then what changes no binary."
+    with them anyway, then what changes no binary.")
 )]
 pub struct Arguments {
     /// These drones alone: names, globs, @tag, %network; `!` excludes
-    #[arg(long, value_name = "HOSTS")]
+    #[arg(long, value_name = "HOSTS", add = complete::drones())]
     on: Option<Selection>,
     /// All as JSON: {"driver", "drones": {NAME: {"differences": [{"matter": "binary"|"carried"|"harmless", "point",
     /// "driver", "drone", "why"}]} or {"error"}}}

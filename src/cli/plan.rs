@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::help;
 use super::select::Selected;
 use super::simulate::{few, mebibytes};
 use crate::controller::planning::{self, Planned};
@@ -26,6 +27,7 @@ use crate::ui;
 use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("What an update of the driver's world would build, and how long it takes", "swarm plan --world"), ("What one more drone would bring", "swarm plan --world --with-drone cores=32,memory=64GiB")], ""))]
 pub struct Arguments {
     #[command(flatten)]
     selected: Selected,

@@ -6,7 +6,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 use jiff::tz::TimeZone;
 
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use super::interrupt;
 use crate::controller::now;
 use crate::controller::remote::Remote;
@@ -25,15 +27,15 @@ use crate::ui::table::{Cell, Table, tell, write_out};
 const ON: &str = "on";
 
 #[derive(Debug, Args)]
-#[command(after_help = "Playbooks are looked for in ./playbooks, in playbooks beside the inventory, in \
+#[command(after_help = help::end(&[("The playbooks that there are", "swarm play"), ("What a run would do now", "swarm play nightly-world --dry-run"), ("Prepare a bare Gentoo host", "swarm play bootstrap-drone --on drone-izar")], "Playbooks are looked for in ./playbooks, in playbooks beside the inventory, in \
     /etc/build-swarm/playbooks, and among those shipped. Exit status: that of the run; 6 where another one is at work. \
-    Ctrl-C or SIGTERM ends the step that runs as it would end that command (130); --resume goes on.")]
+    Ctrl-C or SIGTERM ends the step that runs as it would end that command (130); --resume goes on."))]
 pub struct Arguments {
     /// The playbook: its name, or a file; without one all are listed
-    #[arg(value_name = "NAME|FILE")]
+    #[arg(value_name = "NAME|FILE", add = complete::playbooks())]
     playbook: Option<String>,
     /// The hosts; short for --set on=HOSTS
-    #[arg(long, value_name = "HOSTS")]
+    #[arg(long, value_name = "HOSTS", add = complete::hosts())]
     on: Option<String>,
     /// A parameter of the playbook
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::ask;
 use super::detach;
 use super::exit::Exit;
+use super::help;
 use super::interrupt;
 use super::plan;
 use super::publish;
@@ -34,6 +35,7 @@ use crate::ui;
 use crate::ui::table::{tell, tell_lines};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Build a package and all that it needs, then make it live", "swarm push --finalize app-misc/foo"), ("Build what an update of the driver's world needs, in the background", "swarm push --world --detach"), ("Try again what failed of the open build, on one drone", "swarm push --retry-failed --on drone-izar")], ""))]
 pub struct Arguments {
     #[command(flatten)]
     pub selected: Selected,

@@ -4,12 +4,14 @@ use clap::Args;
 
 use super::books;
 use super::exit::Exit;
+use super::help;
 use crate::inventory::Inventory;
 use crate::release::Shelf;
 use crate::ui;
 use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("The kept releases, the latest last", "swarm releases")], ""))]
 pub struct Arguments {
     /// As JSON
     #[arg(long)]

@@ -3,7 +3,9 @@
 use anyhow::Context;
 use clap::Args;
 
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::controller::now;
 use crate::core::names::{PlaybookName, RunId};
 use crate::core::text::escaped;
@@ -13,9 +15,10 @@ use crate::playbook::runs::Runs;
 use crate::ui::table::{Cell, Table, Tone, tell, write_out};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("The last ones", "swarm runs"), ("The steps of one, and where their logs are", "swarm runs 20261126T023000Z-nightly-world")], ""))]
 pub struct Arguments {
     /// The runs of this playbook, or the steps of this run
-    #[arg(value_name = "PLAYBOOK|ID")]
+    #[arg(value_name = "PLAYBOOK|ID", add = complete::runs())]
     which: Option<String>,
     /// So many of the last ones
     #[arg(long, value_name = "N", default_value_t = 20)]

@@ -7,7 +7,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::books;
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::controller::now;
 use crate::core::names::{PlaybookName, Timestamp};
 use crate::core::state::State;
@@ -23,6 +25,7 @@ use crate::timetable::{firing, shown};
 use crate::ui::table::{Cell, Table, Tone, write_out};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Every night at half past two, by whatever daemon runs here", "swarm schedule install nightly-world"), ("Prove that it comes when it is due", "swarm schedule check")], ""))]
 pub struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -39,8 +42,10 @@ enum Verb {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("On working days, by cron", "swarm schedule install nightly-world --cron --at 'Mon-Fri 01:15'"), ("What would be written, and when it fires next", "swarm schedule install nightly-world --dry-run")], ""))]
 struct Install {
     /// The playbook
+    #[arg(add = complete::playbooks())]
     playbook: PlaybookName,
     /// When, in the daemon's time zone: HH:MM, or days before it, such as `Mon-Fri 02:30` or `Sun,Wed 02:30`
     #[arg(long, value_name = "[DAYS ]HH:MM", default_value = "02:30", value_parser = at)]
@@ -60,14 +65,18 @@ struct Install {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("All entries of ours", "swarm schedule check"), ("One playbook's", "swarm schedule check nightly-world")], ""))]
 struct Check {
     /// The playbook [default: all that have an entry]
+    #[arg(add = complete::playbooks())]
     playbook: Option<PlaybookName>,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Say what would be removed", "swarm schedule remove nightly-world --dry-run")], ""))]
 struct Remove {
     /// The playbook
+    #[arg(add = complete::playbooks())]
     playbook: PlaybookName,
     /// Say what would be removed
     #[arg(long)]

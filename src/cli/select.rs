@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
+use super::complete;
 use crate::core::event::{Selection, Wanted};
 use crate::core::names::HostName;
 use crate::core::package::Cpv;
@@ -31,7 +32,7 @@ pub struct Selected {
     #[arg(long, value_name = "FILE|-", conflicts_with = "atoms")]
     pub pretend: Option<PathBuf>,
     /// On these drones alone: names, globs, @tag, %network; `!` excludes
-    #[arg(long, value_name = "HOSTS")]
+    #[arg(long, value_name = "HOSTS", add = complete::drones())]
     pub on: Option<inventory::Selection>,
 }
 

@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::{ArgGroup, Args};
 
 use super::exit::Exit;
+use super::help;
 use crate::schedule::baseline::{self, Order};
 use crate::schedule::drone::Drone;
 use crate::schedule::generate::generate;
@@ -18,6 +19,7 @@ use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("source").required(true))]
+#[command(after_help = help::end(&[("A made-up build of 500 packages on three drones, beside simpler ways", "swarm simulate --generate 500 --fleet 32,16:64GiB,8 --compare")], ""))]
 pub struct Arguments {
     /// A graph: a line of JSON for each package: name, serial_s, cpu_s, deps, and memory_mib where it is known
     #[arg(long, value_name = "FILE", group = "source", requires = "fleet")]

@@ -1,13 +1,14 @@
 //! `swarm status`.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 
 use super::books;
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use super::interrupt;
 use crate::controller::now;
 use crate::controller::remote::Remote;
@@ -20,11 +21,13 @@ use crate::standby::view::View;
 use crate::ui;
 use crate::ui::screen::Screen;
 use crate::ui::table::write_out;
+use crate::ui::terminal::redraws_output;
 
 /// Between two looks.
 const REDRAWN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Look once", "swarm status"), ("Look on, until Ctrl-C", "swarm status --watch"), ("For a program", "swarm status --json")], ""))]
 pub struct Arguments {
     /// As JSON
     #[arg(long)]
@@ -33,7 +36,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "json")]
     watch: bool,
     /// Of this build instead of the open one, or the latest
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = complete::builds())]
     build: Option<BuildName>,
 }
 
@@ -81,7 +84,10 @@ fn unknown(state: &State, name: &BuildName) -> String {
 
 /// Shows it again and again, until Ctrl-C or SIGTERM.
 async fn watch(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
-    anyhow::ensure!(std::io::stdout().is_terminal(), "--watch redraws a terminal, and standard output is none");
+    anyhow::ensure!(
+        redraws_output(),
+        "--watch redraws a terminal, and standard output is none, or (by TERM) one that cannot be drawn over"
+    );
     let mut halts = interrupt::listen()?;
     let mut screen = Screen::open()?;
     loop {

@@ -7,7 +7,9 @@ use anyhow::bail;
 use bytesize::ByteSize;
 use clap::Args;
 
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use super::{ask, select};
 use crate::controller::sync::{Sync, SyncError, Synced};
 use crate::core::names::HostName;
@@ -22,12 +24,12 @@ const NAMED: usize = 20;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Jobs on a drone run with what it was brought, in WORKDIR/config/DRIVER; its own /etc/portage stays \
-    as it is, unless --system says otherwise. Status 0 where all of these drones have what the driver has, else 1."
+    after_help = help::end(&[("What would change on the drones", "swarm sync --dry-run"), ("Bring two drones what the driver has", "swarm sync --on drone-izar,drone-vega"), ("Write it over a drone's own /etc/portage, too", "swarm sync --system --on drone-izar")], "Jobs on a drone run with what it was brought, in WORKDIR/config/DRIVER; its own /etc/portage stays \
+    as it is, unless --system says otherwise. Status 0 where all of these drones have what the driver has, else 1.")
 )]
 pub struct Arguments {
     /// These drones alone: names, globs, @tag, %network; `!` excludes
-    #[arg(long, value_name = "HOSTS")]
+    #[arg(long, value_name = "HOSTS", add = complete::drones())]
     on: Option<inventory::Selection>,
     /// Show what would change; change nothing
     #[arg(long)]

@@ -5,7 +5,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::books;
+use super::complete;
 use super::exit::Exit;
+use super::help;
 use crate::core::names::ReleaseName;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
@@ -15,9 +17,10 @@ use crate::ui;
 use crate::ui::table::{tell, write_out};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Check every file of the live release", "swarm verify"), ("Check another one, for a program", "swarm verify 000001-000007 --json")], ""))]
 pub struct Arguments {
     /// The release [default: the live one]
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = complete::releases())]
     release: Option<ReleaseName>,
     /// As JSON
     #[arg(long)]

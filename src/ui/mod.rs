@@ -8,4 +8,5 @@ pub mod screen;
 pub mod simulation;
 pub mod status;
 pub mod table;
+pub mod terminal;
 pub mod text;

@@ -1,11 +1,11 @@
 //! How drones differ from the driver, as people and programs see it.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 
 use serde::Serialize;
 
-use super::table::{Cell, Table, Tone, wants_colour};
+use super::table::{Cell, Table, Tone};
+use super::terminal;
 use crate::core::names::HostName;
 use crate::core::text::escaped;
 use crate::portage::parity::{Difference, Matter};
@@ -48,7 +48,7 @@ pub fn json(driver: &HostName, compared: &[Compared<'_>]) -> serde_json::Result<
 
 /// A paragraph a drone, and what to do next.
 pub fn text(driver: &HostName, compared: &[Compared<'_>], all: bool) -> String {
-    let coloured = std::io::stdout().is_terminal() && wants_colour();
+    let coloured = terminal::colours_output();
     let paragraphs: Vec<String> = compared
         .iter()
         .map(|(drone, differences)| match differences {

@@ -1,12 +1,13 @@
 //! A push while it runs: a live bar a drone on a terminal, elsewhere a line an event, or JSON.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::terminal;
 use super::text::line;
 use crate::controller::Observer;
 use crate::core::build::{Build, Phase};
@@ -21,7 +22,7 @@ use crate::core::text::escaped;
 pub fn observer(json: bool) -> Box<dyn Observer> {
     if json {
         Box::new(Json)
-    } else if std::io::stderr().is_terminal() {
+    } else if terminal::redraws_errors() {
         Box::new(Bars::new())
     } else {
         Box::new(Lines)

@@ -1,12 +1,11 @@
 //! Releases, their differences and their checks, as people see them.
 
-use std::io::IsTerminal;
-
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::table::{Cell, Table, Tone};
+use super::terminal;
 use crate::core::names::{BuildName, ReleaseName};
 use crate::core::status::Moment;
 use crate::release::diff::Diff;
@@ -195,7 +194,7 @@ impl Default for Hashing {
 impl Hashing {
     /// Nothing has been looked at yet.
     pub fn new() -> Self {
-        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        let bar = if terminal::redraws_errors() { ProgressBar::new(0) } else { ProgressBar::hidden() };
         if let Ok(style) =
             ProgressStyle::with_template("{elapsed_precise} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}")
         {

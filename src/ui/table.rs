@@ -1,16 +1,17 @@
 //! Tables, one form for all verbs: a line of headings, columns two blanks apart, no borders.
 //!
 //! Cells may hold what a host or a package said, so characters that move a cursor, colour a line or turn the reading
-//! direction are shown escaped; of a multi-line text the lines stay lines. Colour is put on only where the output is a
-//! terminal.
+//! direction are shown escaped; of a multi-line text the lines stay lines. Colour is put on only where the output takes
+//! it.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use tabled::builder::Builder;
 use tabled::settings::object::{Cell as Position, Columns, Rows};
 use tabled::settings::{Alignment, Color, Padding, Style};
 
+use super::terminal;
 use crate::core::text::escaped;
 
 /// What a cell's colour says.
@@ -127,7 +128,7 @@ impl Table {
     /// # Errors
     /// Standard output cannot be written.
     pub fn print(&self) -> io::Result<()> {
-        write_out(&self.render(io::stdout().is_terminal() && wants_colour()))
+        write_out(&self.render(terminal::colours_output()))
     }
 }
 
@@ -163,12 +164,6 @@ fn colour(tone: Tone) -> Option<Color> {
         Tone::Bad => Some(Color::FG_RED),
         Tone::Faint => Some(Color::FG_BRIGHT_BLACK),
     }
-}
-
-/// Whether the operator has not switched colours off (<https://no-color.org>, and terminals that have none).
-pub fn wants_colour() -> bool {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
 }
 
 #[cfg(test)]

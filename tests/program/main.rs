@@ -33,3 +33,5 @@ mod simulate;
 mod sshd;
 #[cfg(test)]
 mod standby;
+#[cfg(test)]
+mod terminal;

@@ -7,6 +7,7 @@ use futures::{StreamExt, stream};
 
 use super::{AT_ONCE, Asked, Named, ask, clean, roles};
 use crate::cli::exit::Exit;
+use crate::cli::help;
 use crate::core::text::escaped;
 use crate::drone::facts::{Duty, Finding, Severity, check};
 use crate::drone::job::Progress;
@@ -18,6 +19,7 @@ use crate::ui::table::tell;
 use crate::ui::table::{Cell, Table, Tone, write_out};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Reach every host", "swarm hosts check"), ("Remove what ended jobs have left on two drones", "swarm hosts check --clean drone-izar drone-vega")], ""))]
 pub struct Arguments {
     #[command(flatten)]
     named: Named,

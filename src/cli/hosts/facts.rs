@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Asked, Named, ask};
 use crate::cli::exit::Exit;
+use crate::cli::help;
 use crate::core::text::escaped;
 use crate::drone::facts::Facts;
 use crate::inventory::Inventory;
@@ -15,6 +16,7 @@ use crate::ui::table::tell;
 use crate::ui::table::{Cell, Table, write_out};
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("What every drone is, for a program", "swarm hosts facts '@drone' --json")], ""))]
 pub struct Arguments {
     #[command(flatten)]
     named: Named,

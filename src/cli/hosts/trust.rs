@@ -10,7 +10,9 @@ use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
 
+use crate::cli::complete;
 use crate::cli::exit::Exit;
+use crate::cli::help;
 use crate::core::text::escaped;
 use crate::inventory::{Host, Inventory, SelectError, Selection};
 use crate::ssh::known_hosts::{KnownHosts, Pin, Verdict, fingerprint, host_name, record};
@@ -18,9 +20,10 @@ use crate::ssh::{self, Destination, OfferedKey};
 use crate::ui::table::tell;
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("Record the keys of a new host, once their fingerprints are compared", "swarm hosts trust drone-izar")], ""))]
 pub struct Arguments {
     /// Names, globs, @tag, %network; `!` excludes
-    #[arg(value_name = "HOSTS", required = true)]
+    #[arg(value_name = "HOSTS", required = true, add = complete::hosts())]
     hosts: Vec<Selection>,
     /// Record without asking: the fingerprints have been compared, or the network is trusted
     #[arg(long)]
