@@ -32,6 +32,8 @@ fn commands(text: &str) -> Vec<(usize, String)> {
     for (at, _) in text.match_indices("`swarm ") {
         let Some((command, _)) = text[at + 1..].split_once('`') else { continue };
         let line = text[..at].matches('\n').count() + 1;
+        // What an alert fills in is one word.
+        let command = command.replace("{{ ", "{").replace(" }}", "}");
         let plain = command.replace("\\\n", " ").replace("//!", " ").replace("///", " ").replace('\n', " ");
         found.push((line, plain));
     }
