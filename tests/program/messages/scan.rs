@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::known::{PARTS, REASONS, SPEAKERS};
+use super::known::{JOINTS, PARTS, REASONS, SPEAKERS};
 use super::pattern;
 
 /// Words of a message, and where they stand.
@@ -47,11 +47,14 @@ pub fn messages(source: &Path) -> Vec<Message> {
 
 /// Two words at least, since what is shorter only joins what others say, and neither a command nor a script.
 fn counts(pattern: &str) -> bool {
-    let words = pattern.split(|letter: char| !letter.is_alphabetic()).filter(|word| word.len() > 1);
-    words.count() > 1
+    words(pattern) > 1
         && pattern.contains(' ')
         && !pattern.starts_with("swarm ")
         && !["$", "/bin/sh"].iter().any(|sign| pattern.contains(sign))
+}
+
+fn words(text: &str) -> usize {
+    text.split(|letter: char| !letter.is_alphabetic()).filter(|word| word.len() > 1).count()
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
@@ -81,10 +84,13 @@ struct Literal {
 
 impl Literal {
     fn is_said(&self, file: &str) -> bool {
+        let is_sentence = words(&self.words) > 4;
         let near =
-            self.within.iter().rev().find(|name| SPEAKERS.contains(&name.as_str()) || PARTS.contains(&name.as_str()));
+            self.within.iter().map(String::as_str).rev().find(|name| {
+                SPEAKERS.contains(name) || PARTS.contains(name) || (JOINTS.contains(name) && !is_sentence)
+            });
         match near {
-            Some(name) => SPEAKERS.contains(&name.as_str()),
+            Some(name) => SPEAKERS.contains(&name),
             None => REASONS.iter().any(|reasons| match reasons.ends_with('/') {
                 true => file.starts_with(reasons),
                 false => file == *reasons,
