@@ -15,7 +15,7 @@ use crate::controller::kept_log::KeptLog;
 use crate::core::build::{Build, Phase};
 use crate::core::plan::PackageIndex;
 use crate::core::state::State;
-use crate::core::text::escaped;
+use crate::core::text::{escaped, whole_characters};
 use crate::inventory::Inventory;
 use crate::store::Journal;
 
@@ -131,27 +131,5 @@ impl Printed {
             }
         }
         Ok(())
-    }
-}
-
-/// How many bytes there are before a character that is not all there yet.
-fn whole_characters(bytes: &[u8]) -> usize {
-    match std::str::from_utf8(bytes) {
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        _ => bytes.len(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_character_is_printed_once_all_of_it_is_there() {
-        for (bytes, whole) in
-            [(&b"abc"[..], 3), (&b""[..], 0), ("aä".as_bytes(), 3), (&b"a\xc3"[..], 1), (&b"a\xff\xc3"[..], 3)]
-        {
-            assert_eq!(whole_characters(bytes), whole, "{bytes:?}");
-        }
     }
 }

@@ -292,6 +292,11 @@ impl Build {
         })
     }
 
+    /// What needs it directly.
+    pub fn dependents(&self, package: PackageIndex) -> &[PackageIndex] {
+        &self.dependents[package.index()]
+    }
+
     /// Whether it is still to be started, now or later.
     fn waits(&self, package: PackageIndex) -> bool {
         let state = &self.packages[package.index()];

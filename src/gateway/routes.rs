@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Extension, State as Shared};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -89,6 +90,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/swarm", get(swarm))
         .route("/events", get(events))
         .route("/metrics", get(metrics::answer))
+        .route("/page/{*path}", get(below_page))
         .route("/", get(page))
         .with_state(gateway)
 }
@@ -231,4 +233,18 @@ async fn events(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Re
 
 async fn page(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
     gateway.pass_on("/", &headers).await
+}
+
+/// The page's own files, and what it shows.
+async fn below_page(
+    Shared(gateway): Shared<Arc<Gateway>>,
+    extract::Path(path): extract::Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if FilePath::parse(&path).is_none() {
+        return sentence(StatusCode::NOT_FOUND, "the page has nothing of that name");
+    }
+    let wanted = uri.path_and_query().map_or(uri.path(), PathAndQuery::as_str);
+    gateway.pass_on(wanted, &headers).await
 }

@@ -1,6 +1,7 @@
 //! The controller as a service: an HTTP server beside the state directory and the live release.
 //!
-//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]), takes orders
+//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]),
+//! shows both to a browser ([`page`]), takes orders
 //! ([`builds`]) and other wishes ([`wishes`]), keeps a controller at work for as long as there is work ([`worker`]), and
 //! has told what is wrong while no controller is at work ([`alarms`]),
 //! stands by where another one leads ([`company`], [`crate::standby`]) until it is to take that one's place ([`office`]). It holds no state: a controller is a process of its own, which
@@ -16,6 +17,7 @@ pub mod feed;
 pub mod file;
 pub mod metrics;
 pub mod office;
+pub mod page;
 pub mod place;
 pub mod routes;
 pub mod wishes;
@@ -25,7 +27,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio_rustls::TlsAcceptor;
 
 use crate::core::names::HostName;
@@ -44,6 +46,7 @@ use company::StandingBy;
 use feed::Feed;
 use metrics::Places;
 use office::Office;
+use page::looks::Looks;
 use place::PlaceError;
 use routes::Service;
 use wishes::Wishes;
@@ -51,6 +54,10 @@ use worker::{MayBegin, Worker};
 
 /// How many events a listener may be behind before it misses some.
 const EVENTS_HELD: usize = 1024;
+
+/// So many listen to events at once; others are told to come again. Each has a connection for as long as it likes, and
+/// those of a gateway's listeners all come from one address.
+const LISTENERS: usize = 128;
 
 /// What the service is told besides the inventory.
 #[derive(Debug, Clone, Default)]
@@ -147,11 +154,13 @@ pub async fn run(
         books: books.clone(),
         view: View::new(inventory, own.map(|(host, _)| &host.name)),
         places: Places::of(settings),
+        looks: Looks::new(&settings.state),
         office,
         builds: Arc::new(Builds::new(fleet, wishes.clone())),
         wishes,
         door: Door::new(token),
         events: broadcast::Sender::new(EVENTS_HELD),
+        seats: Arc::new(Semaphore::new(LISTENERS)),
         tally: Arc::new(Tally::default()),
         stop: stop.clone(),
     });

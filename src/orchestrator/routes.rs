@@ -11,15 +11,18 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::body::Bytes;
 use serde::Serialize;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 use super::binhost::Binhost;
 use super::books::{Books, BooksError, Read};
 use super::builds::{Builds, Outcome};
 use super::metrics::{self, Places};
 use super::office::Office;
+use super::page;
+use super::page::assets;
+use super::page::looks::Looks;
 use super::wishes::Wishes;
-use crate::controller::api::{self, Desk, Refusal, StateView};
+use crate::controller::api::{self, Desk, Listening, Refusal, StateView};
 use crate::controller::now;
 use crate::controller::verb::Verb;
 use crate::core::names::{Epoch, HostName};
@@ -51,6 +54,8 @@ pub struct Service {
     pub view: View,
     /// Where it keeps things.
     pub places: Places,
+    /// What the page shows.
+    pub looks: Looks,
     /// The controller's place.
     pub office: Arc<Office>,
     /// Takes orders.
@@ -61,6 +66,8 @@ pub struct Service {
     pub door: Door,
     /// What happens, for who listens.
     pub events: broadcast::Sender<String>,
+    /// Places for who listens.
+    pub seats: Arc<Semaphore>,
     /// What has been done.
     pub tally: Arc<Tally>,
     /// When it ends.
@@ -77,7 +84,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/promote", post(promote))
         .route("/state", get(state))
         .route("/metrics", get(metrics::answer))
-        .route("/", get(page))
+        .route("/", get(root))
+        .merge(page::routes())
         .with_state(service)
 }
 
@@ -112,8 +120,10 @@ impl Desk for Arc<Service> {
         Ok(OwnStatus { name: self.name.clone(), epoch: read.state.epoch, status })
     }
 
-    fn events(&self) -> broadcast::Receiver<String> {
-        self.events.subscribe()
+    fn listen(&self) -> Result<Listening, Refusal> {
+        let full = |_| (StatusCode::SERVICE_UNAVAILABLE, "as many listen as can; come again\n".to_owned());
+        let seat = self.seats.clone().try_acquire_owned().map_err(full)?;
+        Ok(Listening { events: self.events.subscribe(), seat: Some(seat) })
     }
 
     fn stop(&self) -> Stop {
@@ -203,11 +213,17 @@ async fn state(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refusa
     Ok(Json(StateView { sequence: read.sequence, state: &read.state }).into_response())
 }
 
-async fn page(Shared(service): Shared<Arc<Service>>) -> String {
+/// `GET /`: the page for a browser, for others in a few words what there is.
+async fn root(Shared(service): Shared<Arc<Service>>, headers: HeaderMap) -> Response {
+    if let Some(page) = assets::page(&headers) {
+        return page;
+    }
     let name = service.name.as_ref().map_or("swarm orchestrator", HostName::as_str);
     format!(
-        "{name}\n\n/packages/  the binhost\n/status     how things stand\n/events     what happens\n/metrics    for Prometheus\n"
+        "{name}\n\n/packages/  the binhost\n/status     how things stand\n/events     what happens\n/metrics    for Prometheus\n\n\
+         A browser gets a page here.\n"
     )
+    .into_response()
 }
 
 /// `POST /promote`: the controller is to be here.
