@@ -15,6 +15,7 @@ use crate::controller::verb::Verb as Wish;
 use crate::controller::{Session, socket, verb};
 use crate::core::event::Event;
 use crate::core::names::{HostName, Timestamp};
+use crate::core::nearest::hint;
 use crate::core::package::{Cpv, PackageName};
 use crate::core::state::State;
 use crate::core::text::escaped;
@@ -99,7 +100,9 @@ async fn show(wanted: Option<&str>, json: bool, inventory: &Inventory) -> anyhow
     let names: Vec<&PackageName> =
         history.packages().filter(|name| wanted.is_none_or(|wanted| name.as_str().contains(wanted))).collect();
     if names.is_empty() {
-        bail!("no build of {} is known", wanted.unwrap_or("anything"));
+        let known = history.packages().map(PackageName::as_str);
+        let hint = wanted.map_or_else(String::new, |wanted| hint(wanted, known));
+        bail!("no build of {} is known{hint}", wanted.unwrap_or("anything"));
     }
     if json {
         let samples = names.iter().flat_map(|name| history.of(name));
