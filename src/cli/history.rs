@@ -14,6 +14,7 @@ use crate::controller::verb::Verb as Wish;
 use crate::controller::{Session, socket, verb};
 use crate::core::accuracy::{Accuracy, factor_at};
 use crate::core::names::HostName;
+use crate::core::nearest::hint;
 use crate::core::package::PackageName;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
@@ -95,8 +96,10 @@ async fn show(wanted: Option<&str>, json: bool, inventory: &Inventory) -> anyhow
     let names: Vec<&PackageName> =
         history.packages().filter(|name| wanted.is_none_or(|wanted| name.as_str().contains(wanted))).collect();
     if names.is_empty() {
+        let known = history.packages().map(PackageName::as_str);
+        let hint = wanted.map_or_else(String::new, |wanted| hint(wanted, known));
         bail!(
-            "no build of {} is known: `swarm history` lists those that are, `swarm history import` learns from logs",
+            "no build of {} is known{hint}: `swarm history` lists those that are, `swarm history import` learns from logs",
             wanted.unwrap_or("anything")
         );
     }

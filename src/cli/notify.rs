@@ -11,9 +11,9 @@ use super::help;
 use crate::controller::remote::Remote;
 use crate::controller::{ControlError, Session, alarms, now, socket};
 use crate::core::names::ChannelName;
+use crate::core::nearest::hint;
 use crate::core::status::Moment;
 use crate::inventory::Inventory;
-use crate::inventory::fault::did_you_mean;
 use crate::notify::{Message, Post};
 use crate::ui;
 use crate::ui::table::{tell, write_out};
@@ -46,8 +46,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     let known = || inventory.channels().iter().map(|channel| channel.name.as_str());
     for name in &arguments.channels {
         if !known().any(|known| known == name.as_str()) {
-            let help = did_you_mean(name.as_str(), known().collect::<Vec<_>>());
-            bail!("there is no channel {name}{}", help.map_or_else(String::new, |help| format!("; {help}")));
+            bail!("there is no channel {name}{}", hint(name.as_str(), known()));
         }
     }
     if inventory.channels().is_empty() {

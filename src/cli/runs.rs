@@ -1,5 +1,7 @@
 //! `swarm runs`: what playbooks have come to.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use clap::Args;
 
@@ -8,6 +10,7 @@ use super::exit::Exit;
 use super::help;
 use crate::controller::now;
 use crate::core::names::{PlaybookName, RunId};
+use crate::core::nearest::hint;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::playbook::record::{Progress, Record};
@@ -47,9 +50,11 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
             }
         }
     }
+    let known: BTreeSet<PlaybookName> = records.iter().map(|record| record.playbook.clone()).collect();
     records.retain(|record| playbook.as_ref().is_none_or(|playbook| record.playbook == *playbook));
     if let (Some(playbook), true) = (&playbook, records.is_empty()) {
-        anyhow::bail!("there is no run of {playbook}, and no run with this id; `swarm runs` lists all");
+        let hint = hint(playbook.as_str(), known.iter().map(PlaybookName::as_str));
+        anyhow::bail!("there is no run of {playbook}, and no run with this id{hint}; `swarm runs` lists all");
     }
     let records = &records[records.len().saturating_sub(arguments.last)..];
     if arguments.json {

@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::help;
 use crate::controller::now;
 use crate::core::names::{PlaybookName, Timestamp};
+use crate::core::nearest::hint;
 use crate::core::state::State;
 use crate::inventory::{Inventory, locate};
 use crate::playbook::shelf::{self, Shelf};
@@ -203,10 +204,13 @@ fn refuse_twice(machine: &Machine, daemon: &Daemon, playbook: &PlaybookName) -> 
 }
 
 fn remove(arguments: &Remove) -> anyhow::Result<Exit> {
-    let lines = place::remove(&Machine::default(), &arguments.playbook, arguments.dry_run)?;
-    let text =
-        if lines.is_empty() { format!("{} has no entry here\n", arguments.playbook) } else { lines.join("\n") + "\n" };
-    write_out(&text)?;
+    let machine = Machine::default();
+    let lines = place::remove(&machine, &arguments.playbook, arguments.dry_run)?;
+    let text = match lines.is_empty() {
+        true => none_of_ours(Some(&arguments.playbook), &place::installed(&machine)?),
+        false => lines.join("\n"),
+    };
+    write_out(&format!("{text}\n"))?;
     Ok(Exit::Done)
 }
 
@@ -228,13 +232,12 @@ fn next(machine: &Machine, daemon: &Daemon, fields: &Fields) -> String {
 async fn check(arguments: &Check, inventory: &Inventory, place: Option<&Path>) -> anyhow::Result<Exit> {
     let machine = Machine::default();
     let mut entries = place::installed(&machine)?;
+    let none = none_of_ours(arguments.playbook.as_ref(), &entries);
     if let Some(playbook) = &arguments.playbook {
         entries.retain(|entry| entry.playbook == *playbook);
     }
     if entries.is_empty() {
-        let what =
-            arguments.playbook.as_ref().map_or_else(|| "no playbook".to_owned(), |playbook| format!("{playbook} not"));
-        write_out(&format!("{what} is started by an entry of ours here: `swarm schedule install` writes one\n"))?;
+        write_out(&format!("{none}: `swarm schedule install` writes one\n"))?;
         return Ok(Exit::Impossible);
     }
     let state = books::state(inventory).await?.unwrap_or_default();
@@ -249,6 +252,13 @@ async fn check(arguments: &Check, inventory: &Inventory, place: Option<&Path>) -
         write_out(&next)?;
     }
     Ok(Exit::done_if(good))
+}
+
+/// What is said where no entry is the one that was asked for.
+fn none_of_ours(playbook: Option<&PlaybookName>, entries: &[Installed]) -> String {
+    let Some(playbook) = playbook else { return "no playbook is started by an entry of ours here".to_owned() };
+    let hint = hint(playbook.as_str(), entries.iter().map(|entry| entry.playbook.as_str()));
+    format!("{playbook} has no entry here{hint}")
 }
 
 /// All that is found of an entry, and when it fires next.

@@ -13,6 +13,7 @@ use super::interrupt;
 use crate::controller::now;
 use crate::controller::remote::Remote;
 use crate::core::names::BuildName;
+use crate::core::nearest::hint;
 use crate::core::state::State;
 use crate::core::status::Status;
 use crate::inventory::Inventory;
@@ -78,8 +79,7 @@ fn unknown(state: &State, name: &BuildName) -> String {
     if state.queue.iter().any(|queued| queued.name == *name) {
         return format!("build {name} waits for its turn");
     }
-    let known: Vec<_> = state.builds.keys().map(ToString::to_string).collect();
-    format!("there is no build {name}; known are {}", known.join(", "))
+    format!("there is no build {name}{}", hint(name.as_str(), state.builds.keys().map(BuildName::as_str)))
 }
 
 /// Shows it again and again, until Ctrl-C or SIGTERM.

@@ -21,6 +21,7 @@ pub mod failure;
 pub mod forecast;
 pub mod held;
 pub mod names;
+pub mod nearest;
 pub mod order;
 pub mod overview;
 pub mod package;

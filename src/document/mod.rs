@@ -13,7 +13,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use fault::{Fault, did_you_mean, nearest};
+use crate::core::nearest::{did_you_mean, nearest};
+use fault::Fault;
 
 /// Where something was written.
 #[derive(Debug, Clone, PartialEq, Eq)]

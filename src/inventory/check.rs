@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::core::names::{HostName, NetworkName};
 
 use super::build::Parts;
-use super::fault::{Fault, did_you_mean};
+use super::fault::Fault;
 use super::hosts::Network;
 use super::read::Site;
 use super::route::network_of;
+use crate::core::nearest::did_you_mean;
 
 /// Every host that is named must be there.
 pub(super) fn references(parts: &Parts, faults: &mut Vec<Fault>) {

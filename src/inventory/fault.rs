@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-pub use crate::document::fault::{Fault, did_you_mean};
+pub use crate::document::fault::Fault;
 
 /// No inventory, an unreadable one, or one with faults.
 #[derive(Debug, thiserror::Error)]

@@ -11,8 +11,8 @@ use std::str::FromStr;
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::core::names::{HostName, NetworkName, Tag};
+use crate::core::nearest::did_you_mean;
 
-use super::fault::did_you_mean;
 use super::{Host, Inventory};
 
 /// What `--on` says, parsed.

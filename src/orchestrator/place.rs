@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::http::Uri;
 
 use crate::core::names::HostName;
+use crate::core::nearest::hint;
 use crate::http::client;
 use crate::inventory::{Host, HttpUrl, Inventory, OrchestratorSettings};
 
@@ -29,12 +30,12 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
     /// There is no orchestrator of that name.
-    #[error("the inventory has no orchestrator {name}; it has: {known}")]
+    #[error("the inventory has no orchestrator {name}{hint}")]
     Unknown {
         /// The name.
         name: HostName,
-        /// Those that there are.
-        known: String,
+        /// The nearest right name, or those that there are.
+        hint: String,
     },
     /// There is none at all.
     #[error(
@@ -84,8 +85,8 @@ pub fn own<'a>(inventory: &'a Inventory, name: Option<&HostName>) -> Result<Opti
             return Err(PlaceError::NoneListed { name: name.clone() });
         }
         let found = all.iter().find(|(host, _)| host.name == *name).copied();
-        let known = || all.iter().map(|(host, _)| host.name.as_str()).collect::<Vec<_>>().join(", ");
-        return found.map(Some).ok_or_else(|| PlaceError::Unknown { name: name.clone(), known: known() });
+        let hint = || hint(name.as_str(), all.iter().map(|(host, _)| host.name.as_str()));
+        return found.map(Some).ok_or_else(|| PlaceError::Unknown { name: name.clone(), hint: hint() });
     }
     let here: Vec<Own<'a>> = all.iter().copied().filter(|(host, _)| inventory.is_here(host)).collect();
     match (here.as_slice(), all.first()) {

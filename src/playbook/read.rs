@@ -29,8 +29,9 @@ use super::Playbook;
 use super::clock::Window;
 use super::step::{Choice, Command, Exec, Finalize, Hosts, Notify, OnFailure, Push, Step, StepName, What, When, Where};
 use super::value::{Need, Parameter, ParameterName, Parameters, Word};
+use crate::core::nearest::did_you_mean;
 use crate::core::text::escaped;
-use crate::document::fault::{Fault, did_you_mean};
+use crate::document::fault::Fault;
 use crate::document::{Document, Reading, Section};
 use crate::inventory::values::{duration, line};
 

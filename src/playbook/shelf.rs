@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Playbook;
 use super::read::{Faults, read};
 use crate::core::names::{NameError, PlaybookName};
-use crate::document::fault::did_you_mean;
+use crate::core::nearest::did_you_mean;
 
 /// The last place on a machine.
 pub const PLACE: &str = "/etc/build-swarm/playbooks";

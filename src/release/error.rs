@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::file_error::FileError;
 use crate::core::names::ReleaseName;
+use crate::core::nearest::hint;
 use crate::portage::index::PackagePath;
 
 /// What went wrong with a release; the one that was live before still is.
@@ -162,10 +163,12 @@ pub enum ReleaseError {
         reason: String,
     },
     /// No kept release has this id.
-    #[error("release {name} is not there; `swarm releases` lists those that are kept")]
+    #[error("release {name} is not there{}; `swarm releases` lists those that are kept", hint(name.as_str(), kept.iter().map(ReleaseName::as_str)))]
     Unknown {
         /// The id.
         name: ReleaseName,
+        /// Those that are kept.
+        kept: Vec<ReleaseName>,
     },
     /// An index that cannot be read.
     #[error("failed to read the package index of release {name}: {reason}; `emaint binhost --fix` may cure it")]

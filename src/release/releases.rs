@@ -114,8 +114,11 @@ impl Shelf {
     /// # Errors
     /// There is none of this id.
     pub fn find(&self, name: &ReleaseName) -> Result<Release, ReleaseError> {
-        let found = self.layout.list()?.into_iter().find(|other| other == name);
-        found.map(|name| self.release(name)).ok_or_else(|| ReleaseError::Unknown { name: name.clone() })
+        let kept = self.layout.list()?;
+        match kept.contains(name) {
+            true => Ok(self.release(name.clone())),
+            false => Err(ReleaseError::Unknown { name: name.clone(), kept }),
+        }
     }
 
     /// The kept releases and how they stand to each other.

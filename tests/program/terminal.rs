@@ -121,6 +121,36 @@ fn manual_pages_have_no_fault() {
 }
 
 #[test]
+fn a_mistyped_word_gets_the_nearest_right_one() {
+    let place = place();
+    fs::create_dir_all(place.path().join("packages.releases/000001-000007")).unwrap();
+    fs::create_dir_all(place.path().join("packages.releases/000001-000008")).unwrap();
+    std::os::unix::fs::symlink("packages.releases/000001-000008", place.path().join("packages")).unwrap();
+    let networks = "[networks.office]\ncidr = '192.0.2.0/24'\n";
+    fs::write(place.path().join("inventory/networks.toml"), networks).unwrap();
+    for (arguments, status, said) in [
+        ("psuh", 2, "'push'"),
+        ("push --dry-rnu", 2, "'--dry-run'"),
+        ("hosts chekc", 2, "'check'"),
+        ("hosts check drone-iazr", 1, "did you mean `drone-izar`?"),
+        ("drain drone-vgea", 1, "did you mean `drone-vega`?"),
+        ("exec --on @lna -- true", 1, "did you mean `lan`?"),
+        ("exec --on %ofice -- true", 1, "did you mean `office`?"),
+        ("exec --on atrn -- true", 1, "did you mean `tarn`?"),
+        ("play nihgtly-world", 1, "did you mean `nightly-world`?"),
+        ("play nightly-world --set refrehs=yes", 1, "did you mean `refresh`?"),
+        ("notify --test opertaors", 1, "did you mean `operators`?"),
+        ("verify 000001-000070", 1, "did you mean `000001-000007`?"),
+        ("diff 000001-000007 000001-00008", 1, "did you mean `000001-000008`?"),
+    ] {
+        let mut swarm = there(PROGRAM, place.path()).unwrap();
+        let Output { status: ended, stderr, .. } = swarm.args(arguments.split(' ')).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert!(ended.code() == Some(status) && stderr.contains(said), "{arguments}: {ended}\n{stderr}");
+    }
+}
+
+#[test]
 fn colours_go_to_a_terminal_that_has_them_and_is_wanted_to_show_them() {
     let place = place();
     // The first finds a dash for a network, which is faint, and headings, which are bold; clap colours its own help

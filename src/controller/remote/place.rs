@@ -5,8 +5,9 @@ use futures::future::join_all;
 use super::{QUICK, Remote, RemoteError, read};
 use crate::controller::electorate::LONGEST_VOTE;
 use crate::core::names::{Epoch, HostName};
+use crate::core::nearest::hint;
 use crate::core::role::{Health, Promoted, Promotion};
-use crate::inventory::{Inventory, fault};
+use crate::inventory::Inventory;
 
 /// An orchestrator's service, asked itself and not through the gateway.
 pub struct Orchestrator {
@@ -57,8 +58,7 @@ pub async fn successor(
 ) -> Result<Option<Orchestrator>, String> {
     let names: Vec<String> = all.iter().map(|each| each.name.to_string()).collect();
     if let Some(to) = to.filter(|to| !all.iter().any(|each| each.name == **to)) {
-        let nearest = fault::did_you_mean(to.as_str(), names.iter().map(String::as_str));
-        let nearest = nearest.map_or_else(String::new, |nearest| format!("; {nearest}"));
+        let nearest = hint(to.as_str(), names.iter().map(String::as_str));
         return Err(format!("no orchestrator {to} with an `api` is in the inventory{nearest}"));
     }
     let places = join_all(all.iter().map(Orchestrator::place)).await;

@@ -12,6 +12,7 @@ use super::{Inconsistent, State, inconsistent};
 use crate::core::build::Build;
 use crate::core::event::Selection;
 use crate::core::names::{BuildName, HostName, Timestamp};
+use crate::core::nearest::hint;
 use crate::core::package::Identity;
 use crate::core::plan::Plan;
 
@@ -51,10 +52,12 @@ pub enum Turn {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotClear {
     /// There is none of this name that is not released.
-    #[error("no build {build} waits for its turn or its release; `swarm status` names those that do")]
+    #[error("no build {build} waits for its turn or its release{}", hint(build.as_str(), waiting.iter().map(BuildName::as_str)))]
     Unknown {
         /// The name.
         build: BuildName,
+        /// Those that wait.
+        waiting: Vec<BuildName>,
     },
     /// There is none at all.
     #[error("no build is open: `swarm push ATOM` begins one")]
@@ -127,7 +130,8 @@ impl State {
     pub fn to_release(&self, named: Option<&BuildName>) -> Result<&Build, NotClear> {
         if let Some(name) = named {
             let build = self.unreleased().find(|build| build.name == *name);
-            return build.ok_or_else(|| NotClear::Unknown { build: name.clone() });
+            let waiting = || self.unreleased().map(|build| build.name.clone()).collect();
+            return build.ok_or_else(|| NotClear::Unknown { build: name.clone(), waiting: waiting() });
         }
         if let Some(build) = self.open_build() {
             return Ok(build);
@@ -149,7 +153,9 @@ impl State {
         let waiting = self.queue.iter().map(|queued| &queued.name);
         let all: Vec<&BuildName> = self.unreleased().map(|build| &build.name).chain(waiting).collect();
         if let Some(name) = named {
-            return all.into_iter().find(|each| *each == name).ok_or_else(|| NotClear::Unknown { build: name.clone() });
+            let found = all.iter().find(|each| **each == name).copied();
+            let waiting = || all.iter().map(|each| (*each).clone()).collect();
+            return found.ok_or_else(|| NotClear::Unknown { build: name.clone(), waiting: waiting() });
         }
         match (&self.open, all.as_slice()) {
             (Some(open), _) => Ok(open),

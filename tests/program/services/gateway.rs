@@ -273,7 +273,7 @@ fn a_service_that_cannot_start_says_what_to_do() {
     let (a, b) = (Orchestrator::new("a", ""), Orchestrator::new("b", ""));
     place.write_inventory("", &format!("{}{}{}", GATEWAY.replace("127.0.0.1:0", &address), a.entry(1), b.entry(2)));
     is(said(&["gateway"]), "`listen` in `[gateway]` names another address");
-    is(said(&["orchestrator", "izar"]), "has no orchestrator izar; it has: a, b");
+    is(said(&["orchestrator", "izar"]), "has no orchestrator izar; there are: a, b");
     is(said(&["orchestrator"]), "2 of the orchestrators of the inventory have an address of this machine");
     place.write_inventory("", &a.entry(1).replace("http:", "https:"));
     is(said(&["orchestrator", "a"]), "no `tls_cert` is set");
