@@ -7,18 +7,22 @@
 pub mod follow;
 pub mod place;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::api::{Follower, StateView};
 use super::verb::{Answer, Verb};
+use crate::core::names::HostName;
 use crate::core::order::{Form, Receipt};
+use crate::core::standby::{Copies, Following, StandbyView};
 use crate::core::state::State;
+use crate::core::status::Status;
 use crate::core::text::escaped;
 use crate::http::access::{Token, TokenError};
 use crate::http::client::{AskError, Client};
@@ -87,6 +91,17 @@ pub struct Remote {
     tls: Option<tokio_rustls::TlsConnector>,
 }
 
+/// What a status says of standbys.
+#[derive(Deserialize)]
+struct OfStandbys {
+    #[serde(default)]
+    standbys: BTreeMap<HostName, StandbyView>,
+    #[serde(default)]
+    copies: BTreeMap<HostName, Copies>,
+    #[serde(default)]
+    follows: Option<Following>,
+}
+
 impl Remote {
     /// The controller of this inventory, where it is not this machine: the orchestrator that leads decides what is asked
     /// there.
@@ -149,6 +164,17 @@ impl Remote {
     pub async fn status(&self) -> Result<String, RemoteError> {
         let bytes = self.get("/swarm").await?;
         String::from_utf8(bytes).map_err(|error| RemoteError::Strange(error.to_string()))
+    }
+
+    /// Puts into a status that was made here what only that host knows: how far the others are behind it.
+    ///
+    /// # Errors
+    /// It does not answer, or with something else.
+    pub async fn fill(&self, status: &mut Status) -> Result<(), RemoteError> {
+        let told: OfStandbys =
+            serde_json::from_str(&self.status().await?).map_err(|error| RemoteError::Strange(error.to_string()))?;
+        (status.standbys, status.copies, status.follows) = (told.standbys, told.copies, told.follows);
+        Ok(())
     }
 
     /// What happens there from here on.

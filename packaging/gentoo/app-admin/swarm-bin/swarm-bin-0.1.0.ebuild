@@ -25,6 +25,8 @@ src_install() {
 	dobin bin/swarm
 	doman man/*
 	dodoc -r README.md docs inventory playbooks
+	# They point to each other.
+	docompress -x /usr/share/doc/${PF}
 
 	doinitd openrc/init.d/*
 	doconfd openrc/conf.d/*
