@@ -17,7 +17,7 @@ use futures::{Stream, StreamExt};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::broadcast;
 
 use crate::core::event::Event;
 use crate::core::names::{BuildName, Timestamp};
@@ -122,15 +122,6 @@ pub fn told_over(at: Timestamp, over: Over) -> serde_json::Result<String> {
     serde_json::to_string(&Line::<Event> { at, sequence: None, event: None, note: None, over: Some(over) })
 }
 
-/// Somebody who listens to what happens.
-#[derive(Debug)]
-pub struct Listening {
-    /// What happens.
-    pub events: broadcast::Receiver<String>,
-    /// The place that it takes among those who may listen; none where they are not counted.
-    pub seat: Option<OwnedSemaphorePermit>,
-}
-
 /// Whoever can be asked.
 pub trait Desk: Clone + Send + Sync + 'static {
     /// How things stand.
@@ -140,10 +131,7 @@ pub trait Desk: Clone + Send + Sync + 'static {
     fn status(&self) -> impl Future<Output = Result<Self::Status, Refusal>> + Send;
 
     /// What happens from here on.
-    ///
-    /// # Errors
-    /// As many listen already as can.
-    fn listen(&self) -> Result<Listening, Refusal>;
+    fn events(&self) -> broadcast::Receiver<String>;
 
     /// Says when nothing is told any more.
     fn stop(&self) -> Stop;
@@ -158,20 +146,18 @@ async fn status<D: Desk>(Shared(desk): Shared<D>) -> Result<Json<D::Status>, Ref
     desk.status().await.map(Json)
 }
 
-async fn events<D: Desk>(
-    Shared(desk): Shared<D>,
-) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>, Refusal> {
-    let events = futures::stream::unfold(desk.listen()?, |mut listening| async move {
+async fn events<D: Desk>(Shared(desk): Shared<D>) -> Sse<impl Stream<Item = Result<Sent, Infallible>>> {
+    let events = futures::stream::unfold(desk.events(), |mut events| async move {
         loop {
-            match listening.events.recv().await {
-                Ok(event) => return Some((Ok(Sent::default().data(event)), listening)),
+            match events.recv().await {
+                Ok(event) => return Some((Ok(Sent::default().data(event)), events)),
                 // Whoever reads too slowly misses some, and is told so by their numbers.
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
     });
-    Ok(Sse::new(events.boxed().take_until(desk.stop().wait())).keep_alive(KeepAlive::default()))
+    Sse::new(events.boxed().take_until(desk.stop().wait())).keep_alive(KeepAlive::default())
 }
 
 /// Reads the events that [`routes`] tells.

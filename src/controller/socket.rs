@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::api::{self, Desk, Follower, Listening, Refusal};
+use super::api::{self, Desk, Follower, Refusal};
 use super::error::ControlError;
 use super::verb::{Answer, Verb};
 use crate::core::status::Status;
@@ -134,8 +134,8 @@ impl Desk for Ear {
         answered.await.map_err(|_| ending())
     }
 
-    fn listen(&self) -> Result<Listening, Refusal> {
-        Ok(Listening { events: self.events.subscribe(), seat: None })
+    fn events(&self) -> broadcast::Receiver<String> {
+        self.events.subscribe()
     }
 
     fn stop(&self) -> Stop {

@@ -15,7 +15,7 @@ use crate::release::{ReleaseError, Shelf};
 use crate::store::{Journal, StoreError};
 
 /// What was read so long ago is taken as it is.
-const FRESH: Duration = Duration::from_millis(200);
+pub const FRESH: Duration = Duration::from_millis(200);
 /// The files that an event changes.
 const FILES: [&str; 2] = ["journal.db", "journal.db-wal"];
 

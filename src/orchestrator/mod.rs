@@ -27,7 +27,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc};
 use tokio_rustls::TlsAcceptor;
 
 use crate::core::names::HostName;
@@ -54,10 +54,6 @@ use worker::{MayBegin, Worker};
 
 /// How many events a listener may be behind before it misses some.
 const EVENTS_HELD: usize = 1024;
-
-/// So many listen to events at once; others are told to come again. Each has a connection for as long as it likes, and
-/// those of a gateway's listeners all come from one address.
-const LISTENERS: usize = 128;
 
 /// What the service is told besides the inventory.
 #[derive(Debug, Clone, Default)]
@@ -160,7 +156,6 @@ pub async fn run(
         wishes,
         door: Door::new(token),
         events: broadcast::Sender::new(EVENTS_HELD),
-        seats: Arc::new(Semaphore::new(LISTENERS)),
         tally: Arc::new(Tally::default()),
         stop: stop.clone(),
     });

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::body::Bytes;
 use serde::Serialize;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::broadcast;
 
 use super::binhost::Binhost;
 use super::books::{Books, BooksError, Read};
@@ -22,7 +22,7 @@ use super::page;
 use super::page::assets;
 use super::page::looks::Looks;
 use super::wishes::Wishes;
-use crate::controller::api::{self, Desk, Listening, Refusal, StateView};
+use crate::controller::api::{self, Desk, Refusal, StateView};
 use crate::controller::now;
 use crate::controller::verb::Verb;
 use crate::core::names::{Epoch, HostName};
@@ -66,8 +66,6 @@ pub struct Service {
     pub door: Door,
     /// What happens, for who listens.
     pub events: broadcast::Sender<String>,
-    /// Places for who listens.
-    pub seats: Arc<Semaphore>,
     /// What has been done.
     pub tally: Arc<Tally>,
     /// When it ends.
@@ -120,10 +118,8 @@ impl Desk for Arc<Service> {
         Ok(OwnStatus { name: self.name.clone(), epoch: read.state.epoch, status })
     }
 
-    fn listen(&self) -> Result<Listening, Refusal> {
-        let full = |_| (StatusCode::SERVICE_UNAVAILABLE, "as many listen as can; come again\n".to_owned());
-        let seat = self.seats.clone().try_acquire_owned().map_err(full)?;
-        Ok(Listening { events: self.events.subscribe(), seat: Some(seat) })
+    fn events(&self) -> broadcast::Receiver<String> {
+        self.events.subscribe()
     }
 
     fn stop(&self) -> Stop {

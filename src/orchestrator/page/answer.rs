@@ -31,6 +31,11 @@ impl Trouble {
         Self(StatusCode::BAD_REQUEST, text.to_string())
     }
 
+    /// There may be room for it later.
+    pub fn later(text: impl std::fmt::Display) -> Self {
+        Self(StatusCode::SERVICE_UNAVAILABLE, text.to_string())
+    }
+
     /// It is there and cannot be shown; the service's log has it, too.
     pub fn unreadable(error: impl std::fmt::Display) -> Self {
         tracing::error!("{error}");

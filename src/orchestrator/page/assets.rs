@@ -29,6 +29,10 @@ const FILES: &[(&str, &str, &str)] = &[
     script!("packages.js"),
     script!("package.js"),
     script!("log.js"),
+    script!("timeline.js"),
+    script!("waiting.js"),
+    script!("history.js"),
+    script!("releases.js"),
 ];
 
 static TAGGED: LazyLock<Vec<(&'static str, Tagged)>> =

@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::task::JoinHandle;
 
 use super::answer::{Tagged, Trouble};
 use super::past::Past;
@@ -18,21 +19,35 @@ use crate::orchestrator::routes::Service;
 
 /// How long the rest of a build lasts is played anew after so long: that costs a quarter of a second for 10,000 packages.
 const REST: Duration = Duration::from_secs(10);
+/// An overview waits for that so long at the most, and then goes out with what was known before.
+const PLAYED: Duration = Duration::from_millis(400);
 /// So many failed packages are in an overview, those first that most wait for. The list of packages has them all.
 const FAILED: usize = 50;
-
 /// What reads files is done for so many at once.
 const TURNS: usize = 2;
+/// So many pages listen at once; others are told to come again. Each has a connection for as long as it likes, and those
+/// of a gateway all come from one address, by which the gateway also asks whether we are there.
+const LISTENERS: usize = 128;
 
 /// The views that were made.
 #[derive(Debug)]
 pub struct Looks {
     logs: PathBuf,
     overview: Kept<(Weak<Read>, Timestamp, Arc<Tagged>)>,
-    rest: Kept<(Instant, Option<u64>)>,
+    rest: Mutex<Rest>,
     packages: Kept<(Weak<Read>, Arc<Vec<PackageOverview>>)>,
     pub(super) past: Past,
     turns: Semaphore,
+    seats: Arc<Semaphore>,
+}
+
+/// How long the rest of the open build lasts.
+#[derive(Debug, Default)]
+struct Rest {
+    /// When that was played last, and what came of it.
+    made: Option<(Instant, Option<u64>)>,
+    /// It is being played.
+    playing: Option<JoinHandle<Option<u64>>>,
 }
 
 /// What was made last; who comes while it is being made waits for it.
@@ -69,7 +84,13 @@ impl Looks {
             packages,
             past: Past::new(state),
             turns: Semaphore::new(TURNS),
+            seats: Arc::new(Semaphore::new(LISTENERS)),
         }
+    }
+
+    /// A place among those who listen; none where all are taken.
+    pub(super) fn seat(&self) -> Option<OwnedSemaphorePermit> {
+        self.seats.clone().try_acquire_owned().ok()
     }
 
     /// Waits for a turn at what reads files.
@@ -108,19 +129,24 @@ impl Looks {
         Ok(made)
     }
 
-    /// How long the rest lasts, in seconds.
+    /// How long the rest lasts, in seconds; none as long as nobody knows.
     async fn rest(&self, read: &Arc<Read>) -> Result<Option<u64>, Trouble> {
         if read.state.open_build().is_none_or(|build| build.is_over()) {
             return Ok(None);
         }
-        let mut kept = self.rest.lock().await;
-        if let Some((made, left_s)) = kept.as_ref().filter(|(made, _)| made.elapsed() < REST) {
-            return Ok(left_s.map(|left_s| left_s.saturating_sub(made.elapsed().as_secs())));
+        let mut rest = self.rest.lock().await;
+        if rest.made.is_none_or(|(made, _)| made.elapsed() >= REST) {
+            // Whoever has it played waits for a moment; others take what is there.
+            let (of, patience) = (read.clone(), if rest.playing.is_none() { PLAYED } else { Duration::ZERO });
+            let play = move || overview::rest(&of.state, now());
+            let playing = rest.playing.get_or_insert_with(|| tokio::task::spawn_blocking(play));
+            if let Ok(played) = tokio::time::timeout(patience, playing).await {
+                rest.playing = None;
+                rest.made = Some((Instant::now(), played.map_err(Trouble::unreadable)?));
+            }
         }
-        let of = read.clone();
-        let left_s = aside(move || overview::rest(&of.state, now())).await?;
-        *kept = Some((Instant::now(), left_s));
-        Ok(left_s)
+        let left = |(made, left_s): (Instant, Option<u64>)| Some(left_s?.saturating_sub(made.elapsed().as_secs()));
+        Ok(rest.made.and_then(left))
     }
 
     /// Every package of the open build, else of the latest.

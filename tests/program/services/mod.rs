@@ -7,6 +7,7 @@ mod metrics;
 mod monitoring;
 mod nginx;
 mod packaging;
+mod page;
 mod place;
 mod production;
 mod queue;

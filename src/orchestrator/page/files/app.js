@@ -3,18 +3,26 @@
 // A view is opened with the rest of its place (`#name/rest?key=value`) and gives back what it does when something has
 // happened (`refresh`), once a second (`tick`, where it has it) and at its end (`close`, where it has it).
 
-import { h, link, show } from "./dom.js";
+import { h, show } from "./dom.js";
 import { moment } from "./words.js";
 import { Trouble, fetchView, listen } from "./server.js";
 import { openOverview } from "./overview.js";
 import { openPackages } from "./packages.js";
 import { openPackage } from "./package.js";
 import { openLog } from "./log.js";
+import { openTimeline } from "./timeline.js";
+import { openWaiting } from "./waiting.js";
+import { openHistory } from "./history.js";
+import { openReleases } from "./releases.js";
 
 const VIEWS = {
   overview: { title: "Overview", open: openOverview },
   packages: { title: "Packages", open: openPackages },
   package: { title: "Package", open: openPackage, within: "packages" },
+  timeline: { title: "Timeline", open: openTimeline },
+  waiting: { title: "Waiting", open: openWaiting },
+  history: { title: "History", open: openHistory },
+  releases: { title: "Releases", open: openReleases },
   log: { title: "Log", open: openLog, within: "packages" },
 };
 
@@ -44,6 +52,7 @@ function mark(name) {
   const items = Object.entries(VIEWS).filter(([, view]) => !view.within);
   show(document.getElementById("views"), items.map(([each, view]) =>
     h("li", null, h("a", { href: `#${each}`, "aria-current": each === within ? "page" : null }, view.title))));
+  document.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 /** A view's own part of the page, and how it says what went wrong. */

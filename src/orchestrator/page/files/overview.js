@@ -93,7 +93,7 @@ function atWork(job, now) {
   return h("div", { class: "job", "data-key": job.job },
     h("p", null, link(packagePlace(job.package), job.package),
       h("span", { class: "faint" }, `${duration(lasted)}, ${text}`)),
-    h("div", { class: "gauge", role: "progressbar", "aria-label": job.package, "aria-valuemin": "0", "aria-valuemax": "100",
+    h("div", { class: left > 0 ? "gauge" : "gauge late", role: "progressbar", "aria-label": job.package, "aria-valuemin": "0", "aria-valuemax": "100",
       "aria-valuenow": String(Math.round(100 * share(lasted, job.expected_s))) },
     h("span", { style: { width: `${100 * share(lasted, job.expected_s)}%` } })));
 }

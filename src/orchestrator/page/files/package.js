@@ -16,7 +16,8 @@ export function openPackage(context) {
 function view(shown) {
   return [
     h("p", { "data-key": "facts" }, h("span", { class: `place ${shown.place}` }, place(shown.place)),
-      ` expected to take ${duration(shown.expected_s)}`, shown.critical && h("span", { class: "badge path" }, "longest path")),
+      ` expected to take ${duration(shown.expected_s)}`, shown.critical && h("span", { class: "badge path" }, "longest path"),
+      shown.place !== "received" && [" ", link(`#waiting/${encodeURIComponent(shown.label)}`, "what waits around it")]),
     section("Why", null, h("div", { class: "lines" }, shown.explanation.map((line) => h("p", {
       class: line.startsWith(" ") ? "within" : null }, commands(line.trim()))))),
     shown.attempts_made.length > 0 && section("Tried", null,

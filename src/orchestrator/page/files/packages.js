@@ -46,8 +46,8 @@ function view(part, wanted, change) {
   };
   return [
     h("form", { class: "filter", role: "search", onsubmit: (event) => event.preventDefault() },
-      h("label", null, "Name has ", h("input", { type: "search", value: wanted.filter, oninput: filter, autocomplete: "off", spellcheck: "false" })),
-      h("label", null, "Where ", h("select", { onchange: (event) => change({ place: event.target.value }) },
+      h("label", null, "Name has ", h("input", { type: "search", name: "filter", value: wanted.filter, oninput: filter, autocomplete: "off", spellcheck: "false" })),
+      h("label", null, "Where ", h("select", { name: "place", onchange: (event) => change({ place: event.target.value }) },
         FILTERS.map(([value, word]) => h("option", { value, selected: value === wanted.place }, word)))),
       h("p", { role: "status" }, count(part.total, "package"))),
     table("Packages of the build", COLUMNS.map((column) => header(column, wanted, change)),

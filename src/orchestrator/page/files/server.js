@@ -2,6 +2,8 @@
 
 /** While nothing is heard of events the views are asked for after so long (milliseconds). */
 const POLL = 10_000;
+/** And after so long where all is well: what only goes with the clock, such as how long the rest lasts, is no event. */
+const ANEW = 30_000;
 /** The first pause before listening again; it doubles up to the longest. */
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
@@ -42,7 +44,6 @@ export function listen(changed, stands) {
       pause = FIRST_PAUSE;
       gone = null;
       stands(null);
-      changed();
     };
     source.onmessage = () => changed();
     source.onerror = () => {
@@ -66,5 +67,8 @@ export function listen(changed, stands) {
   setInterval(() => {
     if (gone !== null && !document.hidden) changed();
   }, POLL);
+  setInterval(() => {
+    if (gone === null && !document.hidden) changed();
+  }, ANEW);
   open();
 }
