@@ -117,6 +117,7 @@ pub(super) const REASONS: &[&str] = &[
     "controller/verb.rs",
     "core/alarm/words.rs",
     "core/explain.rs",
+    "core/nearest.rs",
     "core/state/jobs.rs",
     "core/status.rs",
     "document/",
