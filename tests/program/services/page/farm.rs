@@ -192,9 +192,10 @@ impl Farm {
     }
 
     fn start_what_can(&mut self) {
-        for number in 0..DRONES.len() - 1 {
+        // The last one is away.
+        for (number, (_, cores)) in DRONES.iter().enumerate().take(DRONES.len() - 1) {
             let name = drone(number);
-            while self.state.jobs_on(&name).count() < DRONES[number].1 as usize / 4 {
+            while self.state.jobs_on(&name).count() < *cores as usize / 4 {
                 let build = self.state.open_build().unwrap();
                 let tried = |package: &PackageIndex| {
                     build.packages[package.index()].attempts.iter().any(|attempt| attempt.drone == name)
