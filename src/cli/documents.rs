@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{Command, CommandFactory, Parser};
 
 use super::Cli;
 
@@ -78,4 +78,32 @@ fn every_command_that_a_document_or_a_message_names_is_one_that_is_taken() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(tried > 200, "only {tried} were found");
+}
+
+/// The help of a verb and of those below it, as chapters.
+fn chapters(command: &mut Command, name: &str, text: &mut String) {
+    let help = command.render_long_help().to_string();
+    let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    text.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", lines.join("\n")));
+    for verb in command.get_subcommands_mut().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
+        let name = format!("{name} {}", verb.get_name());
+        chapters(verb, &name, text);
+    }
+}
+
+#[test]
+fn the_reference_of_commands_is_what_their_help_says() {
+    let mut text =
+        "# Commands\n\nWhat `swarm help` says, verb by verb; made from the program by `SWARM_BLESS=1 cargo test \
+                    reference_of_commands`.\n"
+            .to_owned();
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    chapters(&mut command, "swarm", &mut text);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/commands.md");
+    if std::env::var_os("SWARM_BLESS").is_some() {
+        std::fs::write(&page, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&page).unwrap_or_default();
+    assert!(kept == text, "{} is not what the program says: SWARM_BLESS=1 writes it anew", page.display());
 }
