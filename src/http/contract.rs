@@ -205,10 +205,14 @@ impl Schemas {
         Self { sent: settings().for_serialize().into_generator(), taken: settings().for_deserialize().into_generator() }
     }
 
-    /// All of them by name. A type that is both sent and taken has one form, or its two forms have two names.
+    /// All of them by name. A type that is both sent and taken has one form; where it would have two, and a reference could
+    /// mean either, its entry is what no schema can be, so that whoever checks the document finds it.
     fn all(mut self) -> Map<String, Value> {
         let mut all = self.taken.take_definitions(true);
-        all.extend(self.sent.take_definitions(true));
+        for (name, sent) in self.sent.take_definitions(true) {
+            let clashes = all.get(&name).is_some_and(|taken| *taken != sent);
+            all.insert(name, if clashes { "is sent otherwise than it is taken".into() } else { sent });
+        }
         all
     }
 }
