@@ -20,6 +20,7 @@ mod history;
 mod hosts;
 mod init_from_list;
 mod interrupt;
+mod journal;
 mod logs;
 mod man;
 mod notify;
@@ -138,6 +139,8 @@ enum Verb {
     Hosts(hosts::Arguments),
     /// Show what builds took, and what the next one is taken to need; learn from other logs
     History(history::Arguments),
+    /// Write out the journal, an event a line, for other programs
+    Journal(journal::Arguments),
     /// Show how drones differ from the driver: settings, repositories, flags, tools
     Parity(parity::Arguments),
     /// Have cron or systemd start a playbook, and prove that it does
@@ -250,6 +253,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Verify(arguments) => verify::run(&arguments, &inventory),
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
         Verb::History(arguments) => history::run(arguments, inventory).await,
+        Verb::Journal(arguments) => journal::run(&arguments, &inventory),
         Verb::Parity(arguments) => parity::run(&arguments, &inventory).await,
         Verb::Schedule(arguments) => schedule::run(&arguments, &inventory, cli.inventory.as_deref()).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,

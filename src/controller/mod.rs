@@ -25,6 +25,7 @@ pub mod muster;
 pub mod parity;
 pub mod persist;
 pub mod planning;
+pub mod promises;
 pub mod publish;
 pub mod queue;
 pub mod remote;

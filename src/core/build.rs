@@ -11,6 +11,7 @@ mod record;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::counts::Counts;
@@ -33,7 +34,7 @@ use crate::schedule::queue::Queue;
 const UNKNOWN_MEMORY_MIB: u32 = 1024;
 
 /// One attempt that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// The job.
     pub job: JobName,

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::body::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fleet::{Change, Fleet, Look, Member};
@@ -55,31 +56,52 @@ pub struct Gauges {
     pub timestamp: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
-struct StatusView<'a> {
+/// `GET /status`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GatewayStatus")]
+pub(super) struct StatusView<'a> {
+    /// Whose binhost clients get; none where none is healthy.
     active: Option<&'a HostName>,
+    /// Who is asked about builds; none where no API answers.
     controller: Option<&'a HostName>,
+    /// The orchestrators, and the object storages that clients can read, by priority.
     orchestrators: Vec<OrchestratorView<'a>>,
 }
 
-#[derive(Serialize)]
+/// An orchestrator, or an object storage, as the gateway sees it.
+#[derive(Serialize, JsonSchema)]
 struct OrchestratorView<'a> {
+    /// Its name.
     name: &'a HostName,
+    /// Where the host is; of a storage the bucket.
     address: &'a str,
+    /// The lowest is first.
     priority: u32,
+    /// What clients get.
     binhost: &'a str,
+    /// Whether its index reads, is not empty, and is the newest.
     healthy: bool,
+    /// Whether clients get it.
     active: bool,
+    /// What is live there, where it says that.
     release: Option<&'a ReleaseName>,
+    /// The TIMESTAMP of its index when that last read.
     timestamp: Option<Timestamp>,
+    /// When it was looked at last.
     last_check: Option<Moment>,
+    /// What was wrong then.
     error: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct ActiveView<'a> {
+/// `GET /binhost` as JSON.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ActiveBinhost")]
+pub(super) struct ActiveView<'a> {
+    /// Whose it is.
     name: &'a HostName,
+    /// Its address.
     url: &'a str,
+    /// What is live there, where it says that.
     release: Option<&'a ReleaseName>,
 }
 

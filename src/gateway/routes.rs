@@ -10,17 +10,20 @@ use axum::extract::{Extension, State as Shared};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Router, extract};
 use hyper::body::Bytes;
 
-use super::board::Board;
+use super::board::{ActiveView, Board, StatusView};
 use super::forward::forward;
 use super::metrics;
 use super::promote::Promoting;
 use super::reach::Reach;
+use crate::controller::promises;
+use crate::core::status::OwnStatus;
 use crate::http::access::Door;
 use crate::http::client::Client;
+use crate::http::contract::{Contract, Promise};
 use crate::http::path::FilePath;
 use crate::http::server::{Peer, Tally};
 use crate::http::stop::Stop;
@@ -79,21 +82,54 @@ impl std::fmt::Debug for Settings {
 
 /// All routes.
 pub fn router(gateway: Arc<Gateway>) -> Router {
-    Router::new()
-        .route("/health", get(health))
-        .route("/status", get(status))
-        .route("/binhost", get(binhost))
-        .route("/packages/{*path}", get(packages))
-        .route("/build", post(build))
-        .route("/verb", post(verb))
-        .route("/state", get(state))
-        .route("/swarm", get(swarm))
-        .route("/events", get(events))
-        .route("/metrics", get(metrics::answer))
-        .route("/page/{*path}", get(below_page))
-        .route("/", get(page))
-        .with_state(gateway)
+    routes().into_router().with_state(gateway)
 }
+
+/// The OpenAPI document of the service.
+pub fn document() -> serde_json::Value {
+    routes().document(
+        "swarm gateway",
+        "The pointer to the orchestrator that serves: where clients find packages, and whoever asks for builds the controller.",
+    )
+}
+
+/// All routes, as their document has them.
+pub fn routes() -> Contract<Arc<Gateway>> {
+    let file = Promise::to("Sends a client to a file of the live release")
+        .head(302, "It is there, at the binhost that takes connections")
+        .text(400, "This is no path")
+        .text(404, "No binhost has a file of that name")
+        .text(503, NO_BINHOST);
+    let binhost = Promise::to("Names the binhost that clients get")
+        .text_or_json::<ActiveView<'static>>(200, "Its address")
+        .text(503, NO_BINHOST);
+    let sight = Promise::to("Tells what the checks of each orchestrator have come to");
+    let passed_on = |promise: Promise| promise.text(502, "The controller does not answer");
+    let told = |promise: Promise| passed_on(promise).text(503, NO_CONTROLLER);
+    let page_promise = Promise::to("Shows the controller's page").other(200, "*/*", "The page");
+    Contract::new()
+        .get("/health", Promise::to("Says that the gateway answers").text(200, "It does"), health)
+        .get("/status", sight.json::<StatusView<'static>>(200, "Each of them"), status)
+        .get("/binhost", binhost, binhost_of_clients)
+        .get("/packages/{*path}", file, packages)
+        .post("/build", passed_on(promises::order()), build)
+        .post("/verb", passed_on(promises::wish()), verb)
+        .get("/state", told(promises::state()), state)
+        .get("/swarm", passed_on(promises::status::<OwnStatus>()), swarm)
+        .get("/events", told(promises::events()), events)
+        .get(
+            "/metrics",
+            Promise::to("Tells Prometheus what docs/metrics.md lists").text(200, "The metrics"),
+            metrics::answer,
+        )
+        .get("/", told(page_promise), page)
+        .beside(Router::new().route("/page/{*path}", get(below_page)))
+}
+
+/// Why clients are sent nowhere.
+const NO_BINHOST: &str = "No orchestrator is healthy; `Retry-After` says when to come again";
+/// Why nothing is passed on.
+const NO_CONTROLLER: &str = "No orchestrator with an API answers; `Retry-After` says when to come again";
 
 impl Gateway {
     pub(super) fn settings(&self) -> Arc<Settings> {
@@ -162,7 +198,7 @@ async fn status(Shared(gateway): Shared<Arc<Gateway>>) -> Response {
     answer(JSON, gateway.board.view().status.clone())
 }
 
-async fn binhost(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
+async fn binhost_of_clients(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
     let view = gateway.board.view();
     let wanted = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
     match &view.active {

@@ -203,7 +203,7 @@ fn builds(state: &State, now: Timestamp, page: &mut Page) {
     let still = still_since(state, None, now);
     let help = "Whether work waits while nothing is built, and neither a full disk nor an unattended run explains it.";
     page.gauge("swarm_work_stands_still", help, Some(u8::from(still.is_some())));
-    page.gauge("swarm_work_stands_still_since_timestamp_seconds", "Since when.", still.map(|since| since.0));
+    page.gauge("swarm_work_stands_still_since_timestamp_seconds", "Since when it does.", still.map(|since| since.0));
     let help = "When a build was asked for, a job began or ended, or a package came, last.";
     page.gauge("swarm_work_moved_timestamp_seconds", help, state.moved.map(|moved| moved.0));
 }

@@ -7,10 +7,8 @@ use std::time::Duration;
 use axum::extract::{Extension, FromRequest, FromRequestParts, Path, Request, State as Shared};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::body::Bytes;
-use serde::Serialize;
 use tokio::sync::broadcast;
 
 use super::binhost::Binhost;
@@ -24,13 +22,15 @@ use super::page::looks::Looks;
 use super::wishes::Wishes;
 use crate::controller::api::{self, Desk, Refusal, StateView};
 use crate::controller::now;
+use crate::controller::promises::{self, UNREADABLE};
 use crate::controller::verb::Verb;
-use crate::core::names::{Epoch, HostName};
+use crate::core::names::HostName;
 use crate::core::order::{Form, Receipt};
 use crate::core::role::{Health, Promoted, Promotion};
 use crate::core::state::Turn;
-use crate::core::status::Status;
+use crate::core::status::{OwnStatus, Status};
 use crate::http::access::Door;
+use crate::http::contract::{Contract, Promise};
 use crate::http::server::{Peer, Tally};
 use crate::http::stop::Stop;
 use crate::http::{self, sentence};
@@ -74,26 +74,47 @@ pub struct Service {
 
 /// All routes.
 pub fn router(service: Arc<Service>) -> Router {
-    api::routes()
-        .route("/health", get(health))
-        .route("/packages/{*path}", get(packages))
-        .route("/build", post(build))
-        .route("/verb", post(verb))
-        .route("/promote", post(promote))
-        .route("/state", get(state))
-        .route("/metrics", get(metrics::answer))
-        .route("/", get(root))
-        .merge(page::routes())
-        .with_state(service)
+    routes().into_router().with_state(service)
 }
 
-/// The status of section 5 of the design, and whose it is.
-#[derive(Debug, Serialize)]
-pub struct OwnStatus {
-    name: Option<HostName>,
-    epoch: Epoch,
-    #[serde(flatten)]
-    status: Status,
+/// The OpenAPI document of the service.
+pub fn document() -> serde_json::Value {
+    routes().document(
+        "swarm orchestrator",
+        "A binhost, and the controller as a service: what it tells and what it can be asked.",
+    )
+}
+
+/// All routes, as their document has them.
+pub fn routes() -> Contract<Arc<Service>> {
+    let small = Promise::to("Says in short how the service stands, for who asks often");
+    let file = Promise::to("Gives a file of the live release: an index, or a package")
+        .other(200, "*/*", "The file. `If-Modified-Since` is compared for equality")
+        .other(206, "*/*", "The part that one `Range` asks for")
+        .head(304, "The file is the one of `If-Modified-Since`")
+        .text(404, "The live release has no such file")
+        .text(416, "The file ends before that")
+        .text(500, "The file is there and cannot be read");
+    let place = Promise::to("Makes this orchestrator the controller")
+        .takes::<Promotion>()
+        .for_who_may()
+        .json::<Promoted>(200, "It is, under this epoch")
+        .text(400, "The body asks for nothing that there is")
+        .text(409, "It cannot be, for now; the text says why")
+        .text(423, "Another controller holds a lease that lives")
+        .text(500, "It broke off");
+    let front = Promise::to("Shows the swarm").other(200, "*/*", "A page for a browser, a few words for others");
+    let metrics = Promise::to("Tells Prometheus what docs/metrics.md lists");
+    api::routes()
+        .get("/health", small.json::<Health>(200, "How it stands").text(500, UNREADABLE), health)
+        .get("/packages/{*path}", file, packages)
+        .post("/build", promises::order(), build)
+        .post("/verb", promises::wish(), verb)
+        .post("/promote", place, promote)
+        .get("/state", promises::state(), state)
+        .get("/metrics", metrics.text(200, "The metrics").text(500, UNREADABLE), metrics::answer)
+        .get("/", front, root)
+        .beside(page::routes())
 }
 
 impl Service {

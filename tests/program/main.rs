@@ -6,9 +6,13 @@ mod background;
 #[cfg(test)]
 mod become_root;
 #[cfg(test)]
+mod contracts;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod installed;
 #[cfg(test)]
 mod inventory;
 #[cfg(test)]
