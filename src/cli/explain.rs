@@ -12,6 +12,7 @@ use crate::core::explain::explain;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::ui::table::write_out;
+use crate::ui::time::local;
 
 #[derive(Debug, Args)]
 #[command(after_help = help::end(&[("Why it is not built yet", "swarm explain firefox")], ""))]
@@ -26,7 +27,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     let build = state.latest_build().context("nothing has been asked for yet: `swarm push ATOM` begins")?;
     let package = build.find(&arguments.package)?;
     for line in explain(&state, build, package, now()) {
-        write_out(&(escaped(&line) + "\n"))?;
+        write_out(&(local(&escaped(&line)) + "\n"))?;
     }
     Ok(Exit::Done)
 }

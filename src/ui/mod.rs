@@ -10,3 +10,4 @@ pub mod status;
 pub mod table;
 pub mod terminal;
 pub mod text;
+pub mod time;
