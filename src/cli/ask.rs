@@ -1,12 +1,11 @@
 //! `swarm balance`, `unblock`, `reset`, `drain` and `undrain`: told to the controller that is at work, else done here.
 
-use std::io::{BufRead, IsTerminal, Write};
-
-use anyhow::bail;
 use clap::Args;
 use tokio::sync::mpsc;
 
+use super::books;
 use super::complete;
+use super::consent::Consent;
 use super::exit::Exit;
 use super::{help, interrupt, select};
 use crate::controller::publish::{self, Whom};
@@ -14,11 +13,13 @@ use crate::controller::remote::{self, Remote};
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::verb::Verb;
 use crate::controller::{Session, socket, verb};
+use crate::core::build::Build;
 use crate::core::names::{BuildName, HostName};
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::ui;
 use crate::ui::table::{tell, write_out};
+use crate::ui::time::local;
 
 #[derive(Debug, Args)]
 #[command(after_help = help::end(&[("Try all that failed again", "swarm unblock"), ("Try one package again, and what it blocks", "swarm unblock dev-libs/bar")], ""))]
@@ -34,9 +35,8 @@ pub struct Reset {
     /// This build instead of the open one: one that waits for its turn, or for its release
     #[arg(long, value_name = "ID", add = complete::builds())]
     build: Option<BuildName>,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 #[derive(Debug, Args)]
@@ -67,23 +67,17 @@ pub async fn unblock(arguments: &Unblock, inventory: Inventory) -> anyhow::Resul
 }
 
 pub async fn reset(arguments: &Reset, inventory: Inventory) -> anyhow::Result<Exit> {
-    let without = "`swarm reset` forgets the open build and what it has received: say --yes";
-    if !arguments.yes && !confirmed("Forget the open build, and all that it has received and is not live?", without)? {
-        bail!("nothing was reset");
+    let state = books::state(&inventory).await?.unwrap_or_default();
+    let name = state.to_forget(arguments.build.as_ref())?;
+    let received = state.builds.get(name).into_iter().flat_map(Build::received).count();
+    let jobs = state.jobs.values().filter(|job| job.build == *name).count();
+    let what = format!("build {name}, the {received} packages received for it that are not live, and {jobs} jobs");
+    if arguments.consent.dry_run {
+        write_out(&format!("{what} would be given up; nothing was changed\n"))?;
+        return Ok(Exit::Done);
     }
+    arguments.consent.require(&format!("Give up {what}?"), &format!("gives up {what}"))?;
     ask(Verb::Reset { build: arguments.build.clone() }, inventory).await
-}
-
-/// Without a terminal nobody can answer.
-pub(super) fn confirmed(question: &str, without: &str) -> anyhow::Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        bail!("{without}");
-    }
-    eprint!("{question} [y/N] ");
-    std::io::stderr().flush()?;
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 /// Tells the controller, or takes its place for a moment.
@@ -140,5 +134,5 @@ async fn end_jobs(session: &mut Session, drones: Vec<HostName>) -> anyhow::Resul
 
 /// Whoever has read enough of it stops nothing.
 fn print(lines: &[String]) -> std::io::Result<()> {
-    write_out(&lines.iter().map(|line| escaped(line) + "\n").collect::<String>())
+    write_out(&lines.iter().map(|line| local(&escaped(line)) + "\n").collect::<String>())
 }

@@ -38,6 +38,9 @@ pub struct Arguments {
     /// One JSON object a line: {"host","stream","line"}, at the end {"host","status"} or {"host","error"}
     #[arg(long)]
     json: bool,
+    /// Say where it would run, as which words; run nothing
+    #[arg(long, conflicts_with = "json")]
+    dry_run: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<String>,
@@ -47,6 +50,12 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     let selection = Selection::joined(&arguments.on).ok_or(SelectError::Empty)?;
     let hosts = selection.select(inventory, |_| true)?;
     let script = script(&arguments.command)?;
+    if arguments.dry_run {
+        let words = shlex::try_join(arguments.command.iter().map(String::as_str))?;
+        let lines = hosts.iter().map(|host| format!("{}: {}\n", host.name, escaped(&words)));
+        write_out(&lines.collect::<String>())?;
+        return Ok(Exit::Done);
+    }
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let (stop, stopped) = watch::channel(false);
     let mut halts = interrupt::listen()?;

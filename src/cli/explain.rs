@@ -12,6 +12,7 @@ use crate::core::explain::explain;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::ui::table::write_out;
+use crate::ui::time::local;
 
 const NOTHING: &str = "nothing has been asked for yet: `swarm push ATOM` begins";
 
@@ -28,7 +29,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     let build = state.latest_build().context(NOTHING)?;
     let package = build.find(&arguments.package)?;
     for line in explain(&state, build, package, now()) {
-        write_out(&(escaped(&line) + "\n"))?;
+        write_out(&(local(&escaped(&line)) + "\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -4,6 +4,7 @@ use anyhow::bail;
 use clap::Args;
 
 use super::complete;
+use super::consent::Consent;
 use super::exit::Exit;
 use super::help;
 use crate::controller::remote::place::{Orchestrator, successor};
@@ -20,6 +21,8 @@ pub struct Arguments {
     /// Do not wait for the lease of one that is gone, and go on without what only that one knows
     #[arg(long)]
     take_over: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
@@ -30,6 +33,16 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     match successor(all, arguments.to.as_ref(), arguments.take_over).await.map_err(anyhow::Error::msg)? {
         None => write_out("it is the controller already\n")?,
         Some(successor) => {
+            let name = &successor.name;
+            if arguments.consent.dry_run {
+                write_out(&format!("{name} would become the controller; nothing was changed\n"))?;
+                return Ok(Exit::Done);
+            }
+            if arguments.take_over {
+                let question = format!("Go on at {name} without what only the last controller knows?");
+                let deed = "goes on without what only the last controller knows";
+                arguments.consent.require(&question, deed)?;
+            }
             let epoch = successor.promote(arguments.take_over).await?;
             write_out(&format!("{} is the controller from here on, epoch {epoch}\n", successor.name))?;
         }

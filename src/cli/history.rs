@@ -16,6 +16,7 @@ use crate::core::accuracy::{Accuracy, factor_at};
 use crate::core::names::HostName;
 use crate::core::nearest::hint;
 use crate::core::package::PackageName;
+use crate::core::status::Moment;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::portage::emerge_log;
@@ -129,7 +130,7 @@ fn row(sample: &Sample) -> Vec<String> {
         or_dash(sample.width.map(|width| width.to_string())),
         or_dash(sample.memory_mib.map(memory)),
         or_dash(sample.drone.as_ref().map(ToString::to_string)),
-        jiff::Timestamp::from_second(sample.at.0).map_or_else(|_| "-".to_owned(), |at| at.to_string()),
+        Moment(sample.at).to_string(),
     ]
 }
 

@@ -5,6 +5,7 @@ mod books;
 mod client_config;
 mod complete;
 mod completions;
+mod consent;
 mod detach;
 mod diff;
 #[cfg(test)]
@@ -52,6 +53,7 @@ use crate::controller::verb::Verb as Wish;
 use crate::inventory::Inventory;
 use crate::ui::table::tell;
 use crate::ui::terminal::colours_errors;
+use crate::ui::time::local;
 use exit::Exit;
 
 /// A build farm for Gentoo: drones build over SSH, the packages come back as one release.
@@ -200,7 +202,7 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = runtime.block_on(run(cli)).unwrap_or_else(|error| {
-        tell(format_args!("swarm: {}", chain(&error)));
+        tell(local(&format!("swarm: {}", chain(&error))));
         Exit::of_error(&error)
     });
     // A transfer that was interrupted must not hold the exit up.
@@ -248,7 +250,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Finalize(arguments) => finalize::run(&arguments, inventory).await,
         Verb::Releases(arguments) => releases::run(&arguments, &inventory),
         Verb::Diff(arguments) => diff::run(&arguments, &inventory),
-        Verb::Rollback(arguments) => ask::ask(Wish::Rollback { release: arguments.release }, inventory).await,
+        Verb::Rollback(arguments) => rollback::run(arguments, inventory).await,
         Verb::Prune(arguments) => ask::ask(Wish::Prune { dry_run: arguments.dry_run }, inventory).await,
         Verb::Verify(arguments) => verify::run(&arguments, &inventory),
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,

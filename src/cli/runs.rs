@@ -11,11 +11,12 @@ use super::help;
 use crate::controller::now;
 use crate::core::names::{PlaybookName, RunId};
 use crate::core::nearest::hint;
-use crate::core::text::escaped;
+use crate::core::text::{duration, escaped};
 use crate::inventory::Inventory;
 use crate::playbook::record::{Progress, Record};
 use crate::playbook::runs::Runs;
 use crate::ui::table::{Cell, Table, Tone, tell, write_out};
+use crate::ui::time::local;
 
 #[derive(Debug, Args)]
 #[command(after_help = help::end(&[("The last ones", "swarm runs"), ("The steps of one, and where their logs are", "swarm runs 20261126T023000Z-nightly-world")], ""))]
@@ -82,7 +83,7 @@ pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit>
 }
 
 fn lasted(seconds: u64) -> Cell {
-    Cell::from(humantime::format_duration(std::time::Duration::from_secs(seconds)))
+    Cell::from(duration(seconds))
 }
 
 fn status(record: &Record) -> Cell {
@@ -109,7 +110,7 @@ fn one(runs: &Runs, id: &RunId, json: bool) -> anyhow::Result<Exit> {
     if let Some(deadline) = record.deadline {
         head.push_str(&format!(", nothing new from {deadline} on"));
     }
-    write_out(&escaped(&format!("{head}\n\n")))?;
+    write_out(&local(&escaped(&format!("{head}\n\n"))))?;
     let mut table = Table::new(["step", "state", "lasted", "status", "changed", "reason", "log"]).numbers("status");
     for step in &record.steps {
         let none = || Cell::new("-", Tone::Faint);
@@ -137,9 +138,9 @@ fn one(runs: &Runs, id: &RunId, json: bool) -> anyhow::Result<Exit> {
         Some(ended) => format!("\nended {} with status {}: {}\n", ended.at, ended.status, ended.reason),
         None => "\nit is at work, or was lost\n".to_owned(),
     };
-    write_out(&escaped(&end))?;
+    write_out(&local(&escaped(&end)))?;
     for trouble in &record.troubles {
-        tell(escaped(trouble));
+        tell(local(&escaped(trouble)));
     }
     Ok(Exit::Done)
 }

@@ -14,6 +14,7 @@ use crate::controller::now;
 use crate::core::names::{PlaybookName, Timestamp};
 use crate::core::nearest::hint;
 use crate::core::state::State;
+use crate::core::text::duration;
 use crate::inventory::{Inventory, locate};
 use crate::playbook::shelf::{self, Shelf};
 use crate::timetable::daemon::{Daemon, Machine, Wanted};
@@ -222,7 +223,7 @@ fn next(machine: &Machine, daemon: &Daemon, fields: &Fields) -> String {
         Some(next) => format!(
             "next: {} (time zone {whence}), in {}; {}\n",
             shown(next, &zone),
-            humantime::format_duration(std::time::Duration::from_secs(next.as_second().abs_diff(moment.as_second()))),
+            duration(next.as_second().abs_diff(moment.as_second())),
             daemon.kind.on_changed_clocks(),
         ),
         None => "next: never, such a day does not come\n".to_owned(),

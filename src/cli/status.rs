@@ -23,6 +23,7 @@ use crate::ui;
 use crate::ui::screen::Screen;
 use crate::ui::table::write_out;
 use crate::ui::terminal::redraws_output;
+use crate::ui::time::local;
 
 /// Between two looks.
 const REDRAWN: Duration = Duration::from_secs(1);
@@ -56,7 +57,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     if arguments.json {
         write_out(&(serde_json::to_string(&status)? + "\n"))?;
     } else {
-        write_out(&ui::status::text(&status))?;
+        write_out(&local(&ui::status::text(&status)))?;
     }
     Ok(Exit::Done)
 }
@@ -94,7 +95,7 @@ async fn watch(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<E
     let mut halts = interrupt::listen()?;
     let mut screen = Screen::open()?;
     loop {
-        screen.draw(&ui::status::text(&status(arguments, inventory).await?))?;
+        screen.draw(&local(&ui::status::text(&status(arguments, inventory).await?)))?;
         tokio::select! {
             _ = halts.recv() => return Ok(Exit::Done),
             () = tokio::time::sleep(REDRAWN) => {}

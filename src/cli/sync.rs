@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::bail;
 use bytesize::ByteSize;
 use clap::Args;
 
 use super::complete;
+use super::consent::Consent;
 use super::exit::Exit;
 use super::help;
-use super::{ask, select};
+use super::select;
 use crate::controller::sync::{Sync, SyncError, Synced};
 use crate::core::names::HostName;
 use crate::core::text::{escaped, some};
@@ -31,27 +31,23 @@ pub struct Arguments {
     /// These drones alone: names, globs, @tag, %network; `!` excludes
     #[arg(long, value_name = "HOSTS", add = complete::drones())]
     on: Option<inventory::Selection>,
-    /// Show what would change; change nothing
-    #[arg(long)]
-    dry_run: bool,
     /// Write it over the drones' own /etc/portage, too; repositories stay theirs
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long)]
     system: bool,
     /// Bring back what a drone's own /etc/portage was before --system
     #[arg(long, conflicts_with_all = ["dry_run", "system"])]
     undo: bool,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
     let drones = select::drones(arguments.on.as_ref(), &inventory)?;
-    let without = "`swarm sync --system` writes over the drones' own /etc/portage: say --yes";
-    let question =
-        format!("Write over /etc/portage of {}?", some(&drones.iter().map(HostName::as_str).collect::<Vec<_>>()));
-    if arguments.system && !arguments.yes && !ask::confirmed(&question, without)? {
-        bail!("nothing was changed");
+    let all = some(&drones.iter().map(HostName::as_str).collect::<Vec<_>>());
+    let dry_run = arguments.consent.dry_run;
+    if arguments.system && !dry_run {
+        let deed = format!("writes over the own /etc/portage of {all}");
+        arguments.consent.require(&format!("Write over /etc/portage of {all}?"), &deed)?;
     }
     let sync = Sync::new(Arc::new(inventory))?;
     if arguments.undo {
@@ -62,8 +58,8 @@ pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<
     let done = |drone: &HostName, result: Result<Synced, SyncError>| match result {
         Ok(synced) => {
             ready.push(drone.clone());
-            let text = if arguments.dry_run { preview(drone, &synced) } else { summary(drone, &synced) };
-            let is_news = !arguments.dry_run && synced.before.as_ref() != Some(&synced.revision);
+            let text = if dry_run { preview(drone, &synced) } else { summary(drone, &synced) };
+            let is_news = !dry_run && synced.before.as_ref() != Some(&synced.revision);
             let told = if is_news { outcome::changed(&text) } else { Ok(()) };
             let written = write_out(&text).and(told);
             if shown.is_ok() {
@@ -75,10 +71,15 @@ pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<
             tell(format_args!("swarm: {drone} has not been brought what the driver has: {words}"));
         }
     };
-    sync.run(&drones, arguments.dry_run, done).await?;
+    sync.run(&drones, dry_run, done).await?;
     shown?;
     let all = ready.len() == drones.len();
     let changed = match arguments.system {
+        true if dry_run => {
+            let drones = some(&ready.iter().map(HostName::as_str).collect::<Vec<_>>());
+            tell(format_args!("the same would then be written over the own /etc/portage of {drones}"));
+            Exit::Done
+        }
         true => change_system(&sync, ready, System::Replace).await?,
         false => Exit::Done,
     };

@@ -9,6 +9,7 @@ use super::spread::is_refused;
 use super::spread::{most_jobs, spread};
 use super::state::{Condition, Drone, Job, State};
 use super::status::Moment;
+use crate::core::text::duration;
 
 /// So many of a kind are named; the rest is counted.
 const NAMED: usize = 10;
@@ -66,7 +67,8 @@ fn received(build: &Build, label: &str, path: &str) -> Vec<String> {
 
 fn delegated(state: &State, label: &str, job: &Job, now: Timestamp) -> Vec<String> {
     let lasted = now.seconds_since(job.since);
-    let mut lines = vec![format!("{label} is delegated to {} since {} ({lasted} s)", job.drone, Moment(job.since))];
+    let mut lines =
+        vec![format!("{label} is delegated to {} since {} ({})", job.drone, Moment(job.since), duration(lasted))];
     lines.extend(job.why.map(|why| format!("  {}, {} processes wide", reason(why), job.width)));
     if let Some(Condition::Away { reason, since, .. }) = state.drones.get(&job.drone).map(|drone| &drone.condition) {
         let until = since.0.saturating_add(i64::try_from(state.patience(job, *since)).unwrap_or(i64::MAX));
@@ -81,9 +83,9 @@ fn delegated(state: &State, label: &str, job: &Job, now: Timestamp) -> Vec<Strin
 fn reason(why: Why) -> String {
     match why {
         Why::InTime(spare) => {
-            format!("it is expected to end in time there, with {spare} s to spare")
+            format!("it is expected to end in time there, with {} to spare", duration(spare))
         }
-        Why::Late(by) => format!("it is late by {by} s there, which delays the whole least, others counted"),
+        Why::Late(by) => format!("it is late by {} there, which delays the whole least, others counted", duration(by)),
         Why::Alone => "nothing else runs, so it is not to wait".to_owned(),
     }
 }

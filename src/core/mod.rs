@@ -20,6 +20,7 @@ pub mod explain;
 pub mod failure;
 pub mod forecast;
 pub mod held;
+pub mod moments;
 pub mod names;
 pub mod nearest;
 pub mod order;

@@ -47,6 +47,19 @@ pub fn whole_characters(bytes: &[u8]) -> usize {
     }
 }
 
+/// How long something takes, in words: `5 s`, `12 min 5 s`, `2 h 5 min`, `3 d 4 h`. What no longer matters is left out.
+pub fn duration(seconds: u64) -> String {
+    let (days, hours, minutes, rest) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let (large, small) = match (days, hours, minutes) {
+        (0, 0, 0) => ((rest, "s"), (0, "")),
+        (0, 0, _) => ((minutes, "min"), (rest, "s")),
+        (0, _, _) => ((hours, "h"), (minutes, "min")),
+        _ => ((days, "d"), (hours, "h")),
+    };
+    let words = [large, small].into_iter().enumerate().filter(|(place, (count, _))| *place == 0 || *count > 0);
+    words.map(|(_, (count, unit))| format!("{count} {unit}")).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +70,24 @@ mod tests {
             [(&b"abc"[..], 3), (&b""[..], 0), ("aä".as_bytes(), 3), (&b"a\xc3"[..], 1), (&b"a\xff\xc3"[..], 3)]
         {
             assert_eq!(whole_characters(bytes), whole, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_duration_has_its_two_largest_units() {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (61, "1 min 1 s"),
+            (3600, "1 h"),
+            (7500, "2 h 5 min"),
+            (7559, "2 h 5 min"),
+            (86_400, "1 d"),
+            (273_600, "3 d 4 h"),
+            (31_536_000, "365 d"),
+        ] {
+            assert_eq!(duration(seconds), words, "{seconds}");
         }
     }
 

@@ -1,6 +1,9 @@
 //! What a message says.
 
+use jiff::tz::TimeZone;
+
 use crate::core::alarm::{Alarm, Telling};
+use crate::core::moments::in_zone;
 use crate::core::status::Moment;
 use crate::core::text::escaped;
 use crate::inventory::Inventory;
@@ -23,6 +26,8 @@ pub struct Post {
     pub host: String,
     /// The certificate that the swarm's own services show.
     pub certificate: Option<std::path::PathBuf>,
+    /// The zone in which moments are told.
+    pub zone: TimeZone,
 }
 
 impl Post {
@@ -32,6 +37,7 @@ impl Post {
             swarm: inventory.swarm.name.clone(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             certificate: inventory.swarm.tls_cert.clone(),
+            zone: TimeZone::system(),
         }
     }
 }
@@ -53,7 +59,7 @@ impl Message {
     /// What an operator, or a playbook, wants to be told.
     pub fn of_words(post: &Post, subject: &str, text: &str) -> Self {
         let subject = format!("[swarm {}] {}", post.swarm, subject);
-        let text = escaped(text) + "\n" + &signature(post);
+        let text = in_zone(&escaped(text), &post.zone) + "\n" + &signature(post);
         Self { subject: clipped(&subject, SUBJECT), text, raised: Vec::new(), recovered: Vec::new() }
     }
 
@@ -82,7 +88,8 @@ impl Message {
         if recovered.len() > TOLD {
             text += &format!("  and {} more\n", recovered.len() - TOLD);
         }
-        text += &signature(post);
+        let text = in_zone(&text, &post.zone) + &signature(post);
+        let subject = in_zone(&subject, &post.zone);
         Self { subject: clipped(&subject, SUBJECT), text, raised: raised.clone(), recovered: recovered.clone() }
     }
 }
@@ -136,7 +143,7 @@ mod tests {
     use crate::core::names::Timestamp;
 
     fn post() -> Post {
-        Post { swarm: "argo".to_owned(), host: "izar".to_owned(), certificate: None }
+        Post { swarm: "argo".to_owned(), host: "izar".to_owned(), certificate: None, zone: TimeZone::UTC }
     }
 
     fn alarm(number: usize, reason: &str) -> Alarm {

@@ -30,7 +30,7 @@ use crate::controller::run::Halt;
 use crate::controller::verb::Verb;
 use crate::core::names::{HostName, Timestamp};
 use crate::core::status::Moment;
-use crate::core::text::printable;
+use crate::core::text::{duration, printable};
 use steps::{meaning, weight};
 
 /// What is to be run, and how.
@@ -205,7 +205,7 @@ fn finished(record: &Record, ended: &Ended) -> [Verb; 2] {
 }
 
 fn finished_line(record: &Record, ended: &Ended) -> String {
-    let lasted = humantime::format_duration(std::time::Duration::from_secs(record.seconds(ended.at.0)));
+    let lasted = duration(record.seconds(ended.at.0));
     let (at, id, status, reason) = (local(ended.at.0), &record.id, ended.status, &ended.reason);
     format!("{at} FINISHED {id} status {status} after {lasted}: {reason}")
 }

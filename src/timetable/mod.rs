@@ -21,7 +21,4 @@ pub mod firing;
 pub mod place;
 pub mod punctual;
 
-/// A moment as the clocks of a zone show it, with the zone's name for it.
-pub fn shown(moment: jiff::Timestamp, zone: &jiff::tz::TimeZone) -> String {
-    moment.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
-}
+pub use crate::core::moments::shown;

@@ -11,3 +11,4 @@ pub mod status;
 pub mod table;
 pub mod terminal;
 pub mod text;
+pub mod time;

@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::event_line;
 use super::terminal;
 use super::text::line;
+use super::time::local;
 use crate::controller::Observer;
 use crate::core::build::{Build, Phase};
 use crate::core::decide::End;
@@ -151,7 +152,7 @@ pub fn summary(build: Option<&Build>, end: End) -> Vec<String> {
 
 /// A line on standard error. Nobody may be reading any more; the work goes on all the same.
 fn say(text: &str) {
-    let _closed = writeln!(std::io::stderr(), "{}", escaped(text));
+    let _closed = writeln!(std::io::stderr(), "{}", local(&escaped(text)));
 }
 
 struct Lines;
@@ -242,7 +243,7 @@ impl Observer for Bars {
     }
 
     fn note(&mut self, text: &str) {
-        for text in escaped(text).lines() {
+        for text in local(&escaped(text)).lines() {
             // A terminal that is gone does not stop the work.
             let _closed = self.all.println(text);
         }

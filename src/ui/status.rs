@@ -5,8 +5,9 @@ use bytesize::ByteSize;
 use super::text::{line, table};
 use crate::core::standby::Lag;
 use crate::core::status::{DroneView, RunView, Status};
+use crate::core::text::duration;
 
-/// The whole status as text.
+/// The whole status as text, moments in UTC but for those in tables.
 pub fn text(status: &Status) -> String {
     let mut text = String::new();
     match &status.build {
@@ -31,11 +32,10 @@ pub fn text(status: &Status) -> String {
         ],
     ));
     if !status.delegated.is_empty() {
-        let rows = status.delegated.iter().map(|(cpv, view)| {
-            let since = serde_json::to_value(view.since).ok();
-            let since = since.and_then(|since| since.as_str().map(str::to_owned)).unwrap_or_default();
-            vec![cpv.clone(), view.drone.to_string(), view.job.to_string(), since]
-        });
+        let rows = status
+            .delegated
+            .iter()
+            .map(|(cpv, view)| vec![cpv.clone(), view.drone.to_string(), view.job.to_string(), view.since.to_string()]);
         text.push_str(&format!("\n{}", table(&["DELEGATED", "DRONE", "JOB", "SINCE"], rows.collect())));
     }
     if !status.failed.is_empty() {
@@ -137,12 +137,14 @@ fn alarms(status: &Status) -> String {
 fn standbys(status: &Status) -> String {
     let behind = |lag: &Lag| match *lag {
         Lag { events: 0, packages: 0, seconds: 0 } => "has everything".to_owned(),
-        Lag { events, packages, seconds } => format!("is {events} events and {packages} packages behind, {seconds} s"),
+        Lag { events, packages, seconds } => {
+            format!("is {events} events and {packages} packages behind, {}", duration(seconds))
+        }
     };
     let mut text = String::new();
     for (name, view) in &status.standbys {
         let away = match view.heard {
-            Some(seconds) if view.away => format!("; it was not heard of for {seconds} s"),
+            Some(seconds) if view.away => format!("; it was not heard of for {}", duration(seconds)),
             None => "; it was never heard of".to_owned(),
             Some(_) => String::new(),
         };
@@ -214,11 +216,11 @@ mod tests {
         status.follows = Some(Following { leader: name("izar"), lag, heard: Timestamp(0), trouble });
         let text = text(&status);
         for line in [
-            "standby: tarn is 7 events and 2 packages behind, 90 s; it was not heard of for 80 s\n",
+            "standby: tarn is 7 events and 2 packages behind, 1 min 30 s; it was not heard of for 1 min 20 s\n",
             "standby: vega has everything\n",
-            "standby: wega is 7 events and 2 packages behind, 90 s; it was never heard of\n",
+            "standby: wega is 7 events and 2 packages behind, 1 min 30 s; it was never heard of\n",
             "kept: 2 jobs stay on drone-izar until a standby has their packages, 3.0 MiB\n",
-            "follows: izar; this standby is 7 events and 2 packages behind, 90 s; it cannot follow: nobody answers\n",
+            "follows: izar; this standby is 7 events and 2 packages behind, 1 min 30 s; it cannot follow: nobody answers\n",
         ] {
             assert!(text.contains(line), "{line}{text}");
         }

@@ -1,7 +1,8 @@
 //! Tables, one form for all verbs: a line of headings, columns two blanks apart, no borders.
 //!
 //! Cells may hold what a host or a package said, so characters that move a cursor, colour a line or turn the reading
-//! direction are shown escaped; of a multi-line text the lines stay lines. Colour is put on only where the output takes
+//! direction are shown escaped; of a multi-line text the lines stay lines. Moments are shown in
+//! local time. Colour is put on only where the output takes
 //! it.
 
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ use tabled::settings::object::{Cell as Position, Columns, Rows};
 use tabled::settings::{Alignment, Color, Padding, Style};
 
 use super::terminal;
+use super::time::local;
 use crate::core::text::escaped;
 
 /// What a cell's colour says.
@@ -40,7 +42,7 @@ pub struct Cell {
 impl Cell {
     /// A text with a tone.
     pub fn new(text: impl ToString, tone: Tone) -> Self {
-        Self { text: escaped(&text.to_string()), tone }
+        Self { text: local(&escaped(&text.to_string())), tone }
     }
 
     /// A text, or a faint dash where there is none.

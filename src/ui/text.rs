@@ -1,7 +1,7 @@
 //! Text that is safe on a terminal, and the plain tables made of it.
 
 use super::table::{Cell, Table};
-use crate::core::text::escaped;
+use crate::core::text::{duration, escaped};
 
 /// A table of texts with these headings.
 pub fn table(headings: &[&'static str], rows: Vec<Vec<String>>) -> String {
@@ -14,11 +14,9 @@ pub fn table(headings: &[&'static str], rows: Vec<Vec<String>>) -> String {
 
 /// How long something takes, to the precision that matters.
 pub fn seconds(seconds: f64) -> String {
-    let whole = seconds.round().max(0.0) as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, _) => format!("{seconds:.1} s"),
-        (0, minutes, rest) => format!("{minutes} min {rest} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    match seconds.round().max(0.0) as u64 {
+        0..60 => format!("{seconds:.1} s"),
+        whole => duration(whole),
     }
 }
 

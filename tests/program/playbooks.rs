@@ -299,7 +299,7 @@ fn outside_of_its_window_nothing_is_begun_and_a_step_that_takes_too_long_is_ende
     assert!(!exists(&place.path("began")));
     assert_eq!(place.steps("hours").iter().filter(|step| step.contains("skipped")).count(), 2);
     let run = place.swarm(&["play", "hours", "--any-time"]);
-    run.gives(1, &["slow: it took longer than 1s and was ended"]);
+    run.gives(1, &["slow: it took longer than 1 s and was ended"]);
     assert!(exists(&place.path("began")));
 }
 

@@ -1,14 +1,12 @@
 //! `swarm hosts check`: is every host there, and fit for its part; and what do drones keep of jobs.
 
-use std::time::Duration;
-
 use clap::Args;
 use futures::{StreamExt, stream};
 
 use super::{AT_ONCE, Asked, Named, ask, clean, roles};
 use crate::cli::exit::Exit;
 use crate::cli::help;
-use crate::core::text::escaped;
+use crate::core::text::{duration, escaped};
 use crate::drone::facts::{Duty, Finding, Severity, check};
 use crate::drone::job::Progress;
 use crate::drone::room;
@@ -125,14 +123,8 @@ fn job_row(host: &Host, stray: &Stray) -> [Cell; 7] {
         Cell::optional(manifest.map(|manifest| format!("{} of {}", manifest.build, manifest.driver))),
         Cell::optional(manifest.map(|manifest| &manifest.identity.cpv)),
         Cell::from(stray.size),
-        Cell::from(humantime::format_duration(rounded(stray.age))),
+        Cell::from(duration(stray.age.as_secs())),
     ]
-}
-
-/// An age to the minute, or to the second where it is less.
-fn rounded(age: Duration) -> Duration {
-    let seconds = age.as_secs();
-    Duration::from_secs(if seconds < 60 { seconds } else { seconds - seconds % 60 })
 }
 
 /// A host's answer and what is to be mended there.

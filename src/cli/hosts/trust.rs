@@ -4,13 +4,12 @@
 //! left as it is: where the pinned key is among those that it shows, it is trusted already; where it is not, the host
 //! is refused and the operator told how to find out.
 
-use std::io::{BufRead, IsTerminal, Write};
-
 use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
 
 use crate::cli::complete;
+use crate::cli::consent;
 use crate::cli::exit::Exit;
 use crate::cli::help;
 use crate::core::text::escaped;
@@ -159,16 +158,11 @@ fn changed(destination: &Destination, name: &str, keys: &[OfferedKey], expected:
 
 /// Asks the operator, where there is one.
 fn agreed(destination: &Destination) -> anyhow::Result<bool> {
-    let mut input = std::io::stdin().lock();
-    anyhow::ensure!(
-        input.is_terminal(),
-        "not recorded: nobody can be asked here. Compare the fingerprints with the host's own (there: ssh-keygen -lf \
-         /etc/ssh/ssh_host_ed25519_key.pub), then: swarm hosts trust --yes {}",
-        destination.name
-    );
-    eprint!("{}: are these the host's own keys? [y/N] ", destination.name);
-    std::io::stderr().flush().context("cannot write to standard error")?;
-    let mut answer = String::new();
-    input.read_line(&mut answer).context("cannot read the answer")?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    consent::ask(&format!("{}: are these the host's own keys?", destination.name))?.with_context(|| {
+        format!(
+            "not recorded: nobody can be asked here. Compare the fingerprints with the host's own (there: ssh-keygen -lf \
+             /etc/ssh/ssh_host_ed25519_key.pub), then: swarm hosts trust --yes {}",
+            destination.name
+        )
+    })
 }

@@ -15,7 +15,7 @@ use crate::core::event::Wanted;
 use crate::core::exit::Exit;
 use crate::core::names::Timestamp;
 use crate::core::status::Moment;
-use crate::core::text::printable;
+use crate::core::text::{duration, printable};
 use crate::playbook::child::{self, Ran, Stopped};
 use crate::playbook::command::{Circumstances, CommandLine, command_line};
 use crate::playbook::condition::{INTERRUPTED, SOME_FAILED};
@@ -227,8 +227,7 @@ impl Running<'_> {
             (0, _) => if changed { "done" } else { "done, nothing has changed" }.to_owned(),
             _ if interrupted => "interrupted".to_owned(),
             _ if ran.stopped.is_some() => {
-                let limit =
-                    step.timeout.map_or_else(String::new, |limit| humantime::format_duration(limit).to_string());
+                let limit = step.timeout.map_or_else(String::new, |limit| duration(limit.as_secs()));
                 format!("it took longer than {limit} and was ended")
             }
             (SOME_FAILED, Some(after)) if is_push => after.failures(),

@@ -160,6 +160,25 @@ impl Farm {
         Ran::of(&self.command(arguments).output().unwrap())
     }
 
+    /// The same in a terminal, in which somebody types this.
+    pub fn at_a_terminal(&self, arguments: &[&str], typed: &str) -> Ran {
+        let own = self.command(arguments);
+        let words = std::iter::once(own.get_program()).chain(own.get_args()).map(|word| word.to_str().unwrap());
+        let line = shlex::try_join(words).unwrap();
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::piped());
+        script.current_dir(own.get_current_dir().unwrap_or(std::path::Path::new(".")));
+        for (name, value) in own.get_envs() {
+            match value {
+                Some(value) => script.env(name, value),
+                None => script.env_remove(name),
+            };
+        }
+        let mut child = script.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), typed.as_bytes()).unwrap();
+        Ran::of(&child.wait_with_output().unwrap())
+    }
+
     /// A controller at work here.
     pub async fn session(&self) -> Session {
         let text = std::fs::read_to_string(self.path("fleet.toml")).unwrap();

@@ -48,7 +48,12 @@ async fn what_two_builds_have_stays_in_staging_until_neither_wants_it_and_each_i
     assert!(nothing.build.is_none() && nothing.lines[0].contains("has the 1 packages just as wanted"), "{nothing:?}");
     let anew = submit(&mut session, &Submission { rebuild: true, ..live }).unwrap().build.unwrap();
     drop(session);
-    farm.swarm(&["reset", "--yes"]).gives(0, &[&format!("build {name} is forgotten, with 1 received")]);
+    let what = format!("build {name}, the 1 packages received for it that are not live, and 0 jobs");
+    farm.swarm(&["reset", "--dry-run"]).gives(0, &[&format!("{what} would be given up; nothing was changed")]);
+    farm.swarm(&["reset"]).gives(1, &[&format!("it gives up {what}, and nobody can be asked here: say --yes")]);
+    farm.at_a_terminal(&["reset"], "n\n").gives(1, &[&format!("Give up {what}? [y/N] "), "nothing was changed"]);
+    assert!(staged(BAR));
+    farm.at_a_terminal(&["reset"], "y\n").gives(0, &[&format!("build {name} is forgotten, with 1 received")]);
     assert!(!staged(BAR) && farm.live(BAR).exists());
     farm.swarm(&["reset", "--yes"]).gives(0, &[&format!("build {anew} is forgotten, with 0 received")]);
     farm.swarm(&["reset", "--yes"]).gives(1, &["no build is open"]);

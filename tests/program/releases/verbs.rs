@@ -90,6 +90,9 @@ fn releases_are_listed_compared_rolled_back_pruned_and_verified() {
         line.unwrap().parse::<u64>().unwrap()
     };
     let before = timestamp();
+    farm.swarm(&["rollback", "--dry-run"])
+        .gives(0, &["a new release would be live: it has the 2 packages of 000001-000002", "nothing was changed"]);
+    assert_eq!(timestamp(), before);
     farm.swarm(&["rollback"]).gives(0, &["release 000001-000004 is live: it has the 2 packages of 000001-000002"]);
     assert!(timestamp() > before);
     farm.swarm(&["rollback"]).gives(0, &["release 000001-000005 is live", "000001-000001", "000001-000004 is left"]);
