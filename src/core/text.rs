@@ -39,9 +39,26 @@ pub fn some(names: &[impl AsRef<str>]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
+/// How many bytes there are before a character that is not all there yet.
+pub fn whole_characters(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_is_whole_once_all_of_it_is_there() {
+        for (bytes, whole) in
+            [(&b"abc"[..], 3), (&b""[..], 0), ("aä".as_bytes(), 3), (&b"a\xc3"[..], 1), (&b"a\xff\xc3"[..], 3)]
+        {
+            assert_eq!(whole_characters(bytes), whole, "{bytes:?}");
+        }
+    }
 
     #[test]
     fn nothing_that_a_host_says_reaches_the_terminal_as_a_command() {
