@@ -12,8 +12,8 @@ use std::time::Duration;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::api::{Follower, StateView};
 use super::verb::{Answer, Verb};
@@ -78,6 +78,17 @@ pub enum RemoteError {
     /// It says what is none of ours.
     #[error("the controller does not say what was asked for: {0}")]
     Strange(String),
+}
+
+/// A piece of a log there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct LogPiece {
+    /// The job that wrote it.
+    pub job: String,
+    /// The byte after its last one.
+    pub next: u64,
+    /// What it says.
+    pub text: String,
 }
 
 /// The controller elsewhere.
@@ -149,6 +160,18 @@ impl Remote {
     pub async fn status(&self) -> Result<String, RemoteError> {
         let bytes = self.get("/swarm").await?;
         String::from_utf8(bytes).map_err(|error| RemoteError::Strange(error.to_string()))
+    }
+
+    /// What follows in the log of a package after so many bytes of what this job wrote; at first the end of the latest.
+    ///
+    /// # Errors
+    /// It does not answer, or has no such log.
+    pub async fn log(&self, package: &str, after: Option<(&str, u64)>) -> Result<LogPiece, RemoteError> {
+        let mut path = format!("/page/log?package={}", in_query(package));
+        if let Some((job, offset)) = after {
+            path.push_str(&format!("&job={}&offset={offset}", in_query(job)));
+        }
+        read(&self.get(&path).await?)
     }
 
     /// What happens there from here on.
@@ -260,6 +283,17 @@ fn decides_here(inventory: &Inventory) -> bool {
     let claim = journal.and_then(|journal| journal.latest_claim().ok().flatten());
     let own = claim.and_then(|(_, controller)| name::is_own(directory, &controller).ok().flatten());
     own.unwrap_or(true)
+}
+
+/// A text as a value in a query (RFC 3986, section 2.1).
+fn in_query(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(char::from(byte)),
+            byte => escaped.push_str(&format!("%{byte:02X}")),
+        }
+        escaped
+    })
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RemoteError> {

@@ -133,12 +133,16 @@ fn alarms(status: &Status) -> String {
     text
 }
 
-/// How far standbys are behind, and what stays on drones for their sake; a line each.
-fn standbys(status: &Status) -> String {
-    let behind = |lag: &Lag| match *lag {
+/// How far a standby is behind, as what is said of it.
+pub(super) fn behind(lag: &Lag) -> String {
+    match *lag {
         Lag { events: 0, packages: 0, seconds: 0 } => "has everything".to_owned(),
         Lag { events, packages, seconds } => format!("is {events} events and {packages} packages behind, {seconds} s"),
-    };
+    }
+}
+
+/// How far standbys are behind, and what stays on drones for their sake; a line each.
+fn standbys(status: &Status) -> String {
     let mut text = String::new();
     for (name, view) in &status.standbys {
         let away = match view.heard {
@@ -169,7 +173,8 @@ fn why(drone: &DroneView) -> String {
     drone.reason.clone().or_else(no_room).unwrap_or_default()
 }
 
-fn state(state: DroneState) -> &'static str {
+/// What a drone does, in a word.
+pub(super) fn state(state: DroneState) -> &'static str {
     match state {
         DroneState::Idle => "idle",
         DroneState::Building => "building",

@@ -12,6 +12,8 @@ mod http;
 #[cfg(test)]
 mod inventory;
 #[cfg(test)]
+mod monitor;
+#[cfg(test)]
 mod notify;
 #[cfg(test)]
 mod playbooks;
