@@ -24,6 +24,7 @@ mod interrupt;
 mod journal;
 mod logs;
 mod man;
+mod monitor;
 mod notify;
 mod orchestrator;
 mod parity;
@@ -99,6 +100,8 @@ enum Verb {
     InitFromList(init_from_list::Arguments),
     /// Show needed, delegated, received and failed packages, drones, release, and the next thing to do
     Status(status::Arguments),
+    /// Show the same on a full screen, live, with keys for what an operator does
+    Monitor,
     /// Say why a package is where it is, what was tried, and what can be done
     Explain(explain::Arguments),
     /// Spread the waiting work anew
@@ -185,8 +188,12 @@ pub fn main() -> ExitCode {
     completions::answer();
     let cli = Cli::parse();
     // Nobody looks on while a service works: what happens there is to be found in its log.
-    let told =
-        if matches!(cli.called, Called::OfFleet(Verb::Orchestrator(_) | Verb::Gateway)) { "info" } else { "error" };
+    let told = match cli.called {
+        Called::OfFleet(Verb::Orchestrator(_) | Verb::Gateway) => "info",
+        // Its screen says what goes wrong.
+        Called::OfFleet(Verb::Monitor) => "off",
+        _ => "error",
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SWARM_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(told));
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours_errors()).with_writer(std::io::stderr).init();
@@ -230,6 +237,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Plan(arguments) => plan::run(arguments, &inventory).await,
         Verb::InitFromList(arguments) => init_from_list::run(arguments, inventory).await,
         Verb::Status(arguments) => status::run(&arguments, &inventory).await,
+        Verb::Monitor => monitor::run(inventory, cli.inventory.as_deref()).await,
         Verb::Explain(arguments) => explain::run(&arguments, &inventory).await,
         Verb::Balance => ask::ask(Wish::Balance, inventory).await,
         Verb::Unblock(arguments) => ask::unblock(&arguments, inventory).await,

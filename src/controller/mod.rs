@@ -21,6 +21,7 @@ pub mod install;
 pub mod job;
 pub mod keeper;
 pub mod kept_log;
+pub mod log_reader;
 pub mod muster;
 pub mod parity;
 pub mod persist;

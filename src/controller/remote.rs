@@ -84,6 +84,17 @@ pub enum RemoteError {
     Strange(String),
 }
 
+/// A piece of a log there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct LogPiece {
+    /// The job that wrote it.
+    pub job: String,
+    /// The byte after its last one.
+    pub next: u64,
+    /// What it says.
+    pub text: String,
+}
+
 /// The controller elsewhere.
 pub struct Remote {
     base: String,
@@ -175,6 +186,18 @@ impl Remote {
             serde_json::from_str(&self.status().await?).map_err(|error| RemoteError::Strange(error.to_string()))?;
         (status.standbys, status.copies, status.follows) = (told.standbys, told.copies, told.follows);
         Ok(())
+    }
+
+    /// What follows in the log of a package after so many bytes of what this job wrote; at first the end of the latest.
+    ///
+    /// # Errors
+    /// It does not answer, or has no such log.
+    pub async fn log(&self, package: &str, after: Option<(&str, u64)>) -> Result<LogPiece, RemoteError> {
+        let mut path = format!("/page/log?package={}", in_query(package));
+        if let Some((job, offset)) = after {
+            path.push_str(&format!("&job={}&offset={offset}", in_query(job)));
+        }
+        read(&self.get(&path).await?)
     }
 
     /// What happens there from here on.
@@ -286,6 +309,17 @@ fn decides_here(inventory: &Inventory) -> bool {
     let claim = journal.and_then(|journal| journal.latest_claim().ok().flatten());
     let own = claim.and_then(|(_, controller)| name::is_own(directory, &controller).ok().flatten());
     own.unwrap_or(true)
+}
+
+/// A text as a value in a query (RFC 3986, section 2.1).
+fn in_query(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(char::from(byte)),
+            byte => escaped.push_str(&format!("%{byte:02X}")),
+        }
+        escaped
+    })
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RemoteError> {

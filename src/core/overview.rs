@@ -100,6 +100,8 @@ pub struct DroneOverview {
     /// As `swarm status` has it.
     #[serde(flatten)]
     pub view: DroneView,
+    /// Whether the operator wants it to get no new work, whatever else keeps it from that.
+    pub draining: bool,
     /// What it is at, the oldest first.
     pub jobs: Vec<JobOverview>,
 }
@@ -176,7 +178,8 @@ impl Overview {
         });
         let drones = status.drones.into_iter().map(|(name, view)| {
             let jobs = state.drones.get(&name).map(|drone| jobs(state, &model, drone, now)).unwrap_or_default();
-            (name, DroneOverview { view, jobs })
+            let draining = state.drones.get(&name).is_some_and(|drone| drone.draining);
+            (name, DroneOverview { view, draining, jobs })
         });
         Self {
             at: Moment(now),

@@ -31,7 +31,7 @@ pub fn observer(json: bool) -> Box<dyn Observer> {
 }
 
 /// What an event is to a person; nothing where it is of no interest.
-fn words(event: &Event, state: &State) -> Option<String> {
+pub fn words(event: &Event, state: &State) -> Option<String> {
     let label = |package| state.open_build().map_or_else(String::new, |build| build.label(package).to_owned());
     Some(match event {
         Event::DroneReady { drone, address, rooms, .. } => {

@@ -133,14 +133,18 @@ fn alarms(status: &Status) -> String {
     text
 }
 
-/// How far standbys are behind, and what stays on drones for their sake; a line each.
-fn standbys(status: &Status) -> String {
-    let behind = |lag: &Lag| match *lag {
+/// How far a standby is behind, as what is said of it.
+pub(super) fn behind(lag: &Lag) -> String {
+    match *lag {
         Lag { events: 0, packages: 0, seconds: 0 } => "has everything".to_owned(),
         Lag { events, packages, seconds } => {
             format!("is {events} events and {packages} packages behind, {}", duration(seconds))
         }
-    };
+    }
+}
+
+/// How far standbys are behind, and what stays on drones for their sake; a line each.
+fn standbys(status: &Status) -> String {
     let mut text = String::new();
     for (name, view) in &status.standbys {
         let away = match view.heard {

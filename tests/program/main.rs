@@ -20,6 +20,8 @@ mod kept;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod monitor;
+#[cfg(test)]
 mod notify;
 #[cfg(test)]
 mod playbooks;
