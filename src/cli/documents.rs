@@ -42,7 +42,8 @@ fn commands(text: &str) -> Vec<(usize, String)> {
 
 /// Whether it shows a form rather than a command.
 fn is_a_form(command: &str) -> bool {
-    command.contains(['[', '…', '|', '·']) || command.contains("...")
+    let verb_is_filled_in = command.starts_with("swarm {");
+    verb_is_filled_in || command.contains(['[', '…', '|', '·']) || command.contains("...")
 }
 
 /// What stands for something is something.

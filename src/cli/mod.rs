@@ -101,6 +101,7 @@ enum Verb {
     /// Show needed, delegated, received and failed packages, drones, release, and the next thing to do
     Status(status::Arguments),
     /// Show the same on a full screen, live, with keys for what an operator does
+    #[command(after_help = help::end(&[("Look on, and act with a key: ? shows them", "swarm monitor")], ""))]
     Monitor,
     /// Say why a package is where it is, what was tried, and what can be done
     Explain(explain::Arguments),
