@@ -113,7 +113,7 @@ pub(super) const REASONS: &[&str] = &[
     "controller/rollback.rs",
     "controller/run.rs",
     "controller/run/",
-    "controller/socket.rs",
+    "controller/log_reader.rs",
     "controller/verb.rs",
     "core/alarm/words.rs",
     "core/explain.rs",
