@@ -101,6 +101,8 @@ impl Browser {
             Some("Runtime.consoleAPICalled") => &told["params"]["args"],
             Some("Runtime.exceptionThrown") => &told["params"]["exceptionDetails"],
             Some("Log.entryAdded") => &told["params"]["entry"],
+            // That nobody has clicked yet is said of every page that a program opens.
+            Some("Audits.issueAdded") if told["params"]["issue"]["code"] == "GenericIssue" => return,
             Some("Audits.issueAdded") => &told["params"]["issue"],
             _ => return,
         };
