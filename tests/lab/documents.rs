@@ -164,9 +164,14 @@ fn a_newcomer_comes_from_nothing_to_a_nightly_run_by_the_tutorial() {
 fn what_the_pages_of_an_operators_own_controller_say_is_so() {
     let lab = Laboratory::up("pages");
     let mut reader = Reader::at(&lab, None);
-    for page in
-        ["tasks/builds.md", "tasks/releases.md", "troubleshooting.md", "tasks/disks.md", "tasks/parity-and-sync.md"]
-    {
+    for page in [
+        "tasks/builds.md",
+        "tasks/releases.md",
+        "contracts.md",
+        "troubleshooting.md",
+        "tasks/disks.md",
+        "tasks/parity-and-sync.md",
+    ] {
         reader.follow(page);
     }
 }
