@@ -7,11 +7,13 @@ use clap::{Args, Subcommand};
 
 use super::books;
 use super::exit::Exit;
+use super::help;
 use crate::controller::api;
 use crate::inventory::Inventory;
 use crate::store::Journal;
 
 #[derive(Debug, Args)]
+#[command(after_help = help::end(&[("All that has happened, as far as it is kept", "swarm journal export")], ""))]
 pub struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -20,6 +22,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// One JSON a line: {"at":SECONDS,"sequence":N,"event":EVENT}; docs/reference/told.schema.json describes it
+    #[command(after_help = help::end(&[("All that has happened, as far as it is kept", "swarm journal export"), ("What has happened since", "swarm journal export --after 4711")], ""))]
     Export {
         /// Only events after the one of this number
         #[arg(long, value_name = "N", default_value_t = 0)]

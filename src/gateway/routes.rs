@@ -106,7 +106,8 @@ pub fn routes() -> Contract<Arc<Gateway>> {
     let sight = Promise::to("Tells what the checks of each orchestrator have come to");
     let passed_on = |promise: Promise| promise.text(502, "The controller does not answer");
     let told = |promise: Promise| passed_on(promise).text(503, NO_CONTROLLER);
-    let page_promise = Promise::to("Shows the controller's page").other(200, "*/*", "The page");
+    let page_promise =
+        Promise::to("Shows the controller's page").other(200, "*/*", "The page").head(304, "The client has it");
     Contract::new()
         .get("/health", Promise::to("Says that the gateway answers").text(200, "It does"), health)
         .get("/status", sight.json::<StatusView<'static>>(200, "Each of them"), status)

@@ -104,6 +104,7 @@ pub fn routes() -> Contract<Arc<Service>> {
         .text(423, "Another controller holds a lease that lives")
         .text(500, "It broke off");
     let front = Promise::to("Shows the swarm").other(200, "*/*", "A page for a browser, a few words for others");
+    let front = front.head(304, "The page is the one of `If-None-Match`");
     let metrics = Promise::to("Tells Prometheus what docs/metrics.md lists");
     api::routes()
         .get("/health", small.json::<Health>(200, "How it stands").text(500, UNREADABLE), health)
