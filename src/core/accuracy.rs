@@ -1,6 +1,6 @@
 //! How far estimates were from what builds then took: each build is held against what was known before it.
 //!
-//! What was learned is learned anew once a further one in [`ANEW`] of the builds is known, which bounds the work. A
+//! What was learned is learned anew once a further one in twenty of the builds is known, which bounds the work. A
 //! package's first build is not judged: it says how well others stand for it, which is another question.
 
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ use super::state::State;
 use super::status::Moment;
 use crate::schedule::estimate::{History, Sample, USUAL_WIDTH};
 
-/// See above.
+/// What was learned is learned anew once a further one in so many of the builds is known.
 const ANEW: usize = 20;
 /// What is shorter (seconds) is taken to be as long as this: it is not worth a factor.
 const SHORTEST: f64 = 0.1;

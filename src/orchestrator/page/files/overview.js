@@ -110,17 +110,19 @@ function failed(overview) {
     all > entries.length && h("p", null, link("#packages?place=failed", `and ${count(all - entries.length, "more", "more")}`)));
 }
 
+function behind({ events, packages, seconds }) {
+  if (events === 0 && packages === 0) return "has all";
+  return `behind by ${count(events, "event")} and ${count(packages, "package")}, ${duration(seconds)}`;
+}
+
 function others(overview, now) {
   const lines = [];
   const line = (what, ...text) => lines.push(h("div", { "data-key": what }, h("dt", null, what), h("dd", null, ...text)));
   line("Live release", overview.release ?? "none", overview.released && `, since ${moment(overview.released)}`);
   for (const [name, release] of Object.entries(overview.orchestrators)) line(`At ${name}`, release ?? "nothing of this swarm");
-  for (const [name, standby] of Object.entries(overview.standbys)) {
-    const { lag } = standby;
-    line(`Standby ${name}`, standby.away ? "away, " : "", lag.events === 0 && lag.packages === 0 ? "has all"
-      : `behind by ${count(lag.events, "event")} and ${count(lag.packages, "package")}, ${duration(lag.seconds)}`);
-  }
-  if (overview.follows) line("Stands by for", overview.follows.leader ?? "the leader");
+  for (const [name, standby] of Object.entries(overview.standbys)) line(`Standby ${name}`, standby.away ? "away, " : "", behind(standby));
+  const { follows } = overview;
+  if (follows) line("Stands by for", `${follows.leader}, ${behind(follows)}`, follows.trouble && `: ${follows.trouble}`);
   overview.queue.forEach((queued, index) => line(`In turn ${index + 1}`, `${queued.selection} for ${queued.driver}, ${count(queued.packages, "package")}`));
   if (overview.set_aside.length > 0) line("Set aside", overview.set_aside.join(", "));
   const run = overview.last_run;

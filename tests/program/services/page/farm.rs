@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use swarm::core::alarm::{Cause, Words};
 use swarm::core::build::Phase;
 use swarm::core::event::{Cost, DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, Selection, Trouble, Why};
 use swarm::core::failure::{Failure, FailureClass};
@@ -163,6 +164,41 @@ impl Farm {
         let live = BTreeMap::new();
         farm.tell(Event::BuildOpened { build, selection: Selection::World, plan, live, rebuild: false, at });
         farm
+    }
+
+    /// Besides, a disk is low, a run has failed, another build waits, and an orchestrator lacks the release.
+    pub fn in_trouble(mut self) -> Self {
+        let at = Timestamp(self.now);
+        let words = Words {
+            headline: "work waits and nothing is built".to_owned(),
+            lines: Vec::new(),
+            next: "swarm push".to_owned(),
+        };
+        let (playbook, run) = ("nightly-world", "20261126T010000Z-nightly-world");
+        for event in [
+            Event::DiskLow { what: "/var/lib/swarm".into(), free: 123 << 20, at },
+            Event::AlarmRaised { cause: Cause::Waiting, words, attended: false, at },
+            Event::OrchestratorSeen { orchestrator: "deneb".parse().unwrap(), release: None },
+            Event::RunStarted {
+                run: run.parse().unwrap(),
+                playbook: playbook.parse().unwrap(),
+                due: None,
+                deadline: None,
+                at,
+            },
+            Event::RunFinished { run: run.parse().unwrap(), status: 3, reason: "two packages failed".to_owned(), at },
+            Event::BuildQueued {
+                build: "20261126-220000".parse().unwrap(),
+                selection: Selection::World,
+                plan: plan(5),
+                finalize: false,
+                rebuild: false,
+                at,
+            },
+        ] {
+            self.tell(event);
+        }
+        self
     }
 
     /// These packages fail whenever they are built.

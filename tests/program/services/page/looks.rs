@@ -50,9 +50,13 @@ fn a_look_tells_how_things_stand_on_a_telephone_and_on_a_desk_by_day_and_by_nigh
     let place = Place::new("", "");
     release(&place.production(), 1, b"one");
     release(&place.production(), 2, b"another");
-    let _farm = farm(&place, 300, 3000);
+    let _farm = farm(&place, 300, 3000).in_trouble();
     let service = place.orchestrator();
     let first = label(0);
+    browser.open(&service.url);
+    for text in ["123 MiB left", "work waits and nothing is built", "At deneb", "two packages failed", "In turn 1"] {
+        browser.wait_for(text);
+    }
     let views = [
         ("overview", "overview".to_owned(), "Next:"),
         ("packages", "packages".to_owned(), "300 packages"),
