@@ -1,7 +1,8 @@
 //! The real services, asked for each thing that their documents have: the answers are those that stand there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use swarm::controller::now;
@@ -14,6 +15,8 @@ use crate::plenty;
 use crate::services::place::{Place, free_port, wait};
 use crate::services::production::{HELLO, httpdate, release};
 
+/// So long nothing comes before something is made to happen again.
+const SILENCE: Duration = Duration::from_millis(200);
 const TOKEN: &str = "authorization: Bearer opensesame";
 
 /// What a service said, held against its document.
@@ -109,12 +112,20 @@ impl Stream {
         Self(BufReader::new(stream))
     }
 
-    /// The next thing that is told, as the document has it.
-    fn tells(&mut self, witness: &mut Witness) {
+    /// The next thing that is told, as the document has it. Nothing is told of what happened before the service first
+    /// looked at its journal, so something happens again and again.
+    fn tells(&mut self, witness: &mut Witness, mut happens: impl FnMut(&mut Witness)) {
+        self.0.get_ref().set_read_timeout(Some(SILENCE)).unwrap();
         let mut line = String::new();
-        while !line.starts_with("data: ") {
-            line.clear();
-            assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream ends");
+        while !(line.starts_with("data: ") && line.ends_with('\n')) {
+            if line.ends_with('\n') {
+                line.clear();
+            }
+            match self.0.read_line(&mut line) {
+                Ok(length) => assert!(length > 0, "the stream ends"),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => happens(witness),
+                Err(error) => panic!("{error}"),
+            }
         }
         let data = &witness.document["paths"]["/events"]["get"]["responses"]["200"]["content"]["text/event-stream"];
         let schema = data["schema"]["contentSchema"].clone();
@@ -135,7 +146,13 @@ fn ask_for_builds(witness: &mut Witness, url: &str) {
     for (body, status) in [(r#"{"verb":"drain","drones":["izar"]}"#, 200), (r#"{"verb":"dance"}"#, 400), ("", 400)] {
         assert_eq!(witness.posts(url, "/verb", body).status, status, "{body}");
     }
-    stream.tells(witness);
+    let mut drained = true;
+    stream.tells(witness, |witness| {
+        let verb = if drained { "undrain" } else { "drain" };
+        drained = !drained;
+        let answer = witness.posts(url, "/verb", &format!(r#"{{"verb":"{verb}","drones":["izar"]}}"#));
+        assert_eq!(answer.status, 200);
+    });
     assert_eq!(witness.posts(url, "/verb", r#"{"verb":"reset"}"#).status, 409);
     for (body, status) in
         [(NO_PLAN, 200), ("{", 400), (r#"{"world":false}"#, 422), (r#"{"driver":"x","world":true}"#, 422)]
