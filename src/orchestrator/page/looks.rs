@@ -17,7 +17,7 @@ use crate::core::status::Status;
 use crate::orchestrator::books::Read;
 use crate::orchestrator::routes::Service;
 
-/// How long the rest of a build lasts is played anew after so long: that costs a quarter of a second for 10,000 packages.
+/// How long the rest of a build lasts is played anew after so long: that costs 1.5 s for 10,000 packages on 200 drones.
 const REST: Duration = Duration::from_secs(10);
 /// An overview waits for that so long at the most, and then goes out with what was known before.
 const PLAYED: Duration = Duration::from_millis(400);
