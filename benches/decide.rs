@@ -171,9 +171,8 @@ impl Swarm {
         let (serial, cpu, noise) = self.costs[start.package.index()];
         let seconds = (serial + cpu / f64::from(start.width)) * noise;
         self.ends.push(Reverse((self.now + seconds as i64 + 1, start.job.clone(), start.package)));
-        let Start { job, package, drone, width, why, build_ids } = start;
         let at = self.at();
-        self.apply(&Event::JobStarted { job, package, drone, build_ids, width, why: Some(why), at });
+        self.apply(&start.event(at));
     }
 
     fn end(&mut self, job: JobName, package: PackageIndex, number: usize) {

@@ -174,16 +174,7 @@ fn middle() -> (State, Timestamp) {
 
 fn start(state: &mut State, at: Timestamp) {
     for start in decide(state, at).starts {
-        let event = Event::JobStarted {
-            job: start.job,
-            package: start.package,
-            drone: start.drone,
-            build_ids: start.build_ids,
-            width: start.width,
-            why: Some(start.why),
-            at,
-        };
-        state.apply(&event).expect("the journey is sound");
+        state.apply(&start.event(at)).expect("the journey is sound");
     }
 }
 

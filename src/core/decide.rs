@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::build::Build;
-use super::event::{Trouble, Why};
+use super::event::{Event, Trouble, Why};
 use super::names::{BuildId, BuildName, HostName, JobName, Timestamp};
 use super::package::Cpv;
 use super::plan::PackageIndex;
@@ -33,6 +33,14 @@ pub struct Start {
     pub why: Why,
     /// The build id that it uses, by its package.
     pub build_ids: BTreeMap<PackageIndex, BuildId>,
+}
+
+impl Start {
+    /// What is written down of it before it is carried out.
+    pub fn event(self, at: Timestamp) -> Event {
+        let Self { job, package, drone, width, why, build_ids } = self;
+        Event::JobStarted { job, package, drone, build_ids, width, why: Some(why), at }
+    }
 }
 
 /// How the work on a build ends, for now.

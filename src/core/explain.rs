@@ -203,7 +203,7 @@ fn objection(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::decide::decide;
+    use crate::core::decide::{Start, decide};
     use crate::core::event::{Event, Rooms};
     use crate::core::simulation::{opened, plan};
 
@@ -216,15 +216,7 @@ mod tests {
         assert!(before.contains("drone0: gets it now: "), "{before}");
         assert!(before.contains("drone1: could take it, another place is better"), "{before}");
         let start = decide(&state, Timestamp(2)).starts.remove(0);
-        let event = Event::JobStarted {
-            job: start.job,
-            package: start.package,
-            drone: start.drone,
-            build_ids: start.build_ids,
-            width: start.width,
-            why: Some(Why::Late(7)),
-            at: Timestamp(2),
-        };
+        let event = Start { why: Why::Late(7), ..start }.event(Timestamp(2));
         state.apply(&event).unwrap();
         let after = of(&state, 0).join("\n");
         assert!(

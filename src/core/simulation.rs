@@ -106,19 +106,11 @@ fn start_all(state: &mut State, now: Timestamp) {
         for need in &build.needs[start.package.index()] {
             assert!(matches!(build.packages[need.index()].phase, Phase::Received(_)), "started before its needs");
         }
-        let event = Event::JobStarted {
-            job: start.job,
-            package: start.package,
-            drone: start.drone.clone(),
-            build_ids: start.build_ids,
-            width: start.width,
-            why: Some(start.why),
-            at: now,
-        };
-        state.apply(&event).unwrap();
-        let drone = &state.drones[&start.drone];
+        let name = start.drone.clone();
+        state.apply(&start.event(now)).unwrap();
+        let drone = &state.drones[&name];
         assert!(
-            state.jobs_on(&start.drone).count() <= drone.spec.jobs.unwrap_or(u32::MAX) as usize,
+            state.jobs_on(&name).count() <= drone.spec.jobs.unwrap_or(u32::MAX) as usize,
             "more jobs than the drone has room for"
         );
     }

@@ -12,7 +12,6 @@ use crate::controller::session::now;
 use crate::controller::support::Support;
 use crate::controller::work;
 use crate::core::decide::Start;
-use crate::core::event::Event;
 use crate::core::names::{HostName, JobName};
 use crate::core::state::{Job, Standing};
 use crate::drone::job::JobDirectory;
@@ -32,9 +31,8 @@ impl Run<'_> {
     }
 
     pub(super) fn start(&mut self, start: Start) -> Result<(), ControlError> {
-        let Start { job, package, drone, width, why, build_ids } = start;
-        let (name, why) = (job.clone(), Some(why));
-        self.session.record(&Event::JobStarted { job: name, package, drone, build_ids, width, why, at: now() })?;
+        let job = start.job.clone();
+        self.session.record(&start.event(now()))?;
         let Some(state) = self.session.state().jobs.get(&job).cloned() else { return Ok(()) };
         self.spawn(&job, &state)
     }
