@@ -111,7 +111,7 @@ impl Look {
         let live =
             if self.rebuild { BTreeSet::new() } else { reuse::known_live(&inventory.swarm.production, &state, plan)? };
         let chosen = specs(inventory).into_iter().filter(|spec| drones.contains(&spec.name));
-        let fleet = forecast::fleet(&state, chosen);
+        let fleet = forecast::fleet(&state, &state.history.model(), chosen);
         let forecast = forecast::forecast(plan, &live, &state.history, &fleet);
         let with: Vec<(String, Forecast)> =
             self.with.iter().map(|more| (more.to_string(), with(plan, &live, &state, &fleet, more))).collect();

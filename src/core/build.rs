@@ -4,8 +4,8 @@
 //! needs of each are still missing, which are blocked, and what waits to be started ([`Queue`]). A change of
 //! one package costs its dependents (times the logarithm of what is ready); only a failure looks at the whole build.
 
-mod counts;
 mod find;
+mod place;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,8 +14,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::counts::Counts;
 pub use self::find::NotOne;
+pub use self::place::{Counts, Place};
 use self::record::Record;
 
 use super::event::{ReceivedFile, Selection};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::build::cost;
+use super::build::{Build, cost};
 use super::names::HostName;
 use super::package::PackageName;
 use super::plan::{PackageIndex, Plan};
@@ -13,7 +13,7 @@ use super::spread::seen;
 use super::state::State;
 use crate::core::event::DroneSpec;
 use crate::schedule::drone::Drone;
-use crate::schedule::estimate::History;
+use crate::schedule::estimate::{History, Model};
 use crate::schedule::graph::Graph;
 use crate::schedule::model;
 
@@ -56,9 +56,8 @@ pub struct Forecast {
     pub known: usize,
 }
 
-/// The drones of these specifications, with what is known of their rooms.
-pub fn fleet(state: &State, specs: impl IntoIterator<Item = DroneSpec>) -> Vec<Site> {
-    let model = state.history.model();
+/// The drones of these specifications, with what is known of their rooms and, by the model, their speed.
+pub fn fleet(state: &State, model: &Model<'_>, specs: impl IntoIterator<Item = DroneSpec>) -> Vec<Site> {
     let site = |spec: DroneSpec| {
         let known = state.drones.get(&spec.name);
         let drone = seen(&spec, known, model.speed(&spec.name));
@@ -69,7 +68,8 @@ pub fn fleet(state: &State, specs: impl IntoIterator<Item = DroneSpec>) -> Vec<S
 
 /// Plays the plan, without what is there already.
 pub fn forecast(plan: &Plan, there: &BTreeSet<PackageIndex>, history: &History, fleet: &[Site]) -> Forecast {
-    let left = Left::new(plan, |package| if there.contains(&package) { 0.0 } else { 1.0 }, history);
+    let share = |package| if there.contains(&package) { 0.0 } else { 1.0 };
+    let left = Left::new(plan, &plan.needs().direct, share, &history.model());
     let drones = drones(fleet);
     let mut expected: Vec<Expected> = Vec::new();
     let mut places = vec![None; left.packages.len()];
@@ -98,11 +98,11 @@ pub fn forecast(plan: &Plan, there: &BTreeSet<PackageIndex>, history: &History, 
     }
 }
 
-/// Plays what is left of a plan: how long that lasts, in seconds; none where nothing is left, or nobody to do it. `left`
+/// Plays what is left of a build: how long that lasts, in seconds; none where nothing is left, or nobody to do it. `left`
 /// gives the share of a package's work that is left, from 0 to 1; a package that is begun may move, as nobody would
 /// really have it do.
-pub fn rest(plan: &Plan, left: impl Fn(PackageIndex) -> f64, history: &History, fleet: &[Site]) -> Option<f64> {
-    let left = Left::new(plan, left, history);
+pub fn rest(build: &Build, left: impl Fn(PackageIndex) -> f64, model: &Model<'_>, fleet: &[Site]) -> Option<f64> {
+    let left = Left::new(&build.plan, &build.needs, left, model);
     let outcome = model::play(&left.graph, &drones(fleet), &[], |_, _, _| {});
     (!fleet.is_empty() && !left.packages.is_empty()).then_some(outcome.makespan)
 }
@@ -116,17 +116,15 @@ struct Left {
 }
 
 impl Left {
-    fn new(plan: &Plan, left: impl Fn(PackageIndex) -> f64, history: &History) -> Self {
+    fn new(plan: &Plan, needs: &[Vec<PackageIndex>], left: impl Fn(PackageIndex) -> f64, model: &Model<'_>) -> Self {
         let all = (0..plan.packages.len()).map(PackageIndex::at);
         let shares = all.map(|package| (package, left(package))).filter(|(_, share)| *share > 0.0);
         let (packages, shares): (Vec<PackageIndex>, Vec<f64>) = shares.unzip();
-        let needs = plan.needs().direct;
         let needs = packages.iter().map(|package| {
             let own = needs[package.index()].iter();
             // What is there holds nothing up; `packages` is in ascending order.
             own.filter_map(|need| packages.binary_search(need).ok().and_then(|at| u32::try_from(at).ok())).collect()
         });
-        let model = history.model();
         let costs = packages.iter().zip(shares);
         let costs = costs.map(|(package, share)| cost(&model.estimate(&name(plan, *package), None)).times(share));
         // Needs lie before their dependents, so there is no circle.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::build::{Build, Phase};
+use super::build::{Build, Counts, Phase, Place};
 use super::forecast;
 use super::names::{BuildName, ChannelName, ControllerName, Epoch, HostName, JobName, ReleaseName, Timestamp};
 use super::plan::PackageIndex;
@@ -17,28 +17,6 @@ use super::standby::{Following, StandbyView};
 use super::state::{Condition, Drone, Job, State};
 use super::status::{AlarmView, ChannelView, DroneView, FailedView, LowDiskView, Moment, QueuedView, RunView, Status};
 use crate::schedule::estimate::Model;
-
-/// How many packages are where.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// What waits for its needs or for a drone.
-    pub needed: usize,
-    /// What is being built.
-    pub delegated: usize,
-    /// What is in staging, or was released.
-    pub received: usize,
-    /// What is given up.
-    pub failed: usize,
-    /// What waits for something that is given up.
-    pub blocked: usize,
-}
-
-impl Counts {
-    /// All of them.
-    pub fn all(self) -> usize {
-        self.needed + self.delegated + self.received + self.failed + self.blocked
-    }
-}
 
 /// The build that is looked at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -164,13 +142,6 @@ impl Overview {
     pub fn of(state: &State, status: Status, left_s: Option<u64>, now: Timestamp) -> Self {
         let model = state.history.model();
         let build = state.latest_build();
-        let counts = Counts {
-            needed: status.needed.len(),
-            delegated: status.delegated.len(),
-            received: status.received.len(),
-            failed: status.failed.len(),
-            blocked: status.blocked.len(),
-        };
         let blocks = waiters(&status.blocked);
         let failed = status.failed.into_iter().map(|(label, view)| {
             let blocks = blocks.get(&label).copied().unwrap_or_default();
@@ -192,7 +163,7 @@ impl Overview {
                 started: Moment(build.started),
                 finished: build.finished.map(Moment),
                 released: build.released.clone(),
-                packages: counts,
+                packages: build.counts(),
                 done: done(state, &model, build, now),
                 left_s,
             }),
@@ -287,29 +258,14 @@ pub fn rest(state: &State, now: Timestamp) -> Option<u64> {
     let build = state.open_build()?;
     let model = state.history.model();
     let takes_work = |drone: &&Drone| matches!(drone.condition, Condition::Ready { .. }) && !drone.draining;
-    let fleet = forecast::fleet(state, state.drones.values().filter(takes_work).map(|drone| drone.spec.clone()));
+    let fleet =
+        forecast::fleet(state, &model, state.drones.values().filter(takes_work).map(|drone| drone.spec.clone()));
     let left = |package: PackageIndex| {
-        let given_up = matches!(build.packages[package.index()].phase, Phase::Failed) || build.is_blocked(package);
+        let given_up = matches!(build.place(package), Place::Failed | Place::Blocked);
         if given_up { 0.0 } else { left_of_package(state, &model, build, package, now) }
     };
-    let left_s = forecast::rest(&build.plan, left, &state.history, &fleet)?;
+    let left_s = forecast::rest(build, left, &model, &fleet)?;
     Some(left_s.ceil() as u64)
-}
-
-/// Where a package is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Place {
-    /// It is given up.
-    Failed,
-    /// It is being built.
-    Delegated,
-    /// It waits for its needs or for a drone.
-    Needed,
-    /// It waits for something that is given up.
-    Blocked,
-    /// It is in staging, or was released.
-    Received,
 }
 
 /// A package of a build.
@@ -337,28 +293,19 @@ pub struct PackageOverview {
 pub fn packages(state: &State, build: &Build) -> Vec<PackageOverview> {
     let model = state.history.model();
     let cores = state.drones.values().map(|drone| drone.spec.cores).max().unwrap_or(1);
-    let mut needed_by = vec![0; build.packages.len()];
-    build.needs.iter().flatten().for_each(|need| needed_by[need.index()] += 1);
     let mut critical = vec![false; build.packages.len()];
     critical_path(build).into_iter().for_each(|package| critical[package.index()] = true);
     let view = |index: usize| {
         let package = PackageIndex::at(index);
         let own = &build.packages[index];
-        let is_there = |need: &&PackageIndex| matches!(build.packages[need.index()].phase, Phase::Received(_));
         let estimate = model.estimate(&build.identity(package).cpv.package_name(), None);
         PackageOverview {
             package,
             label: build.labels[index].clone(),
-            place: match &own.phase {
-                Phase::Failed => Place::Failed,
-                Phase::Delegated(_) => Place::Delegated,
-                Phase::Received(_) => Place::Received,
-                Phase::Needed if build.is_blocked(package) => Place::Blocked,
-                Phase::Needed => Place::Needed,
-            },
+            place: build.place(package),
             attempts: own.attempts.len(),
-            waits_for: build.needs[index].iter().filter(|need| !is_there(need)).count(),
-            needed_by: needed_by[index],
+            waits_for: own.missing,
+            needed_by: build.dependents(package).len(),
             expected_s: estimate.wall_s(cores).max(0.0) as u64,
             critical: critical[index],
         }
@@ -369,10 +316,7 @@ pub fn packages(state: &State, build: &Build) -> Vec<PackageOverview> {
 /// The longest path from what can be built now to the end of an open build.
 pub fn critical_path(build: &Build) -> Vec<PackageIndex> {
     let (graph, paths) = (build.graph(), build.paths());
-    let waits = |package: u32| {
-        matches!(build.packages[package as usize].phase, Phase::Needed | Phase::Delegated(_))
-            && !build.is_blocked(PackageIndex(package))
-    };
+    let waits = |package: u32| matches!(build.place(PackageIndex(package)), Place::Needed | Place::Delegated);
     let count = graph.len().min(build.packages.len()) as u32;
     let longest = (0..count).filter(|package| waits(*package));
     let first = longest.max_by(|left, right| paths.tail(*left).total_cmp(&paths.tail(*right)).then(right.cmp(left)));
@@ -383,7 +327,7 @@ pub fn critical_path(build: &Build) -> Vec<PackageIndex> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::decide::decide;
+    use crate::core::decide::{Start, decide};
     use crate::core::event::{Event, JobOutcome};
     use crate::core::failure::{Failure, FailureClass};
     use crate::core::simulation::{opened, plan};
@@ -411,16 +355,7 @@ mod tests {
     /// Starts what can start.
     fn start(state: &mut State, at: Timestamp) {
         for start in decide(state, at).starts {
-            let event = Event::JobStarted {
-                job: start.job,
-                package: start.package,
-                drone: start.drone,
-                build_ids: start.build_ids,
-                width: 1,
-                why: Some(start.why),
-                at,
-            };
-            state.apply(&event).unwrap();
+            state.apply(&Start { width: 1, ..start }.event(at)).unwrap();
         }
     }
 

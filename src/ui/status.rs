@@ -62,7 +62,7 @@ pub fn text(status: &Status) -> String {
                 drone.cores.to_string(),
                 drone.address.clone().unwrap_or_default(),
                 drone.building.join(" "),
-                line(&why(drone)),
+                line(&why(drone).unwrap_or_default()),
             ]
         });
         let header = ["DRONE", "STATE", "CORES", "ADDRESS", "BUILDING", "WHY"];
@@ -170,9 +170,9 @@ fn standbys(status: &Status) -> String {
 }
 
 /// What keeps it from work, else what it does without.
-fn why(drone: &DroneView) -> String {
+pub(super) fn why(drone: &DroneView) -> Option<String> {
     let no_room = || drone.no_clean_room.as_ref().map(|why| format!("no clean rooms: {why}"));
-    drone.reason.clone().or_else(no_room).unwrap_or_default()
+    drone.reason.clone().or_else(no_room)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::answer::Trouble;
-use crate::core::overview::{PackageOverview, Place};
+use crate::core::build::Place;
+use crate::core::overview::PackageOverview;
 
 /// So many rows are given unless somebody says otherwise.
 const USUAL: usize = 100;

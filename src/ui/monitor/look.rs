@@ -1,7 +1,8 @@
 //! What the monitor shows of the state at one moment: the overview, and a row a package.
 
+use crate::core::build::Place;
 use crate::core::names::{JobName, Timestamp};
-use crate::core::overview::{Overview, PackageOverview, Place, packages};
+use crate::core::overview::{Overview, PackageOverview, packages};
 use crate::core::plan::PackageIndex;
 use crate::core::state::State;
 use crate::core::status::Status;

@@ -9,8 +9,8 @@ use super::list::{List, Scroll};
 use super::look::{Look, Row};
 use super::message::{Deed, Link, Said, Tone};
 use super::style::Palette;
+use crate::core::build::Place;
 use crate::core::names::{HostName, Timestamp};
-use crate::core::overview::Place;
 
 /// So many lines of what happened are kept.
 const EVENTS: usize = 2000;

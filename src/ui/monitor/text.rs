@@ -6,8 +6,9 @@ use ratatui::text::{Line, Span};
 use super::look::{Look, Row};
 use super::model::Model;
 use super::style::Role;
+use crate::core::build::Place;
 use crate::core::names::Timestamp;
-use crate::core::overview::{DroneOverview, Overview, Place};
+use crate::core::overview::Overview;
 use crate::core::status::{DroneState, Moment, RunView};
 use crate::core::text::escaped;
 use crate::ui::status;
@@ -128,13 +129,6 @@ pub fn why(look: &Look, row: &Row) -> String {
         Place::Blocked => format!("by {}", names(look, row)),
         Place::Delegated | Place::Received => String::new(),
     }
-}
-
-/// What keeps a drone from work, else what it does without.
-pub fn drone_trouble(drone: &DroneOverview) -> Option<String> {
-    let view = &drone.view;
-    let rooms = || view.no_clean_room.as_ref().map(|why| format!("no clean rooms: {}", line(why)));
-    view.reason.as_ref().map(|reason| line(reason)).or_else(rooms)
 }
 
 /// How long the rest of the build is taken to last, in words.

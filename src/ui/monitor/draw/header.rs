@@ -1,10 +1,10 @@
 //! The first lines: whose build it is, how far it is, what an operator would do next.
 
+use crate::core::build::Counts;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::Canvas;
-use crate::core::overview::Counts;
 use crate::ui::monitor::message::Link;
 use crate::ui::monitor::style::Role;
 use crate::ui::monitor::text;

@@ -4,12 +4,14 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Canvas, below};
-use crate::core::overview::{JobOverview, Place};
+use crate::core::build::Place;
+use crate::core::overview::JobOverview;
 use crate::ui::monitor::look::{Look, Row};
 use crate::ui::monitor::message::Tone;
 use crate::ui::monitor::model::{DroneLine, Model, Pane, Section};
 use crate::ui::monitor::style::Role;
 use crate::ui::monitor::text;
+use crate::ui::status;
 use crate::ui::text::{line, span};
 
 /// The bar of a job has so many columns.
@@ -75,7 +77,7 @@ fn drone(canvas: &Canvas<'_>, look: &Look, at: &DroneLine, name: usize, is_first
     } else {
         vec![Span::raw(" ".repeat(name + 1 + 12 + 10))]
     };
-    let trouble = text::drone_trouble(drone);
+    let trouble = status::why(&drone.view).map(|why| line(&why));
     if let Some(job) = at.job.and_then(|job| drone.jobs.get(job)) {
         let ago = canvas.model.now.seconds_since(look.overview.at.0);
         let share = JobOverview { lasted_s: job.lasted_s + ago, ..job.clone() }.share();

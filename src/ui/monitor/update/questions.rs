@@ -4,7 +4,7 @@ use ratatui::crossterm::event::KeyCode;
 
 use super::super::message::{Deed, Tone, Wish};
 use super::super::model::{Answer, Model, Question};
-use crate::core::overview::Place;
+use crate::core::build::Place;
 
 /// An answer was given.
 pub fn answered(model: &mut Model, question: Question, code: KeyCode) -> Option<Wish> {
