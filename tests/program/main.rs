@@ -24,6 +24,8 @@ mod monitor;
 #[cfg(test)]
 mod notify;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod playbooks;
 #[cfg(test)]
 mod plenty;

@@ -9,10 +9,11 @@ use std::process::{Command, Output};
 use swarm::core::event::{DroneSpec, Event, JobOutcome, Rooms, Selection};
 use swarm::core::failure::{Failure, FailureClass};
 use swarm::core::names::Timestamp;
-use swarm::core::package::Identity;
-use swarm::core::plan::{PackageIndex, Plan, PlannedPackage};
+use swarm::core::plan::{PackageIndex, Plan};
 use swarm::core::state::State;
 use swarm::store::Journal;
+
+use crate::plans::planned;
 
 /// An operator's directory with an inventory, a `sendmail` that keeps what it gets, and a journal of a failed build.
 pub struct Place(tempfile::TempDir);
@@ -116,19 +117,9 @@ pub fn parsed(file: &Path) -> serde_json::Value {
 }
 
 fn failed_build() -> Vec<Event> {
-    let identity = Identity {
-        cpv: "app-misc/foo-1.0".parse().unwrap(),
-        slot: "0".parse().unwrap(),
-        repository: "gentoo".to_owned(),
-        ebuild_digest: String::new(),
-        use_flags: std::iter::empty::<&str>().collect(),
-        chost: "x86_64-pc-linux-gnu".to_owned(),
-        compiler: std::iter::empty::<(&str, &str)>().collect(),
-        linked: [].into(),
-    };
     let plan = Plan {
         driver: "capella".parse().unwrap(),
-        packages: vec![PlannedPackage { identity, requested: true, oddities: [].into() }],
+        packages: vec![planned("app-misc/foo-1.0", true)],
         edges: [].into(),
         index_header: [].into(),
         warnings: Vec::new(),

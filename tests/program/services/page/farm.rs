@@ -10,11 +10,12 @@ use swarm::core::build::Phase;
 use swarm::core::event::{Cost, DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, Selection, Trouble, Why};
 use swarm::core::failure::{Failure, FailureClass};
 use swarm::core::names::{BuildId, BuildName, Epoch, HostName, JobName, Timestamp};
-use swarm::core::package::{Identity, Slot};
-use swarm::core::plan::{Edge, EdgeKind, PackageIndex, Plan, PlannedPackage};
+use swarm::core::plan::{Edge, EdgeKind, PackageIndex, Plan};
 use swarm::core::state::State;
 use swarm::schedule::estimate::Sample;
 use swarm::store::{Journal, Lock};
+
+use crate::plans::planned;
 
 const WORDS: [&str; 24] = [
     "dev-libs/openssl",
@@ -80,20 +81,6 @@ fn drone(number: usize) -> HostName {
 }
 
 fn plan(size: usize) -> Plan {
-    let package = |number| PlannedPackage {
-        identity: Identity {
-            cpv: label(number).parse().unwrap(),
-            slot: "0".parse::<Slot>().unwrap(),
-            repository: "gentoo".to_owned(),
-            ebuild_digest: String::new(),
-            use_flags: std::iter::empty::<&str>().collect(),
-            chost: "x86_64-pc-linux-gnu".to_owned(),
-            compiler: std::iter::empty::<(&str, &str)>().collect(),
-            linked: [].into(),
-        },
-        requested: number % 3 == 0,
-        oddities: [].into(),
-    };
     // Each needs some of those not far before it.
     let mut edges = BTreeSet::new();
     for from in 1..size {
@@ -109,7 +96,7 @@ fn plan(size: usize) -> Plan {
     };
     Plan {
         driver: "capella".parse().unwrap(),
-        packages: (0..size).map(package).collect(),
+        packages: (0..size).map(|number| planned(&label(number), number % 3 == 0)).collect(),
         edges: edges.into_iter().map(edge).collect(),
         index_header: [].into(),
         warnings: vec!["app-misc/<b>bold</b> is in @world and nothing provides it".to_owned()],
