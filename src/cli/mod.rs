@@ -17,6 +17,7 @@ mod gateway;
 mod help;
 mod history;
 mod hosts;
+mod init;
 mod init_from_list;
 mod interrupt;
 mod logs;
@@ -41,7 +42,7 @@ mod sync;
 mod verify;
 mod work_off;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -163,14 +164,17 @@ enum Alone {
     Completions(completions::Arguments),
     /// Write the manual pages
     Man(man::Arguments),
+    /// Try hosts, and write the first inventory of them
+    Init(init::Arguments),
 }
 
 impl Alone {
-    fn run(self) -> anyhow::Result<Exit> {
+    async fn run(self, inventory: Option<&Path>) -> anyhow::Result<Exit> {
         match self {
             Self::Simulate(arguments) => simulate::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments),
             Self::Man(arguments) => man::run(&arguments, Cli::command()),
+            Self::Init(arguments) => init::run(arguments, inventory).await,
         }
     }
 }
@@ -217,7 +221,7 @@ fn chain(error: &anyhow::Error) -> String {
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let verb = match cli.called {
         Called::OfFleet(verb) => verb,
-        Called::OfNone(alone) => return alone.run(),
+        Called::OfNone(alone) => return alone.run(cli.inventory.as_deref()).await,
     };
     let inventory = Inventory::find(cli.inventory.as_deref())?;
     match verb {

@@ -62,7 +62,8 @@ fn resolved_within(destination: &Destination, jumps: usize) -> BoxFuture<'_, Res
 async fn completed(destination: &Destination, config: &SshConfig, jumps: usize) -> Result<Destination, HostError> {
     let Some(usual) = usual().await else { return Ok(destination.clone()) };
     let source = Source::of(config, usual);
-    let asked = join_all(destination.ways.iter().map(|way| source.ask(destination, config.written, &way.address))).await;
+    let asked =
+        join_all(destination.ways.iter().map(|way| source.ask(destination, config.written, &way.address))).await;
     let mut complete = destination.clone();
     let mut ways = Vec::new();
     for (number, (way, said)) in destination.ways.iter().zip(asked).enumerate() {
@@ -73,7 +74,10 @@ async fn completed(destination: &Destination, config: &SshConfig, jumps: usize) 
         }
         let jump = match &way.jump {
             Some(jump) => Some(jump.clone()),
-            None => said.jump(destination, config, jumps).map_err(|problem| fault(destination, problem))?.map(Box::new),
+            None => said
+                .jump(destination, config, usual, jumps)
+                .map_err(|problem| fault(destination, problem))?
+                .map(Box::new),
         };
         ways.push(Way { address: said.hostname, jump });
     }
@@ -109,7 +113,8 @@ impl<'a> Source<'a> {
     async fn ask(&self, destination: &Destination, written: Written, address: &str) -> Result<Said, HostError> {
         let mut options: Vec<std::ffi::OsString> = Vec::new();
         if let Some(file) = &self.file {
-            options.extend(["-F".into(), file.into()]);
+            options.push("-F".into());
+            options.push(file.into());
         }
         self.print(destination, written, options, address).await
     }
@@ -122,10 +127,12 @@ impl<'a> Source<'a> {
         address: &str,
     ) -> Result<Said, HostError> {
         if written.user {
-            options.extend(["-l".into(), (&destination.user).into()]);
+            options.push("-l".into());
+            options.push((&destination.user).into());
         }
         if written.port {
-            options.extend(["-p".into(), destination.port.to_string().into()]);
+            options.push("-p".into());
+            options.push(destination.port.to_string().into());
         }
         let printed = run(&options, address).await.map_err(|problem| fault(destination, problem))?;
         printed.parse().map_err(|problem: String| fault(destination, problem))
@@ -177,11 +184,13 @@ impl<'a> Source<'a> {
             Some(file) => vec![file.as_path()],
             None => own.as_deref().into_iter().chain([Path::new(OF_ALL)]).collect(),
         };
-        let includes = files.iter().filter(|file| file.exists()).map(|file| format!("Include \"{}\"\n", file.display()));
+        let includes =
+            files.iter().filter(|file| file.exists()).map(|file| format!("Include \"{}\"\n", file.display()));
         let text = includes.collect::<String>() + "Match all\nUser " + NOBODY + "\n";
-        let unwritten = |error: std::io::Error| fault(destination, format!("a temporary file cannot be written: {error}"));
+        let unwritten =
+            |error: std::io::Error| fault(destination, format!("a temporary file cannot be written: {error}"));
         let file = tempfile::NamedTempFile::new().map_err(unwritten)?;
-        std::fs::write(file.path(), text).map_err(unwritten)?;
+        fs_err::write(file.path(), text).map_err(unwritten)?;
         let options = vec!["-F".into(), file.path().into()];
         Ok(self.print(destination, written, options, address).await?.user != NOBODY)
     }
@@ -192,7 +201,9 @@ async fn run(options: &[std::ffi::OsString], address: &str) -> Result<String, St
     ssh.arg("-GT").args(options).arg("--").arg(address).stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(PATIENCE, ssh.output())
         .await
-        .map_err(|_| format!("`ssh -G {address}` has not answered within {PATIENCE:?}: see `Match exec` in its configuration"))?
+        .map_err(|_| {
+            format!("`ssh -G {address}` has not answered within {PATIENCE:?}: see `Match exec` in its configuration")
+        })?
         .map_err(|error| format!("`ssh -G {address}` cannot be run: {error}"))?;
     if !output.status.success() {
         let said = printable(&String::from_utf8_lossy(&output.stderr));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::ssh::destination::{Destination, SshConfig, Way, Written};
+use crate::ssh::destination::{Destination, Keys, SshConfig, Way, Written};
 
 /// What holds for a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,6 +57,7 @@ impl Said {
         &self,
         destination: &Destination,
         config: &SshConfig,
+        usual: &Said,
         left: usize,
     ) -> Result<Option<Destination>, String> {
         if self.proxy_jump.is_none()
@@ -72,7 +73,7 @@ impl Said {
             if left == 0 {
                 return Err("its ssh configuration jumps in a circle, or too often".to_owned());
             }
-            through = Some(self::hop(hop, through, destination, config)?);
+            through = Some(self::hop(hop, through, destination, config, usual)?);
         }
         Ok(through)
     }
@@ -84,13 +85,16 @@ fn hop(
     through: Option<Destination>,
     destination: &Destination,
     config: &SshConfig,
+    usual: &Said,
 ) -> Result<Destination, String> {
     let bad = || format!("its ssh configuration has the ProxyJump {text:?}, which is not [USER@]HOST[:PORT]");
     let text = text.trim().trim_start_matches("ssh://").trim_end_matches('/');
     let (user, place) = text.rsplit_once('@').map_or((None, text), |(user, place)| (Some(user), place));
     let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, port)) => (host, port.strip_prefix(':')),
-        None if place.matches(':').count() == 1 => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+        None if place.matches(':').count() == 1 => {
+            place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)))
+        }
         None => (place, None),
     };
     let port: Option<u16> = port.map(str::parse).transpose().map_err(|_| bad())?;
@@ -99,9 +103,9 @@ fn hop(
         name,
         ways: vec![Way { address: host.to_owned(), jump: through.map(Box::new) }],
         port: port.unwrap_or(22),
-        user: user.map_or_else(whoever_runs_this, str::to_owned),
+        user: user.unwrap_or(&usual.user).to_owned(),
         become_root: None,
-        keys: crate::ssh::Keys::Usual,
+        keys: Keys::Usual,
         known_hosts: destination.known_hosts.clone(),
         host_key_alias: None,
         ssh_config: Some(SshConfig {
@@ -110,12 +114,6 @@ fn hop(
         }),
         stall_timeout: destination.stall_timeout,
     })
-}
-
-/// The user that OpenSSH logs in as where nothing is said. An empty one is never printed by it, so whatever it prints
-/// counts as said.
-fn whoever_runs_this() -> String {
-    String::new()
 }
 
 /// A path with `~` and the tokens of `ssh_config(5)` filled in.
@@ -171,16 +169,18 @@ mod tests {
 
     #[test]
     fn the_last_host_of_a_proxy_jump_is_the_nearest_one() {
-        let local = crate::ssh::LocalHost::destination_of_tests();
+        let local = Destination::of_tests();
         let config = SshConfig::default();
         let said: Said = PRINTED.parse().unwrap();
-        let near = said.jump(&local, &config, 8).unwrap().unwrap();
+        let near = said.jump(&local, &config, &usual(), 8).unwrap().unwrap();
         assert_eq!((near.ways[0].address.as_str(), near.port), ("fe80::1", 22));
         let far = near.ways[0].jump.as_ref().unwrap();
         assert_eq!((far.ways[0].address.as_str(), far.port, far.user.as_str()), ("gate", 2200, "op"));
         assert!(far.ways[0].jump.is_none() && far.ssh_config.as_ref().unwrap().written.port);
         let command: Said = "user a\nhostname b\nport 22\nproxycommand nc %h %p\n".parse().unwrap();
-        assert!(command.jump(&local, &config, 8).unwrap_err().contains("\"nc %h %p\", which swarm does not run"));
-        assert!(said.jump(&local, &config, 0).unwrap_err().contains("circle"));
+        assert!(
+            command.jump(&local, &config, &usual(), 8).unwrap_err().contains("\"nc %h %p\", which swarm does not run")
+        );
+        assert!(said.jump(&local, &config, &usual(), 0).unwrap_err().contains("circle"));
     }
 }
