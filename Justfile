@@ -26,9 +26,9 @@ fuzz minutes="1":
     SWARM_FUZZ_SECONDS=$(( {{minutes}} * 60 )) cargo nextest run --lib fuzz:: --no-fail-fast --success-output immediate
 
 # What is measured against a bar: memory with a large state and the time to resume from a long journal (about 1 GB below
-# /dev/shm), and a release of 2,000 packages on this disk
+# /dev/shm), a release of 2,000 packages on this disk, and the monitor's redrawing
 bench:
-    cargo bench --bench state --bench decide --bench release
+    cargo bench --bench state --bench decide --bench release --bench monitor
 
 # How far a standby is behind under ten 1 MB packages a second, and what catching up costs (needs root and sshd)
 bench-standby:
@@ -41,3 +41,7 @@ bench-lab seconds="10":
 # The gateway's answers and a large download beside nginx; needs wrk, nginx, curl and 600 MB in the temporary directory
 bench-http rounds="5":
     benches/http/run {{rounds}}
+
+# A static program, packed with manuals, completions, services and documents, and an ebuild for it: target/dist
+dist *arguments:
+    packaging/dist {{arguments}}

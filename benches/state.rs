@@ -1,5 +1,5 @@
-//! What a large swarm costs the controller: memory with 200 drones and 20,000 packages in state, and the time in which
-//! it resumes from a journal of 200,000 events.
+//! What a large swarm costs the controller: memory with 200 drones and 20,000 packages in state, the time in which
+//! it resumes from a journal of 200,000 events, and that in which a page of metrics is made of such a state.
 //!
 //! `just bench` runs it and prints the figures; it ends with status 1 where one is beyond its bar. Each figure is taken
 //! in a process of its own, which this one starts as itself with an argument, so that none has another's memory.
@@ -7,6 +7,7 @@
 
 mod fleet;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use fleet::Journey;
 use swarm::core::event::Event;
 use swarm::core::names::Timestamp;
 use swarm::core::state::State;
+use swarm::orchestrator::books::Read;
+use swarm::orchestrator::metrics::{Disks, Sight};
 use swarm::store::journal::Journal;
 
 /// The most memory (KiB) that the controller's state may take, the program itself counted.
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["--state"] => hold_state(),
+        ["--metrics"] => show(),
         ["--resume", directory] => resume(Path::new(directory)),
         _ => return all(),
     }
@@ -48,6 +52,10 @@ fn all() -> ExitCode {
             good &= report(&what, &run(&["--resume", &directory.path().to_string_lossy()]));
         }
     }
+    good &= report(
+        "a hundred pages of metrics of 200 drones and 20,000 packages, one after the other",
+        &run(&["--metrics"]),
+    );
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -108,6 +116,22 @@ fn hold_state() {
     Journey::one_build().play(|event, _| state.apply(event).expect("the journey is sound"));
     assert_eq!((state.drones.len(), state.builds.values().map(|build| build.received().count()).sum()), (200, 20_000));
     tell(Duration::ZERO, before);
+}
+
+/// Pages of metrics, as the service makes them once the journal is read.
+fn show() {
+    let mut state = State::default();
+    Journey::one_build().play(|event, _| state.apply(event).expect("the journey is sound"));
+    let read = Read { state, ..Read::default() };
+    let before = resident();
+    let begun = Instant::now();
+    for _ in 0..100 {
+        let (standbys, follows, disks) = (BTreeMap::new(), None, Disks::default());
+        let sight =
+            Sight { read: &read, leads: true, standbys, follows, disks, sent: 0, now: Timestamp(1_790_000_001) };
+        assert!(sight.page().text().contains("swarm_packages{state=\"received\"} 20000"));
+    }
+    tell(begun.elapsed(), before);
 }
 
 fn resume(directory: &Path) {

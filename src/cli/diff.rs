@@ -1,7 +1,6 @@
 //! `swarm diff`: how two releases differ.
 
 use clap::Args;
-use serde::Serialize;
 
 use super::books;
 use super::complete;
@@ -10,7 +9,7 @@ use super::help;
 use crate::core::names::ReleaseName;
 use crate::inventory::Inventory;
 use crate::release::Shelf;
-use crate::release::diff::Diff;
+use crate::release::diff::Between;
 use crate::ui;
 use crate::ui::table::{tell, write_out};
 
@@ -28,24 +27,16 @@ pub struct Arguments {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Told<'a> {
-    from: &'a ReleaseName,
-    to: &'a ReleaseName,
-    #[serde(flatten)]
-    diff: &'a Diff,
-}
-
 pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
     books::require_here(inventory, "the releases are")?;
     let Arguments { from, to, json } = arguments;
     let shelf = Shelf::look(&inventory.swarm.production)?;
-    let diff = Diff::between(&shelf.find(from)?.index()?.stanzas, &shelf.find(to)?.index()?.stanzas);
+    let between = Between::releases(&shelf, from.clone(), to.clone())?;
     if *json {
-        write_out(&(serde_json::to_string(&Told { from, to, diff: &diff })? + "\n"))?;
+        write_out(&(serde_json::to_string(&between)? + "\n"))?;
     } else {
-        ui::release::differences(&diff).print()?;
-        tell(format_args!("{from} to {to}: {}", ui::release::sum(&diff)));
+        ui::release::differences(&between.diff).print()?;
+        tell(format_args!("{from} to {to}: {}", ui::release::sum(&between.diff)));
     }
     Ok(Exit::Done)
 }

@@ -23,7 +23,7 @@ use super::help;
 use super::interrupt;
 use crate::core::names::HostName;
 use crate::core::text::escaped;
-use crate::inventory::{Inventory, Selection};
+use crate::inventory::{Inventory, SelectError, Selection};
 use crate::ssh::{self, Chunk, Destination, HostError, HostErrorKind, Running, Script};
 use crate::ui::table::{tell, tell_lines, write_out};
 
@@ -47,7 +47,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
-    let selection = Selection::joined(&arguments.on).context("no host is selected")?;
+    let selection = Selection::joined(&arguments.on).ok_or(SelectError::Empty)?;
     let hosts = selection.select(inventory, |_| true)?;
     let script = script(&arguments.command)?;
     if arguments.dry_run {
@@ -170,7 +170,7 @@ async fn pass_lines(
     let Running { mut output, input } = tokio::select! {
         running = host.start(script) => running?,
         _ = stopped.wait_for(|stopped| *stopped) => {
-            return Err(fault(HostErrorKind::Local, "interrupted before it began"));
+            return Err(fault(HostErrorKind::Local, "interrupted before the command began"));
         }
     };
     let mut input = Some(input);

@@ -14,6 +14,8 @@ use crate::inventory::Inventory;
 use crate::ui::table::write_out;
 use crate::ui::time::local;
 
+const NOTHING: &str = "nothing has been asked for yet: `swarm push ATOM` begins";
+
 #[derive(Debug, Args)]
 #[command(after_help = help::end(&[("Why it is not built yet", "swarm explain firefox")], ""))]
 pub struct Arguments {
@@ -23,8 +25,8 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
-    let state = books::state(inventory).await?.context("nothing has been asked for yet")?;
-    let build = state.latest_build().context("nothing has been asked for yet: `swarm push ATOM` begins")?;
+    let state = books::state(inventory).await?.context(NOTHING)?;
+    let build = state.latest_build().context(NOTHING)?;
     let package = build.find(&arguments.package)?;
     for line in explain(&state, build, package, now()) {
         write_out(&(local(&escaped(&line)) + "\n"))?;

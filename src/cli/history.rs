@@ -1,6 +1,5 @@
 //! `swarm history`: what builds took; `import` learns from emerge's own logs, `accuracy` tells how good estimates were.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -13,16 +12,15 @@ use super::help;
 use crate::controller::remote::{self, Remote};
 use crate::controller::verb::Verb as Wish;
 use crate::controller::{Session, socket, verb};
-use crate::core::event::Event;
-use crate::core::names::{HostName, Timestamp};
+use crate::core::accuracy::{Accuracy, factor_at};
+use crate::core::names::HostName;
 use crate::core::nearest::hint;
-use crate::core::package::{Cpv, PackageName};
-use crate::core::state::State;
+use crate::core::package::PackageName;
 use crate::core::status::Moment;
 use crate::core::text::escaped;
 use crate::inventory::{Inventory, Selection};
 use crate::portage::emerge_log;
-use crate::schedule::estimate::{Estimate, History, Sample, USUAL_WIDTH};
+use crate::schedule::estimate::{Estimate, Sample};
 use crate::ssh::{self, Host};
 use crate::store::Journal;
 use crate::ui;
@@ -35,8 +33,6 @@ const LOG: &str = "/var/log/emerge.log";
 const LOG_LIMIT: u64 = 256 << 20;
 /// So many builds go into one event.
 const BATCH: usize = 2000;
-/// What was learned is learned anew once a further one in so many of the builds is known: that bounds the work.
-const ANEW: usize = 20;
 /// So many of the worst estimates are shown.
 const WORST: usize = 10;
 
@@ -103,7 +99,10 @@ async fn show(wanted: Option<&str>, json: bool, inventory: &Inventory) -> anyhow
     if names.is_empty() {
         let known = history.packages().map(PackageName::as_str);
         let hint = wanted.map_or_else(String::new, |wanted| hint(wanted, known));
-        bail!("no build of {} is known{hint}", wanted.unwrap_or("anything"));
+        bail!(
+            "no build of {} is known{hint}: `swarm history` lists those that are, `swarm history import` learns from logs",
+            wanted.unwrap_or("anything")
+        );
     }
     if json {
         let samples = names.iter().flat_map(|name| history.of(name));
@@ -231,78 +230,19 @@ async fn import(samples: Vec<Sample>, inventory: Inventory) -> anyhow::Result<()
 
 /// What each build was taken to need when all before it was known, beside what it took.
 fn accuracy(inventory: &Inventory) -> anyhow::Result<Exit> {
-    let mut tally = Tally::default();
-    let mut state = State::default();
-    journal(inventory)?.events(|event| {
-        let package = match event {
-            Event::PackageReceived { job, package, .. } => state.jobs.get(job).and_then(|job| {
-                let build = state.builds.get(&job.build)?;
-                (job.package == *package).then(|| build.identity(*package).cpv.package_name())
-            }),
-            Event::HistoryImported { samples } => {
-                samples.iter().for_each(|sample| tally.take(sample.clone()));
-                None
-            }
-            _ => None,
-        };
-        // An event that does not fit is told of by whoever replays the journal to go on from it.
-        let _told = state.apply(event);
-        if let Some(sample) = package.and_then(|package| state.history.of(&package).last()) {
-            tally.take(sample.clone());
-        }
-    })?;
-    tally.judge();
-    let mut ratios = tally.ratios;
-    if ratios.is_empty() {
+    let mut accuracy = Accuracy::default();
+    journal(inventory)?.events(|event| accuracy.take(event))?;
+    let judged = accuracy.judged();
+    if judged.is_empty() {
         write_out("no package has been built twice yet, so no estimate can be held against what a build took\n")?;
         return Ok(Exit::Done);
     }
-    ratios.sort_by(|left, right| left.0.total_cmp(&right.0));
-    let at = |share: f64| ratios.get((ratios.len() as f64 * share) as usize).map_or(1.0, |(ratio, _)| *ratio);
-    let (middle, bad) = (at(0.5), at(0.9));
-    let worst: String = ratios.iter().rev().take(WORST).map(|(ratio, cpv)| format!("  {ratio:6.2}  {cpv}\n")).collect();
+    let (middle, bad) = (factor_at(&judged, 0.5), factor_at(&judged, 0.9));
+    let worst = judged.iter().rev().take(WORST).map(|each| format!("  {:6.2}  {}\n", each.factor(), each.cpv));
     write_out(&format!(
-        "{} estimates, off by a factor of {middle:.2} at the median, {bad:.2} at the 90th percentile\n{worst}",
-        ratios.len()
+        "{} estimates, off by a factor of {middle:.2} at the median, {bad:.2} at the 90th percentile\n{}",
+        judged.len(),
+        worst.collect::<String>()
     ))?;
     Ok(Exit::Done)
-}
-
-/// How far estimates were off: what was learned is held against the builds that came after it.
-#[derive(Default)]
-struct Tally {
-    known: History,
-    later: Vec<Sample>,
-    /// Each build is judged once, however often its log is imported.
-    seen: HashSet<(Cpv, Option<HostName>, Timestamp)>,
-    judged: usize,
-    ratios: Vec<(f64, String)>,
-}
-
-impl Tally {
-    fn take(&mut self, sample: Sample) {
-        if self.seen.insert((sample.cpv.clone(), sample.drone.clone(), sample.at)) {
-            self.later.push(sample);
-        }
-        if self.later.len() > self.judged / ANEW {
-            self.judge();
-        }
-    }
-
-    fn judge(&mut self) {
-        let model = self.known.model();
-        self.judged += self.later.len();
-        for sample in &self.later {
-            let package = sample.cpv.package_name();
-            // A package's first build says how well others stand for it, which is another question.
-            if self.known.of(&package).next().is_none() {
-                continue;
-            }
-            let width = sample.width.unwrap_or(USUAL_WIDTH);
-            let expected = model.estimate(&package, sample.drone.as_ref()).wall_s(width).max(0.1);
-            let took = sample.wall_s.max(0.1);
-            self.ratios.push(((expected / took).max(took / expected), sample.cpv.to_string()));
-        }
-        self.later.drain(..).for_each(|sample| self.known.add(sample));
-    }
 }

@@ -27,7 +27,10 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<Exit> {
-    books::require_here(&inventory, "an orchestrator begins what it is given (`swarm push --list`); the queue is")?;
+    books::require_here(
+        &inventory,
+        "an orchestrator begins what it is given (`swarm push --list FILE`); the queue is",
+    )?;
     let selection = Selection::Exactly(select::read_list(&arguments.file)?);
     let mut session = Session::open(inventory, ui::progress::observer(false)).await?;
     if let Some(open) = session.state().open_build().filter(|_| !arguments.replace) {

@@ -8,6 +8,8 @@ mod completions;
 mod consent;
 mod detach;
 mod diff;
+#[cfg(test)]
+mod documents;
 mod exec;
 mod exit;
 mod explain;
@@ -20,8 +22,10 @@ mod hosts;
 mod init;
 mod init_from_list;
 mod interrupt;
+mod journal;
 mod logs;
 mod man;
+mod monitor;
 mod notify;
 mod orchestrator;
 mod parity;
@@ -97,6 +101,9 @@ enum Verb {
     InitFromList(init_from_list::Arguments),
     /// Show needed, delegated, received and failed packages, drones, release, and the next thing to do
     Status(status::Arguments),
+    /// Show the same on a full screen, live, with keys for what an operator does
+    #[command(after_help = help::end(&[("Look on, and act with a key: ? shows them", "swarm monitor")], ""))]
+    Monitor,
     /// Say why a package is where it is, what was tried, and what can be done
     Explain(explain::Arguments),
     /// Spread the waiting work anew
@@ -139,6 +146,8 @@ enum Verb {
     Hosts(hosts::Arguments),
     /// Show what builds took, and what the next one is taken to need; learn from other logs
     History(history::Arguments),
+    /// Write out the journal, an event a line, for other programs
+    Journal(journal::Arguments),
     /// Show how drones differ from the driver: settings, repositories, flags, tools
     Parity(parity::Arguments),
     /// Have cron or systemd start a playbook, and prove that it does
@@ -184,8 +193,12 @@ pub fn main() -> ExitCode {
     completions::answer();
     let cli = Cli::parse();
     // Nobody looks on while a service works: what happens there is to be found in its log.
-    let told =
-        if matches!(cli.called, Called::OfFleet(Verb::Orchestrator(_) | Verb::Gateway)) { "info" } else { "error" };
+    let told = match cli.called {
+        Called::OfFleet(Verb::Orchestrator(_) | Verb::Gateway) => "info",
+        // Its screen says what goes wrong.
+        Called::OfFleet(Verb::Monitor) => "off",
+        _ => "error",
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SWARM_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(told));
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours_errors()).with_writer(std::io::stderr).init();
@@ -229,6 +242,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Plan(arguments) => plan::run(arguments, &inventory).await,
         Verb::InitFromList(arguments) => init_from_list::run(arguments, inventory).await,
         Verb::Status(arguments) => status::run(&arguments, &inventory).await,
+        Verb::Monitor => monitor::run(inventory, cli.inventory.as_deref()).await,
         Verb::Explain(arguments) => explain::run(&arguments, &inventory).await,
         Verb::Balance => ask::ask(Wish::Balance, inventory).await,
         Verb::Unblock(arguments) => ask::unblock(&arguments, inventory).await,
@@ -254,6 +268,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Verify(arguments) => verify::run(&arguments, &inventory),
         Verb::Hosts(arguments) => hosts::run(&arguments, &inventory).await,
         Verb::History(arguments) => history::run(arguments, inventory).await,
+        Verb::Journal(arguments) => journal::run(&arguments, &inventory),
         Verb::Parity(arguments) => parity::run(&arguments, &inventory).await,
         Verb::Schedule(arguments) => schedule::run(&arguments, &inventory, cli.inventory.as_deref()).await,
         Verb::Exec(arguments) => exec::run(&arguments, &inventory).await,

@@ -69,7 +69,9 @@ fn due(text: &str) -> Result<Timestamp, String> {
     }
     let time: TimeOfDay = text.parse()?;
     let now = jiff::Timestamp::from_second(now().0).map_err(|error| error.to_string())?;
-    time.before(&now.to_zoned_datetime(TimeZone::system())).ok_or_else(|| format!("{text:?} was at no moment"))
+    time.before(&now.to_zoned_datetime(TimeZone::system())).ok_or_else(|| {
+        format!("{text:?} was at no moment of today or yesterday; give one such as 2026-11-26T06:00:00Z")
+    })
 }
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory, option: Option<&Path>) -> anyhow::Result<Exit> {

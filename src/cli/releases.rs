@@ -6,7 +6,7 @@ use super::books;
 use super::exit::Exit;
 use super::help;
 use crate::inventory::Inventory;
-use crate::release::Shelf;
+use crate::release::{Shelf, shown};
 use crate::ui;
 use crate::ui::table::{tell, write_out};
 
@@ -20,7 +20,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
     books::require_here(inventory, "the releases are")?;
-    let shown = ui::release::shown(&Shelf::look(&inventory.swarm.production)?)?;
+    let shown = shown::shown(&Shelf::look(&inventory.swarm.production)?)?;
     if arguments.json {
         write_out(&(serde_json::to_string(&shown)? + "\n"))?;
     } else if shown.is_empty() {

@@ -72,7 +72,10 @@ async fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<
         None => None,
     };
     let mut status = Status::of(&state, build, now());
-    View::new(inventory, None).fill(&mut status, now())?;
+    match Remote::to_look(inventory)? {
+        Some(elsewhere) => elsewhere.fill(&mut status).await?,
+        None => View::new(inventory, None).fill(&mut status, now())?,
+    }
     Ok(status)
 }
 

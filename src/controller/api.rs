@@ -5,23 +5,27 @@
 //! what the operator is told besides; `{"at":…,"over":{"build":ID,"status":N}}` once the controller has done for a build
 //! what it can for now. [`Follower`] is the other end of the latter.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 
+use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
-use axum::routing::get;
-use axum::{Json, Router};
 use futures::{Stream, StreamExt};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use super::promises;
 use crate::core::event::Event;
 use crate::core::names::{BuildName, Timestamp};
 use crate::core::state::State;
+use crate::http::contract::Contract;
 use crate::http::stop::Stop;
 
 /// A longer event (bytes) than this is none of ours.
@@ -55,18 +59,35 @@ pub enum What {
     Over(Over),
 }
 
-/// The same as it is written. An enum would be read by way of a form that takes no numbers as keys, which events have.
-#[derive(Serialize, Deserialize)]
+// The same as it is written. An enum would be read by way of a form that takes no numbers as keys, which events have.
+/// What is told: an event with its number, or a note, or that the work on a build is over.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Told")]
 struct Line<E> {
+    /// When it happened.
     at: Timestamp,
+    /// The number of the event in the journal; there with an event. One that is left out was missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<i64>,
+    /// Something that has happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<E>,
+    /// A word for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+    /// The controller has done for a build what it can for now.
     #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<Over>,
+}
+
+impl JsonSchema for Told {
+    fn schema_name() -> Cow<'static, str> {
+        Line::<Event>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Line::<Event>::json_schema(generator)
+    }
 }
 
 impl Told {
@@ -81,7 +102,7 @@ impl Told {
 }
 
 /// How the work on a build ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Over {
     /// The build.
     pub build: BuildName,
@@ -90,11 +111,13 @@ pub struct Over {
 }
 
 /// `GET /state`: what is known, and the number of the event that it is known from.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "StateView")]
 pub struct StateView<S = State> {
     /// The number; zero where nothing has happened.
     pub sequence: i64,
-    /// What is known.
+    /// What is known, as a snapshot of the journal holds it: for another swarm of the same version, not for others.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub state: S,
 }
 
@@ -125,7 +148,7 @@ pub fn told_over(at: Timestamp, over: Over) -> serde_json::Result<String> {
 /// Whoever can be asked.
 pub trait Desk: Clone + Send + Sync + 'static {
     /// How things stand.
-    type Status: Serialize;
+    type Status: Serialize + JsonSchema;
 
     /// How things stand now.
     fn status(&self) -> impl Future<Output = Result<Self::Status, Refusal>> + Send;
@@ -138,8 +161,12 @@ pub trait Desk: Clone + Send + Sync + 'static {
 }
 
 /// The routes that all have.
-pub fn routes<D: Desk>() -> Router<D> {
-    Router::new().route("/status", get(status::<D>)).route("/events", get(events::<D>))
+pub fn routes<D: Desk>() -> Contract<D> {
+    Contract::new().get("/status", promises::status::<D::Status>(), status::<D>).get(
+        "/events",
+        promises::events(),
+        events::<D>,
+    )
 }
 
 async fn status<D: Desk>(Shared(desk): Shared<D>) -> Result<Json<D::Status>, Refusal> {

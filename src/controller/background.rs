@@ -82,8 +82,9 @@ impl Background {
             .stderr(log)
             .spawn()
             .map_err(local("start a push in the background"))?;
-        let process =
-            child.id().ok_or_else(|| ControlError::Refused("the push in the background is gone".to_owned()))?;
+        let process = child.id().ok_or_else(|| {
+            ControlError::Refused(format!("the push in the background ended at once; {} may say why", path.display()))
+        })?;
         Ok(Self { child, process, state: state.to_owned(), log: path, said_before })
     }
 

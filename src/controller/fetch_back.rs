@@ -93,7 +93,9 @@ impl Reader {
             .header(header::USER_AGENT, concat!("swarm/", env!("CARGO_PKG_VERSION")))
             .header(header::CACHE_CONTROL, "no-cache")
             .body(Full::<Bytes>::default())
-            .map_err(|_| Trouble::Unread("is no address that can be asked".to_owned()))?;
+            .map_err(|_| {
+                Trouble::Unread("is no URL that can be asked: correct `binhost` in the inventory".to_owned())
+            })?;
         let response = self.client.ask(request).await?;
         if response.status() != StatusCode::OK {
             let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());

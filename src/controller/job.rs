@@ -380,7 +380,12 @@ impl Work {
         };
         let (staging, path, file) = (Arc::clone(&self.staging), accepted.path.clone(), incoming.clone());
         blocking(move || staging.admit(&file, &path)).await?.map_err(Stop::from)?;
-        let gone = || Stop::Local(ControlError::Refused(format!("{} was taken out of staging", accepted.path)));
+        let gone = || {
+            Stop::Local(ControlError::Refused(format!(
+                "{} was taken out of staging while it was received; leave that directory to swarm, then `swarm push` goes on",
+                accepted.path
+            )))
+        };
         let imprint = self.staging.imprint(&accepted.path)?.ok_or_else(gone)?;
         let own = Stanza::derive(&accepted.gpkg, &accepted.path, imprint.modified())
             .map_err(|error| failure(FailureClass::Transfer, error.to_string()))?;
@@ -391,7 +396,8 @@ impl Work {
         let report = Report::Received { job, package, file, cost, taken };
         let sent = self.reports.send(report).await;
         if sent.is_err() || answer.await.is_err() {
-            let reason = "the controller stopped before it wrote the package down".to_owned();
+            let reason =
+                "the controller stopped before it wrote the package down; the next `swarm push` takes it".to_owned();
             return Err(Stop::Local(ControlError::Refused(reason)));
         }
         Ok(())

@@ -7,18 +7,22 @@
 pub mod follow;
 pub mod place;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::api::{Follower, StateView};
 use super::verb::{Answer, Verb};
+use crate::core::names::HostName;
 use crate::core::order::{Form, Receipt};
+use crate::core::standby::{Copies, Following, StandbyView};
 use crate::core::state::State;
+use crate::core::status::Status;
 use crate::core::text::escaped;
 use crate::http::access::{Token, TokenError};
 use crate::http::client::{AskError, Client};
@@ -76,8 +80,19 @@ pub enum RemoteError {
     #[error("{0}")]
     Refused(String),
     /// It says what is none of ours.
-    #[error("the controller does not say what was asked for: {0}")]
+    #[error("what the controller answers cannot be read: {0}; are both swarms of one version?")]
     Strange(String),
+}
+
+/// A piece of a log there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct LogPiece {
+    /// The job that wrote it.
+    pub job: String,
+    /// The byte after its last one.
+    pub next: u64,
+    /// What it says.
+    pub text: String,
 }
 
 /// The controller elsewhere.
@@ -85,6 +100,17 @@ pub struct Remote {
     base: String,
     token: Option<Token>,
     tls: Option<tokio_rustls::TlsConnector>,
+}
+
+/// What a status says of standbys.
+#[derive(Deserialize)]
+struct OfStandbys {
+    #[serde(default)]
+    standbys: BTreeMap<HostName, StandbyView>,
+    #[serde(default)]
+    copies: BTreeMap<HostName, Copies>,
+    #[serde(default)]
+    follows: Option<Following>,
 }
 
 impl Remote {
@@ -149,6 +175,29 @@ impl Remote {
     pub async fn status(&self) -> Result<String, RemoteError> {
         let bytes = self.get("/swarm").await?;
         String::from_utf8(bytes).map_err(|error| RemoteError::Strange(error.to_string()))
+    }
+
+    /// Puts into a status that was made here what only that host knows: how far the others are behind it.
+    ///
+    /// # Errors
+    /// It does not answer, or with something else.
+    pub async fn fill(&self, status: &mut Status) -> Result<(), RemoteError> {
+        let told: OfStandbys =
+            serde_json::from_str(&self.status().await?).map_err(|error| RemoteError::Strange(error.to_string()))?;
+        (status.standbys, status.copies, status.follows) = (told.standbys, told.copies, told.follows);
+        Ok(())
+    }
+
+    /// What follows in the log of a package after so many bytes of what this job wrote; at first the end of the latest.
+    ///
+    /// # Errors
+    /// It does not answer, or has no such log.
+    pub async fn log(&self, package: &str, after: Option<(&str, u64)>) -> Result<LogPiece, RemoteError> {
+        let mut path = format!("/page/log?package={}", in_query(package));
+        if let Some((job, offset)) = after {
+            path.push_str(&format!("&job={}&offset={offset}", in_query(job)));
+        }
+        read(&self.get(&path).await?)
     }
 
     /// What happens there from here on.
@@ -260,6 +309,17 @@ fn decides_here(inventory: &Inventory) -> bool {
     let claim = journal.and_then(|journal| journal.latest_claim().ok().flatten());
     let own = claim.and_then(|(_, controller)| name::is_own(directory, &controller).ok().flatten());
     own.unwrap_or(true)
+}
+
+/// A text as a value in a query (RFC 3986, section 2.1).
+fn in_query(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(char::from(byte)),
+            byte => escaped.push_str(&format!("%{byte:02X}")),
+        }
+        escaped
+    })
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RemoteError> {

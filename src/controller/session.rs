@@ -356,7 +356,11 @@ pub fn specs(inventory: &Inventory) -> Vec<DroneSpec> {
 /// # Errors
 /// It broke off, which is a fault of this program.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ControlError> {
-    let broke = |error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm"));
+    let broke = |error| {
+        ControlError::Refused(format!(
+            "work on files here broke off: {error}; this is a fault of swarm, please report it"
+        ))
+    };
     tokio::task::spawn_blocking(work).await.map_err(broke)
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{Method, Request, StatusCode};
-use axum::routing::post;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use serde::Deserialize;
@@ -21,6 +20,7 @@ use super::error::ControlError;
 use super::verb::{Answer, Verb};
 use crate::core::status::Status;
 use crate::http::client;
+use crate::http::contract::{Contract, Promise};
 use crate::http::stop::{self, Stop, Stopper};
 
 /// The socket's name in the state directory.
@@ -86,9 +86,8 @@ impl Socket {
         let (stopper, stop) = stop::channel();
         let stopped = stop.clone().wait();
         let told = events.clone();
-        let router = api::routes()
-            .route("/verb", post(verb).layer(DefaultBodyLimit::max(LONGEST_VERB)))
-            .with_state(Ear { asked, events, stop });
+        let router = routes().into_router().layer(DefaultBodyLimit::max(LONGEST_VERB));
+        let router = router.with_state(Ear { asked, events, stop });
         let served = tokio::spawn(async move {
             // It ends with the task.
             let _ended = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
@@ -117,6 +116,29 @@ impl Socket {
         self.stopper.stop();
         let _late = tokio::time::timeout(LISTENERS, &mut self.served).await;
     }
+}
+
+/// What is answered at the socket.
+fn routes() -> Contract<Ear> {
+    let verb_told = Promise::to("Does what an operator asks, as the verb of the same name")
+        .takes::<Verb>()
+        .json::<Answer>(200, "Done, with what the operator is told")
+        .text(400, "The body is no JSON")
+        .text(409, "It cannot be done; the text says why")
+        .text(413, "The body is too large")
+        .text(415, "The body is not said to be JSON")
+        .text(422, "The body asks for nothing that there is")
+        .text(503, "The controller is just ending");
+    api::routes().post("/verb", verb_told, verb)
+}
+
+/// The OpenAPI document of the socket.
+pub fn document() -> serde_json::Value {
+    routes().document(
+        "swarm: the controller's socket",
+        "HTTP over the Unix socket control.sock in the state directory, there while a controller is at work. Whoever may \
+         open the state directory may ask.",
+    )
 }
 
 impl Ear {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::ControlError;
@@ -23,7 +24,7 @@ use crate::core::state::{Condition, NotClear};
 use crate::schedule::estimate::Sample;
 
 /// A wish.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Verb {
     /// Spread the waiting work anew.
@@ -110,7 +111,7 @@ pub enum Verb {
 }
 
 /// What a wish came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
     /// What the operator is told, a line each.
     pub lines: Vec<String>,

@@ -26,16 +26,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{ChannelName, HostName, PlaybookName, Timestamp};
 
 pub use due::{Listener, Telling, due};
-pub use find::{Facts, Standing, find};
+pub use find::{Facts, Standing, find, still_since};
 pub use look::look;
 
 /// What an alarm is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// A package that a driver wants cannot be built.
@@ -126,7 +127,8 @@ impl Kind {
 }
 
 /// What the reader is told, so that he can act.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AlarmWords")]
 pub struct Words {
     /// What is wrong, in one short line.
     pub headline: String,

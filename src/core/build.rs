@@ -4,14 +4,17 @@
 //! needs of each are still missing, which are blocked, and what waits to be started ([`Queue`]). A change of
 //! one package costs its dependents (times the logarithm of what is ready); only a failure looks at the whole build.
 
+mod counts;
 mod find;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::counts::Counts;
 pub use self::find::NotOne;
 use self::record::Record;
 
@@ -31,7 +34,7 @@ use crate::schedule::queue::Queue;
 const UNKNOWN_MEMORY_MIB: u32 = 1024;
 
 /// One attempt that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// The job.
     pub job: JobName,
@@ -288,6 +291,11 @@ impl Build {
             Phase::Received(file) => Some((PackageIndex::at(index), file)),
             _ => None,
         })
+    }
+
+    /// What needs it directly.
+    pub fn dependents(&self, package: PackageIndex) -> &[PackageIndex] {
+        &self.dependents[package.index()]
     }
 
     /// Whether it is still to be started, now or later.

@@ -5,6 +5,7 @@ mod parts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alarm::{Cause, Words};
@@ -27,7 +28,7 @@ pub use parts::{Cost, DroneSpec, Imprint, JobOutcome, ReceivedFile, Rooms, Troub
 pub const SCHEMA: u32 = 2;
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A controller works under this epoch from here on.

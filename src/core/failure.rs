@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The class of a failure; it decides against whom it counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FailureClass {
     /// The package's own build failed.
@@ -27,6 +28,32 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Build,
+        Self::Fetch,
+        Self::Config,
+        Self::Parity,
+        Self::Resource,
+        Self::Timeout,
+        Self::Transfer,
+        Self::Lost,
+    ];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Fetch => "fetch",
+            Self::Config => "config",
+            Self::Parity => "parity",
+            Self::Resource => "resource",
+            Self::Timeout => "timeout",
+            Self::Transfer => "transfer",
+            Self::Lost => "lost",
+        }
+    }
+
     /// Whether it counts against the package; otherwise it counts against the drone.
     pub fn is_the_packages(self) -> bool {
         match self {
@@ -38,21 +65,12 @@ impl FailureClass {
 
 impl fmt::Display for FailureClass {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Build => "build",
-            Self::Fetch => "fetch",
-            Self::Config => "config",
-            Self::Parity => "parity",
-            Self::Resource => "resource",
-            Self::Timeout => "timeout",
-            Self::Transfer => "transfer",
-            Self::Lost => "lost",
-        })
+        formatter.pad(self.as_str())
     }
 }
 
 /// A failure: its class and the reason in one line, as an operator would quote it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// Against whom it counts.
     pub class: FailureClass,

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::build::cost;
 use super::names::HostName;
+use super::package::PackageName;
 use super::plan::{PackageIndex, Plan};
 use super::spread::seen;
 use super::state::State;
@@ -68,30 +69,17 @@ pub fn fleet(state: &State, specs: impl IntoIterator<Item = DroneSpec>) -> Vec<S
 
 /// Plays the plan, without what is there already.
 pub fn forecast(plan: &Plan, there: &BTreeSet<PackageIndex>, history: &History, fleet: &[Site]) -> Forecast {
-    let model = history.model();
-    let wanted: Vec<PackageIndex> =
-        (0..plan.packages.len()).map(PackageIndex::at).filter(|package| !there.contains(package)).collect();
-    let names: Vec<_> =
-        wanted.iter().map(|package| plan.packages[package.index()].identity.cpv.package_name()).collect();
-    let needs = plan.needs().direct;
-    let needs = wanted.iter().map(|package| {
-        let own = needs[package.index()].iter();
-        // What is there holds nothing up; `wanted` is in ascending order.
-        own.filter_map(|need| wanted.binary_search(need).ok().and_then(|at| u32::try_from(at).ok())).collect()
-    });
-    let costs = names.iter().map(|name| cost(&model.estimate(name, None)));
-    // Needs lie before their dependents, so there is no circle.
-    let graph = Graph::new(costs.collect(), needs.collect()).unwrap_or_default();
-    let drones: Vec<Drone> = fleet.iter().map(|site| site.drone.clone()).collect();
+    let left = Left::new(plan, |package| if there.contains(&package) { 0.0 } else { 1.0 }, history);
+    let drones = drones(fleet);
     let mut expected: Vec<Expected> = Vec::new();
-    let mut places = vec![None; wanted.len()];
-    let outcome = model::play(&graph, &drones, &[], |now, package, decision| {
+    let mut places = vec![None; left.packages.len()];
+    let outcome = model::play(&left.graph, &drones, &[], |now, package, decision| {
         let at = package as usize;
         match decision {
             Some(decision) => {
                 places[at] = Some(expected.len());
                 let (site, width) = (decision.drone, decision.width);
-                expected.push(Expected { package: wanted[at], site, width, begin_s: now, end_s: now });
+                expected.push(Expected { package: left.packages[at], site, width, begin_s: now, end_s: now });
             }
             None => {
                 if let Some(entry) = places[at].and_then(|place: usize| expected.get_mut(place)) {
@@ -100,13 +88,59 @@ pub fn forecast(plan: &Plan, there: &BTreeSet<PackageIndex>, history: &History, 
             }
         }
     });
+    let is_known = |package: &&PackageIndex| history.of(&name(plan, **package)).next().is_some();
     Forecast {
         expected,
         makespan_s: outcome.makespan,
         utilisation: outcome.utilisation,
-        lower_bound_s: model::lower_bound(&graph, &drones),
-        known: names.iter().filter(|name| history.of(name).next().is_some()).count(),
+        lower_bound_s: model::lower_bound(&left.graph, &drones),
+        known: left.packages.iter().filter(is_known).count(),
     }
+}
+
+/// Plays what is left of a plan: how long that lasts, in seconds; none where nothing is left, or nobody to do it. `left`
+/// gives the share of a package's work that is left, from 0 to 1; a package that is begun may move, as nobody would
+/// really have it do.
+pub fn rest(plan: &Plan, left: impl Fn(PackageIndex) -> f64, history: &History, fleet: &[Site]) -> Option<f64> {
+    let left = Left::new(plan, left, history);
+    let outcome = model::play(&left.graph, &drones(fleet), &[], |_, _, _| {});
+    (!fleet.is_empty() && !left.packages.is_empty()).then_some(outcome.makespan)
+}
+
+/// What is left to be built.
+struct Left {
+    /// The packages, in the order of the plan.
+    packages: Vec<PackageIndex>,
+    /// What each of them costs and needs, by its place among them.
+    graph: Graph,
+}
+
+impl Left {
+    fn new(plan: &Plan, left: impl Fn(PackageIndex) -> f64, history: &History) -> Self {
+        let all = (0..plan.packages.len()).map(PackageIndex::at);
+        let shares = all.map(|package| (package, left(package))).filter(|(_, share)| *share > 0.0);
+        let (packages, shares): (Vec<PackageIndex>, Vec<f64>) = shares.unzip();
+        let needs = plan.needs().direct;
+        let needs = packages.iter().map(|package| {
+            let own = needs[package.index()].iter();
+            // What is there holds nothing up; `packages` is in ascending order.
+            own.filter_map(|need| packages.binary_search(need).ok().and_then(|at| u32::try_from(at).ok())).collect()
+        });
+        let model = history.model();
+        let costs = packages.iter().zip(shares);
+        let costs = costs.map(|(package, share)| cost(&model.estimate(&name(plan, *package), None)).times(share));
+        // Needs lie before their dependents, so there is no circle.
+        let graph = Graph::new(costs.collect(), needs.collect()).unwrap_or_default();
+        Self { packages, graph }
+    }
+}
+
+fn name(plan: &Plan, package: PackageIndex) -> PackageName {
+    plan.packages[package.index()].identity.cpv.package_name()
+}
+
+fn drones(fleet: &[Site]) -> Vec<Drone> {
+    fleet.iter().map(|site| site.drone.clone()).collect()
 }
 
 #[cfg(test)]

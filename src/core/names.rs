@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A text that is not a name of the wanted kind.
@@ -19,6 +20,8 @@ pub struct NameError {
 
 /// The longest name that is accepted: it has to fit into a file name with room for a suffix.
 const NAME_LIMIT: usize = 128;
+/// What [`plain`] asks for, as a regular expression; that no two dots meet is not said.
+const PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 
 fn plain(text: &str) -> bool {
     let mut characters = text.chars();
@@ -31,8 +34,9 @@ fn plain(text: &str) -> bool {
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = PATTERN, "maxLength" = NAME_LIMIT))]
         pub struct $name(String);
 
         impl $name {
@@ -183,7 +187,7 @@ impl JobName {
 }
 
 /// The term of a controller: a higher one fences all lower ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
@@ -194,7 +198,7 @@ impl fmt::Display for Epoch {
 }
 
 /// A moment, in whole seconds since 1970-01-01 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -206,7 +210,7 @@ impl Timestamp {
 }
 
 /// The build id of a binary package (`BUILD_ID`, the last part of `PF-BUILDID.gpkg.tar`); counts from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct BuildId(pub u32);
 

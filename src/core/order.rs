@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Selection, Wanted};
@@ -9,7 +10,7 @@ use super::names::HostName;
 use super::plan::Plan;
 
 /// The request as it is written: `{"driver":NAME?, "packages":[ATOM] | "world":true | "plan":PLAN, …}`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Form {
     /// Whose packages are wanted; left out, the plan's driver, else the one of the orchestrator's inventory.
@@ -36,7 +37,7 @@ pub struct Form {
 }
 
 /// A build that is to be made: the plan is there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Submission {
     /// What was asked for.
     pub selection: Selection,
@@ -128,7 +129,7 @@ impl From<Submission> for Form {
 }
 
 /// What an orchestrator answers to an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Receipt {
     /// The build; none where nothing is to be built.
     pub build: Option<super::names::BuildName>,

@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::NameError;
 use super::texts::{Fields, Words};
 
 /// Category, package name and version with revision: `category/name-version`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Cpv {
     text: String,
@@ -63,7 +64,7 @@ impl Cpv {
 }
 
 /// A package of any version: `category/name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct PackageName(String);
 
@@ -176,7 +177,7 @@ impl fmt::Display for Cpv {
 }
 
 /// Slot and sub-slot; Portage writes `SLOT/SUBSLOT`, and the sub-slot equals the slot where none is given.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Slot {
     /// The slot; `0` where the ebuild has nothing special.
     pub slot: String,
@@ -218,7 +219,7 @@ impl fmt::Display for Slot {
 
 /// What makes a binary package what it is: two builds that want the same identity share one package, the same CPV
 /// with another identity is another package.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     /// Category, name, version.
     pub cpv: Cpv,

@@ -11,13 +11,14 @@ mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::HostName;
 use super::package::{Identity, PackageName, Slot};
 
 /// A package's place in its plan; indexes [`Plan::packages`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct PackageIndex(pub u32);
 
@@ -34,7 +35,7 @@ impl PackageIndex {
 }
 
 /// When a dependency is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
     /// To build (DEPEND, BDEPEND).
@@ -63,7 +64,7 @@ impl EdgeKind {
 }
 
 /// One dependency between two planned packages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edge {
     /// The package that needs the other.
     pub from: PackageIndex,
@@ -86,7 +87,7 @@ impl Edge {
 }
 
 /// What is odd about a package, so that an operator should know of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Oddity {
     /// Its source is whatever it is on the day (PROPERTIES=live): its identity does not tell whether that has changed.
@@ -105,7 +106,7 @@ pub enum Oddity {
 }
 
 /// One package to build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedPackage {
     /// What exactly is wanted.
     pub identity: Identity,
@@ -124,7 +125,7 @@ impl PlannedPackage {
 }
 
 /// The resolver's answer on the driver.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// The driver whose configuration it follows.
     pub driver: HostName,

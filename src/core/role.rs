@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{ControllerName, Epoch, HostName, ReleaseName};
@@ -27,7 +28,7 @@ pub struct Standing {
 }
 
 /// What an orchestrator's service says of itself to whoever asks often (`GET /health`); another program's may say less.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Health {
     /// Its name in the inventory; none where it is not listed there.
@@ -49,7 +50,7 @@ pub struct Health {
 }
 
 /// What is asked for with `POST /promote`; nothing where the request has no body.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Promotion {
     /// Whether the living lease of another controller is to be broken.
@@ -57,7 +58,7 @@ pub struct Promotion {
 }
 
 /// The answer: who was asked is the controller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Promoted {
     /// Under this epoch.
     pub epoch: Epoch,

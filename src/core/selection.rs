@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::NameError;
@@ -13,7 +14,7 @@ use super::package::Cpv;
 ///
 /// Portage on the driver says what it means; only what could be taken for an option, or could not be an atom in any
 /// way, is refused here.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Wanted(String);
 
@@ -61,7 +62,7 @@ impl fmt::Display for Wanted {
 }
 
 /// What a build is asked to bring. Pushing an equal selection goes on with the open build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
     /// `emerge --update --deep --newuse @world` of the driver.

@@ -1,5 +1,6 @@
 //! How far a standby is behind its leader, and which copies on drones have to wait for it. Pure.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{HostName, Timestamp};
@@ -31,7 +32,7 @@ impl Progress {
 }
 
 /// How far a standby is behind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lag {
     /// Events that it lacks.
     pub events: u64,
@@ -42,7 +43,7 @@ pub struct Lag {
 }
 
 /// A standby, as its leader sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StandbyView {
     /// How far it is behind.
     #[serde(flatten)]
@@ -54,7 +55,7 @@ pub struct StandbyView {
 }
 
 /// What one standby knows of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Following {
     /// Whom it follows, or last followed.
     pub leader: HostName,
@@ -69,7 +70,7 @@ pub struct Following {
 }
 
 /// Copies that stay on a drone for the sake of a standby.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Copies {
     /// How many jobs have one.
     pub jobs: usize,

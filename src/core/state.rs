@@ -6,11 +6,13 @@ mod kept_failures;
 mod queue;
 mod runs;
 mod succession;
+mod totals;
 
 pub use drone::{Condition, Drone};
 pub use jobs::{Job, Standing};
 pub use queue::{NotClear, Queued, Turn};
 pub use runs::{Finished, Run};
+pub use totals::Totals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -113,6 +115,9 @@ pub struct State {
     /// What has too little room left; nothing is started meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low_disk: Option<LowDisk>,
+    /// How often things have happened so far.
+    #[serde(default, skip_serializing_if = "Totals::is_empty")]
+    pub totals: Totals,
 }
 
 impl State {
@@ -196,6 +201,7 @@ impl State {
     /// When the event does not fit what is known; the state is then of no further use.
     pub fn apply(&mut self, event: &Event) -> Result<(), Inconsistent> {
         self.take_note(event);
+        self.totals.count(event);
         match event {
             Event::EpochClaimed { epoch, controller, voters, .. } => {
                 self.succeeds |= self.controller.as_ref().is_some_and(|before| before != controller);

@@ -1,15 +1,17 @@
 //! The view that people and programs get of the state: `swarm status`, the JSON of section 5 of the design.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::alarm::{Alarm, ChannelTrouble};
 use super::build::{Attempt, Build, Phase};
 use super::event::{Rooms, Trouble};
 use super::failure::FailureClass;
-use super::names::{BuildName, ChannelName, HostName, JobName, PlaybookName, ReleaseName, Timestamp};
+use super::names::{BuildName, ChannelName, Epoch, HostName, JobName, PlaybookName, ReleaseName, Timestamp};
 use super::plan::PackageIndex;
 use super::standby::{Copies, Following, StandbyView};
 use super::state::{Condition, Drone, Queued, Run, State};
@@ -18,20 +20,39 @@ use super::state::{Condition, Drone, Queued, Run, State};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(pub Timestamp);
 
+impl Moment {
+    /// The moment, or what is nearest to it in the years that RFC 3339 can write.
+    fn nearest(self) -> jiff::Timestamp {
+        let beyond = if self.0.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        jiff::Timestamp::from_second(self.0.0).unwrap_or(beyond)
+    }
+}
+
 impl Serialize for Moment {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match jiff::Timestamp::from_second(self.0.0) {
-            Ok(moment) => serializer.collect_str(&moment),
-            Err(_) => serializer.serialize_none(),
-        }
+        serializer.collect_str(&self.nearest())
     }
 }
 
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        let text = <Cow<'_, str>>::deserialize(deserializer)?;
         let moment: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
         Ok(Self(Timestamp(moment.as_second())))
+    }
+}
+
+impl JsonSchema for Moment {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
     }
 }
 
@@ -45,7 +66,7 @@ impl std::fmt::Display for Moment {
 }
 
 /// The build that the status is of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BuildView {
     /// Its id.
     pub id: BuildName,
@@ -56,7 +77,7 @@ pub struct BuildView {
 }
 
 /// A package that is being built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DelegatedView {
     /// Where.
     pub drone: HostName,
@@ -67,7 +88,7 @@ pub struct DelegatedView {
 }
 
 /// A package that is given up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FailedView {
     /// The class of its last failure.
     pub class: FailureClass,
@@ -82,7 +103,7 @@ pub struct FailedView {
 }
 
 /// What a drone does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DroneState {
     /// It could take work.
@@ -101,8 +122,27 @@ pub enum DroneState {
     Refused,
 }
 
+impl DroneState {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Idle, Self::Building, Self::Draining, Self::Grounded, Self::Unwell, Self::Unreachable, Self::Refused];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Building => "building",
+            Self::Draining => "draining",
+            Self::Grounded => "grounded",
+            Self::Unwell => "unwell",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// A drone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DroneView {
     /// What it does.
     pub state: DroneState,
@@ -120,8 +160,44 @@ pub struct DroneView {
     pub no_clean_room: Option<String>,
 }
 
+impl DroneView {
+    /// The view of a drone.
+    pub fn of(state: &State, drone: &Drone, now: Timestamp) -> Self {
+        let building: Vec<String> = state
+            .jobs_on(&drone.spec.name)
+            .filter_map(|(_, job)| Some(state.builds.get(&job.build)?.label(job.package).to_owned()))
+            .collect();
+        let rests = drone.rest_until.is_some_and(|until| until > now);
+        let (view, address, reason) = match &drone.condition {
+            Condition::Away { trouble: Trouble::Unreachable, reason, .. } => {
+                (DroneState::Unreachable, None, Some(reason.clone()))
+            }
+            Condition::Away { trouble: Trouble::Unwell, reason, .. } => {
+                (DroneState::Unwell, None, Some(reason.clone()))
+            }
+            Condition::Away { reason, .. } => (DroneState::Refused, None, Some(reason.clone())),
+            Condition::Ready { address } if drone.draining => {
+                (DroneState::Draining, address.clone(), Some("gets no new work until `swarm undrain`".to_owned()))
+            }
+            Condition::Ready { address } if rests => {
+                let until = drone.rest_until.map_or_else(String::new, |until| format!(" until {}", Moment(until)));
+                let reason = format!("rests after {} failures of its own{until}", drone.failures);
+                (DroneState::Grounded, address.clone(), Some(reason))
+            }
+            Condition::Ready { address } => (DroneState::Idle, address.clone(), None),
+            Condition::Unknown => (DroneState::Idle, None, None),
+        };
+        let state = if view == DroneState::Idle && !building.is_empty() { DroneState::Building } else { view };
+        let no_clean_room = match &drone.rooms {
+            Rooms::Impossible(why) => Some(why.clone()),
+            Rooms::Own | Rooms::Shared => None,
+        };
+        Self { state, cores: drone.spec.cores, building, address, reason, no_clean_room }
+    }
+}
+
 /// A record of an unattended run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RunView {
     /// The playbook.
     pub name: PlaybookName,
@@ -150,7 +226,7 @@ impl RunView {
 }
 
 /// What has too little room left to start anything.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LowDiskView {
     /// The directory.
     pub what: PathBuf,
@@ -161,7 +237,7 @@ pub struct LowDiskView {
 }
 
 /// Something that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AlarmView {
     /// What it is about.
     pub cause: String,
@@ -174,7 +250,7 @@ pub struct AlarmView {
 }
 
 /// A channel that could not be told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChannelView {
     /// Since when.
     pub since: Moment,
@@ -185,7 +261,7 @@ pub struct ChannelView {
 }
 
 /// A build that waits for its turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct QueuedView {
     /// Its id.
     pub id: BuildName,
@@ -229,7 +305,7 @@ impl QueuedView {
 }
 
 /// The whole view.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Status {
     /// The build; none where there is none.
     pub build: Option<BuildView>,
@@ -281,6 +357,18 @@ pub struct Status {
     pub next: String,
 }
 
+/// The same with whose it is, as an orchestrator tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OwnStatus {
+    /// The orchestrator's name in the inventory; none where it is not listed there.
+    pub name: Option<HostName>,
+    /// The highest epoch that is known there.
+    pub epoch: Epoch,
+    /// How things stand.
+    #[serde(flatten)]
+    pub status: Status,
+}
+
 impl Status {
     /// The view of a build, by default the open one, else the latest.
     pub fn of(state: &State, build: Option<&Build>, now: Timestamp) -> Self {
@@ -299,7 +387,7 @@ impl Status {
             warnings: build.map(|build| build.plan.warnings.clone()).unwrap_or_default(),
             alarms: state.alarms.standing().map(AlarmView::of).collect(),
             channels: channels(state),
-            drones: state.drones.iter().map(|(name, drone)| (name.clone(), drone_view(state, drone, now))).collect(),
+            drones: state.drones.iter().map(|(name, drone)| (name.clone(), DroneView::of(state, drone, now))).collect(),
             release: state.release.clone(),
             orchestrators: state.orchestrators.clone(),
             standbys: BTreeMap::new(),
@@ -358,37 +446,6 @@ fn failed_view(attempts: &[Attempt]) -> Option<FailedView> {
         attempts: attempts.len(),
         log: last.log.clone(),
     })
-}
-
-fn drone_view(state: &State, drone: &Drone, now: Timestamp) -> DroneView {
-    let building: Vec<String> = state
-        .jobs_on(&drone.spec.name)
-        .filter_map(|(_, job)| Some(state.builds.get(&job.build)?.label(job.package).to_owned()))
-        .collect();
-    let rests = drone.rest_until.is_some_and(|until| until > now);
-    let (view, address, reason) = match &drone.condition {
-        Condition::Away { trouble: Trouble::Unreachable, reason, .. } => {
-            (DroneState::Unreachable, None, Some(reason.clone()))
-        }
-        Condition::Away { trouble: Trouble::Unwell, reason, .. } => (DroneState::Unwell, None, Some(reason.clone())),
-        Condition::Away { reason, .. } => (DroneState::Refused, None, Some(reason.clone())),
-        Condition::Ready { address } if drone.draining => {
-            (DroneState::Draining, address.clone(), Some("gets no new work until `swarm undrain`".to_owned()))
-        }
-        Condition::Ready { address } if rests => {
-            let until = drone.rest_until.map_or_else(String::new, |until| format!(" until {}", Moment(until)));
-            let reason = format!("rests after {} failures of its own{until}", drone.failures);
-            (DroneState::Grounded, address.clone(), Some(reason))
-        }
-        Condition::Ready { address } => (DroneState::Idle, address.clone(), None),
-        Condition::Unknown => (DroneState::Idle, None, None),
-    };
-    let state = if view == DroneState::Idle && !building.is_empty() { DroneState::Building } else { view };
-    let no_clean_room = match &drone.rooms {
-        Rooms::Impossible(why) => Some(why.clone()),
-        Rooms::Own | Rooms::Shared => None,
-    };
-    DroneView { state, cores: drone.spec.cores, building, address, reason, no_clean_room }
 }
 
 fn next_step(state: &State, build: Option<&Build>, status: &Status) -> String {

@@ -39,6 +39,14 @@ pub fn some(names: &[impl AsRef<str>]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
+/// How many bytes there are before a character that is not all there yet.
+pub fn whole_characters(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
+}
+
 /// How long something takes, in words: `5 s`, `12 min 5 s`, `2 h 5 min`, `3 d 4 h`. What no longer matters is left out.
 pub fn duration(seconds: u64) -> String {
     let (days, hours, minutes, rest) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
@@ -55,6 +63,15 @@ pub fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_is_whole_once_all_of_it_is_there() {
+        for (bytes, whole) in
+            [(&b"abc"[..], 3), (&b""[..], 0), ("aä".as_bytes(), 3), (&b"a\xc3"[..], 1), (&b"a\xff\xc3"[..], 3)]
+        {
+            assert_eq!(whole_characters(bytes), whole, "{bytes:?}");
+        }
+    }
 
     #[test]
     fn a_duration_has_its_two_largest_units() {

@@ -33,7 +33,11 @@ pub async fn pack(host: &dyn Host, workdir: &str, wanted: &[(PackageName, String
     let (pkgdir, packed) = read_packed(&lines);
     // The name is the host's word: what it removes for us later must be what it has just made.
     let Some(pkgdir) = pkgdir.filter(|pkgdir| is_below(pkgdir, workdir)) else {
-        return Err(HostError::new(host.name(), HostErrorKind::Failed, "packing what drones lack: no directory"));
+        return Err(HostError::new(
+            host.name(),
+            HostErrorKind::Failed,
+            format!("packing what drones lack: it named no directory of ours below {workdir}"),
+        ));
     };
     let index = host.read(&format!("{pkgdir}/Packages"), INDEX_LIMIT).await?.unwrap_or_default();
     let index = Index::parse(&index, Limits::default())

@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::body::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fleet::{Change, Fleet, Look, Member};
-use crate::core::names::{HostName, ReleaseName, Timestamp};
+use crate::core::names::{Epoch, HostName, ReleaseName, Timestamp};
 use crate::core::status::Moment;
 use crate::inventory::HttpUrl;
 
@@ -46,37 +47,61 @@ pub struct Gauges {
     pub active: bool,
     /// Whether its API answers; none where it has none.
     pub api: Option<bool>,
+    /// Whether it leads, and is the one that is asked about builds; none where it has no API, and none before there
+    /// could be one that leads.
+    pub leads: Option<bool>,
     /// When it was looked at last.
     pub last_check: Option<Timestamp>,
     /// The TIMESTAMP of its index.
     pub timestamp: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
-struct StatusView<'a> {
+/// `GET /status`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GatewayStatus")]
+pub(super) struct StatusView<'a> {
+    /// Whose binhost clients get; none where none is healthy.
     active: Option<&'a HostName>,
+    /// Who is asked about builds; none where no API answers.
     controller: Option<&'a HostName>,
+    /// The orchestrators, and the object storages that clients can read, by priority.
     orchestrators: Vec<OrchestratorView<'a>>,
 }
 
-#[derive(Serialize)]
+/// An orchestrator, or an object storage, as the gateway sees it.
+#[derive(Serialize, JsonSchema)]
 struct OrchestratorView<'a> {
+    /// Its name.
     name: &'a HostName,
+    /// Where the host is; of a storage the bucket.
     address: &'a str,
+    /// The lowest is first.
     priority: u32,
+    /// What clients get.
     binhost: &'a str,
+    /// Whether its index reads, is not empty, and is the newest.
     healthy: bool,
+    /// Whether clients get it.
     active: bool,
+    /// What is live there, where it says that.
     release: Option<&'a ReleaseName>,
+    /// The TIMESTAMP of its index when that last read.
     timestamp: Option<Timestamp>,
+    /// When it was looked at last.
     last_check: Option<Moment>,
+    /// What was wrong then.
     error: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct ActiveView<'a> {
+/// `GET /binhost` as JSON.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ActiveBinhost")]
+pub(super) struct ActiveView<'a> {
+    /// Whose it is.
     name: &'a HostName,
+    /// Its address.
     url: &'a str,
+    /// What is live there, where it says that.
     release: Option<&'a ReleaseName>,
 }
 
@@ -148,11 +173,17 @@ impl View {
             controller: fleet.controller().map(|member| &member.orchestrator.name),
             orchestrators: fleet.members().iter().map(|member| OrchestratorView::of(fleet, member)).collect(),
         };
+        let asked = fleet.controller().map(|member| &member.orchestrator.name);
+        // Elsewhere a controller may well be at work; and the first order makes the first one.
+        let built = fleet.members().iter().any(|member| member.answer.epoch > Some(Epoch(0)));
+        let may_lead = |member: &&Member| fleet.leads_builds() && built && member.orchestrator.api.is_some();
+        let leads = |member: &Member| member.answer.leads && asked == Some(&member.orchestrator.name);
         let gauges = fleet.members().iter().map(|member| Gauges {
             name: member.orchestrator.name.clone(),
             healthy: fleet.is_healthy(member),
             active: fleet.is_active(member),
             api: member.orchestrator.api.as_ref().map(|_| member.api.is_up()),
+            leads: Some(member).filter(may_lead).map(leads),
             last_check: member.last_check,
             timestamp: member.timestamp,
         });

@@ -15,7 +15,7 @@ use crate::http::stop::Stop;
 /// An answer that has begun and then stands still for so long is over. Event streams say something more often.
 const STILL: Duration = Duration::from_secs(60);
 /// Headers of a request that the controller gets to see.
-const PASSED: [HeaderName; 3] = [header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE];
+const PASSED: [HeaderName; 4] = [header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH];
 /// Headers that are between two neighbours (RFC 9110, section 7.6.1).
 const OURS: [HeaderName; 5] =
     [header::CONNECTION, header::TRANSFER_ENCODING, header::TE, header::TRAILER, header::UPGRADE];

@@ -10,6 +10,7 @@ pub mod check;
 pub mod fleet;
 pub mod forward;
 pub mod level;
+pub mod metrics;
 pub mod promote;
 pub mod reach;
 pub mod role;

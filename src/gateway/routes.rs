@@ -1,25 +1,29 @@
 //! What the gateway answers; section 6 of the design.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Extension, State as Shared};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Router, extract};
 use hyper::body::Bytes;
 
-use super::board::{Board, Gauges};
+use super::board::{ActiveView, Board, StatusView};
 use super::forward::forward;
+use super::metrics;
 use super::promote::Promoting;
 use super::reach::Reach;
+use crate::controller::promises;
+use crate::core::status::OwnStatus;
 use crate::http::access::Door;
 use crate::http::client::Client;
-use crate::http::metrics::{Kind, Page};
+use crate::http::contract::{Contract, Promise};
 use crate::http::path::FilePath;
 use crate::http::server::{Peer, Tally};
 use crate::http::stop::Stop;
@@ -78,20 +82,55 @@ impl std::fmt::Debug for Settings {
 
 /// All routes.
 pub fn router(gateway: Arc<Gateway>) -> Router {
-    Router::new()
-        .route("/health", get(health))
-        .route("/status", get(status))
-        .route("/binhost", get(binhost))
-        .route("/packages/{*path}", get(packages))
-        .route("/build", post(build))
-        .route("/verb", post(verb))
-        .route("/state", get(state))
-        .route("/swarm", get(swarm))
-        .route("/events", get(events))
-        .route("/metrics", get(metrics))
-        .route("/", get(page))
-        .with_state(gateway)
+    routes().into_router().with_state(gateway)
 }
+
+/// The OpenAPI document of the service.
+pub fn document() -> serde_json::Value {
+    routes().document(
+        "swarm gateway",
+        "The pointer to the orchestrator that serves: where clients find packages, and whoever asks for builds the controller.",
+    )
+}
+
+/// All routes, as their document has them.
+pub fn routes() -> Contract<Arc<Gateway>> {
+    let file = Promise::to("Sends a client to a file of the live release")
+        .head(302, "It is there, at the binhost that takes connections")
+        .text(400, "This is no path")
+        .text(404, "No binhost has a file of that name")
+        .text(503, NO_BINHOST);
+    let binhost = Promise::to("Names the binhost that clients get")
+        .text_or_json::<ActiveView<'static>>(200, "Its address")
+        .text(503, NO_BINHOST);
+    let sight = Promise::to("Tells what the checks of each orchestrator have come to");
+    let passed_on = |promise: Promise| promise.text(502, "The controller does not answer");
+    let told = |promise: Promise| passed_on(promise).text(503, NO_CONTROLLER);
+    let page_promise =
+        Promise::to("Shows the controller's page").other(200, "*/*", "The page").head(304, "The client has it");
+    Contract::new()
+        .get("/health", Promise::to("Says that the gateway answers").text(200, "It does"), health)
+        .get("/status", sight.json::<StatusView<'static>>(200, "Each of them"), status)
+        .get("/binhost", binhost, binhost_of_clients)
+        .get("/packages/{*path}", file, packages)
+        .post("/build", passed_on(promises::order()), build)
+        .post("/verb", passed_on(promises::wish()), verb)
+        .get("/state", told(promises::state()), state)
+        .get("/swarm", passed_on(promises::status::<OwnStatus>()), swarm)
+        .get("/events", told(promises::events()), events)
+        .get(
+            "/metrics",
+            Promise::to("Tells Prometheus what docs/metrics.md lists").text(200, "The metrics"),
+            metrics::answer,
+        )
+        .get("/", told(page_promise), page)
+        .beside(Router::new().route("/page/{*path}", get(below_page)))
+}
+
+/// Why clients are sent nowhere.
+const NO_BINHOST: &str = "No orchestrator is healthy; `Retry-After` says when to come again";
+/// Why nothing is passed on.
+const NO_CONTROLLER: &str = "No orchestrator with an API answers; `Retry-After` says when to come again";
 
 impl Gateway {
     pub(super) fn settings(&self) -> Arc<Settings> {
@@ -160,7 +199,7 @@ async fn status(Shared(gateway): Shared<Arc<Gateway>>) -> Response {
     answer(JSON, gateway.board.view().status.clone())
 }
 
-async fn binhost(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
+async fn binhost_of_clients(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Response {
     let view = gateway.board.view();
     let wanted = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
     match &view.active {
@@ -193,7 +232,7 @@ async fn packages(
             (StatusCode::FOUND, headers).into_response()
         }
         // What came in a request line can stand in a header.
-        Err(_) => sentence(StatusCode::BAD_REQUEST, "this is no path"),
+        Err(_) => sentence(StatusCode::BAD_REQUEST, "no file of a binhost can have this path"),
     }
 }
 
@@ -233,21 +272,16 @@ async fn page(Shared(gateway): Shared<Arc<Gateway>>, headers: HeaderMap) -> Resp
     gateway.pass_on("/", &headers).await
 }
 
-async fn metrics(Shared(gateway): Shared<Arc<Gateway>>) -> Page {
-    let view = gateway.board.view();
-    let mut page = Page::default();
-    let mut family = |name, help, value: fn(&Gauges) -> Option<i64>| {
-        let samples =
-            view.gauges.iter().filter_map(|each| Some((vec![("orchestrator", each.name.as_str())], value(each)?)));
-        page.family(Kind::Gauge, name, help, samples);
-    };
-    family("swarm_gateway_healthy", "Whether it is healthy.", |each| Some(each.healthy.into()));
-    family("swarm_gateway_active", "Whether clients get it.", |each| Some(each.active.into()));
-    family("swarm_gateway_api_up", "Whether its API answers.", |each| each.api.map(i64::from));
-    family("swarm_gateway_last_check_timestamp_seconds", "When it was looked at.", |each| Some(each.last_check?.0));
-    family("swarm_gateway_release_timestamp_seconds", "The TIMESTAMP of its index.", |each| Some(each.timestamp?.0));
-    let switches = gateway.switches.load(Ordering::Relaxed);
-    page.single(Kind::Counter, "swarm_gateway_switches_total", "How often clients got another binhost.", switches);
-    gateway.tally.show(&mut page);
-    page
+/// The page's own files, and what it shows.
+async fn below_page(
+    Shared(gateway): Shared<Arc<Gateway>>,
+    extract::Path(path): extract::Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if FilePath::parse(&path).is_none() {
+        return sentence(StatusCode::NOT_FOUND, "the page has nothing of that name");
+    }
+    let wanted = uri.path_and_query().map_or(uri.path(), PathAndQuery::as_str);
+    gateway.pass_on(wanted, &headers).await
 }

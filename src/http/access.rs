@@ -199,7 +199,10 @@ impl IntoResponse for Refusal {
                 response
             }
             Self::TooOften => {
-                let response = sentence(StatusCode::TOO_MANY_REQUESTS, "too many tries from this address");
+                let response = sentence(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too many tries from this address; try again after the seconds of Retry-After",
+                );
                 retry_after(response, REFILL.as_secs())
             }
         }

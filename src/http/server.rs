@@ -30,7 +30,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use super::metrics::{Kind, Page};
+use super::metrics::Page;
 use super::patience::Patient;
 use super::stop::Stop;
 use super::tls::Shown;
@@ -104,15 +104,12 @@ pub struct Tally {
 impl Tally {
     /// Puts it on a page of metrics.
     pub fn show(&self, page: &mut Page) {
-        let mut counter = |name, help, count: &AtomicU64| {
-            page.single(Kind::Counter, name, help, count.load(Ordering::Relaxed));
-        };
-        counter("swarm_http_requests_total", "Requests.", &self.requests);
-        counter("swarm_http_connections_total", "Connections.", &self.connections);
-        let help = "Connections closed because their address had too many.";
-        counter("swarm_http_turned_away_total", help, &self.turned_away);
-        let open = self.open.load(Ordering::Relaxed);
-        page.single(Kind::Gauge, "swarm_http_open_connections", "Connections that are open now.", open);
+        let so_far = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        page.counter("swarm_http_requests_total", "Requests so far.", so_far(&self.requests));
+        page.counter("swarm_http_connections_total", "Connections so far.", so_far(&self.connections));
+        let help = "Connections that were closed at once because their address had too many.";
+        page.counter("swarm_http_turned_away_total", help, so_far(&self.turned_away));
+        page.gauge("swarm_http_open_connections", "Connections that are open now.", Some(so_far(&self.open)));
     }
 }
 

@@ -4,7 +4,7 @@
 //! index is asked for anew each time; a package may be kept for ever, since a path once released never names other
 //! content.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -28,6 +28,11 @@ impl Binhost {
     /// One that serves what this path is at each moment.
     pub fn new(production: PathBuf) -> Self {
         Self { production, sent: Arc::default() }
+    }
+
+    /// The path of production.
+    pub fn production(&self) -> &Path {
+        &self.production
     }
 
     /// How many bytes of files have been sent.

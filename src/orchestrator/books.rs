@@ -9,13 +9,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Mutex;
 
-use crate::core::names::ReleaseName;
+use crate::core::names::{ReleaseName, Timestamp};
 use crate::core::state::State;
 use crate::release::{ReleaseError, Shelf};
 use crate::store::{Journal, StoreError};
 
 /// What was read so long ago is taken as it is.
-const FRESH: Duration = Duration::from_millis(200);
+pub const FRESH: Duration = Duration::from_millis(200);
 /// The files that an event changes.
 const FILES: [&str; 2] = ["journal.db", "journal.db-wal"];
 
@@ -47,6 +47,8 @@ pub struct Read {
     pub sequence: i64,
     /// The live release.
     pub release: Option<ReleaseName>,
+    /// The TIMESTAMP of its index, where that has one.
+    pub release_timestamp: Option<Timestamp>,
 }
 
 /// Why nothing could be read.
@@ -105,7 +107,8 @@ impl Books {
 }
 
 fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, BooksError> {
-    let release = Shelf::look(production)?.live()?;
+    let shelf = Shelf::look(production)?;
+    let release = shelf.live()?;
     // The files are looked at first: what comes in between is seen by the next look.
     let files = FILES.map(|name| {
         let metadata = std::fs::metadata(state.join(name)).ok()?;
@@ -116,7 +119,10 @@ fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, B
         _ => {
             let journal = Journal::open_to_read(state)?;
             let (state, sequence) = journal.map(|journal| journal.replay_numbered()).transpose()?.unwrap_or_default();
-            Arc::new(Read { state, sequence, release })
+            // An index that cannot be read is told by whoever asks for it.
+            let live = shelf.current().ok().flatten();
+            let release_timestamp = live.and_then(|live| live.timestamp().ok().flatten());
+            Arc::new(Read { state, sequence, release, release_timestamp })
         }
     };
     Ok(Kept { looked: Some(Instant::now()), files, read })

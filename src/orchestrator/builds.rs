@@ -54,7 +54,12 @@ impl Builds {
             tracing::info!("asked for a build: {outcome:?}");
             outcome
         });
-        let lost = |error| Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the order was lost: {error}"));
+        let lost = |error| {
+            Outcome::Refused(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("the order of a build broke off: {error}; this is a fault of swarm, please report it"),
+            )
+        };
         taken.await.unwrap_or_else(lost)
     }
 

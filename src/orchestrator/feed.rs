@@ -50,6 +50,12 @@ impl Feed {
         Self { state, events, last: None, seen: None, complained: String::new() }
     }
 
+    /// The same from the event after this one on, whenever that was.
+    pub fn after(mut self, sequence: i64) -> Self {
+        self.last = Some(sequence);
+        self
+    }
+
     /// Tells for as long as it is not dropped.
     pub async fn run(mut self) {
         loop {

@@ -1,6 +1,7 @@
 //! The controller as a service: an HTTP server beside the state directory and the live release.
 //!
-//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]), takes orders
+//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]),
+//! shows both to a browser ([`page`]), takes orders
 //! ([`builds`]) and other wishes ([`wishes`]), keeps a controller at work for as long as there is work ([`worker`]), and
 //! has told what is wrong while no controller is at work ([`alarms`]),
 //! stands by where another one leads ([`company`], [`crate::standby`]) until it is to take that one's place ([`office`]). It holds no state: a controller is a process of its own, which
@@ -14,7 +15,9 @@ pub mod company;
 pub mod condition;
 pub mod feed;
 pub mod file;
+pub mod metrics;
 pub mod office;
+pub mod page;
 pub mod place;
 pub mod routes;
 pub mod wishes;
@@ -41,7 +44,9 @@ use books::Books;
 use builds::Builds;
 use company::StandingBy;
 use feed::Feed;
+use metrics::Places;
 use office::Office;
+use page::looks::Looks;
 use place::PlaceError;
 use routes::Service;
 use wishes::Wishes;
@@ -144,6 +149,8 @@ pub async fn run(
         binhost: Binhost::new(settings.production.clone()),
         books: books.clone(),
         view: View::new(inventory, own.map(|(host, _)| &host.name)),
+        places: Places::of(settings),
+        looks: Looks::new(&settings.state),
         office,
         builds: Arc::new(Builds::new(fleet, wishes.clone())),
         wishes,

@@ -2,33 +2,35 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{Extension, FromRequest, FromRequestParts, Path, Request, State as Shared};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::body::Bytes;
-use serde::Serialize;
 use tokio::sync::broadcast;
 
 use super::binhost::Binhost;
 use super::books::{Books, BooksError, Read};
 use super::builds::{Builds, Outcome};
+use super::metrics::{self, Places};
 use super::office::Office;
+use super::page;
+use super::page::assets;
+use super::page::looks::Looks;
 use super::wishes::Wishes;
 use crate::controller::api::{self, Desk, Refusal, StateView};
 use crate::controller::now;
+use crate::controller::promises::{self, UNREADABLE};
 use crate::controller::verb::Verb;
-use crate::core::names::{Epoch, HostName};
+use crate::core::names::HostName;
 use crate::core::order::{Form, Receipt};
 use crate::core::role::{Health, Promoted, Promotion};
 use crate::core::state::Turn;
-use crate::core::status::Status;
+use crate::core::status::{OwnStatus, Status};
 use crate::http::access::Door;
-use crate::http::metrics::{Kind, Page};
+use crate::http::contract::{Contract, Promise};
 use crate::http::server::{Peer, Tally};
 use crate::http::stop::Stop;
 use crate::http::{self, sentence};
@@ -50,6 +52,10 @@ pub struct Service {
     pub books: Arc<Books>,
     /// What is known of standbys.
     pub view: View,
+    /// Where it keeps things.
+    pub places: Places,
+    /// What the page shows.
+    pub looks: Looks,
     /// The controller's place.
     pub office: Arc<Office>,
     /// Takes orders.
@@ -68,34 +74,57 @@ pub struct Service {
 
 /// All routes.
 pub fn router(service: Arc<Service>) -> Router {
-    api::routes()
-        .route("/health", get(health))
-        .route("/packages/{*path}", get(packages))
-        .route("/build", post(build))
-        .route("/verb", post(verb))
-        .route("/promote", post(promote))
-        .route("/state", get(state))
-        .route("/metrics", get(metrics))
-        .route("/", get(page))
-        .with_state(service)
+    routes().into_router().with_state(service)
 }
 
-/// The status of section 5 of the design, and whose it is.
-#[derive(Debug, Serialize)]
-pub struct OwnStatus {
-    name: Option<HostName>,
-    epoch: Epoch,
-    #[serde(flatten)]
-    status: Status,
+/// The OpenAPI document of the service.
+pub fn document() -> serde_json::Value {
+    routes().document(
+        "swarm orchestrator",
+        "A binhost, and the controller as a service: what it tells and what it can be asked.",
+    )
+}
+
+/// All routes, as their document has them.
+pub fn routes() -> Contract<Arc<Service>> {
+    let small = Promise::to("Says in short how the service stands, for who asks often");
+    let file = Promise::to("Gives a file of the live release: an index, or a package")
+        .other(200, "*/*", "The file. `If-Modified-Since` is compared for equality")
+        .other(206, "*/*", "The part that one `Range` asks for")
+        .head(304, "The file is the one of `If-Modified-Since`")
+        .text(404, "The live release has no such file")
+        .text(416, "The file ends before that")
+        .text(500, "The file is there and cannot be read");
+    let place = Promise::to("Makes this orchestrator the controller")
+        .takes::<Promotion>()
+        .for_who_may()
+        .json::<Promoted>(200, "It is, under this epoch")
+        .text(400, "The body asks for nothing that there is")
+        .text(409, "It cannot be, for now; the text says why")
+        .text(423, "Another controller holds a lease that lives")
+        .text(500, "It broke off");
+    let front = Promise::to("Shows the swarm").other(200, "*/*", "A page for a browser, a few words for others");
+    let front = front.head(304, "The page is the one of `If-None-Match`");
+    let metrics = Promise::to("Tells Prometheus what docs/metrics.md lists");
+    api::routes()
+        .get("/health", small.json::<Health>(200, "How it stands").text(500, UNREADABLE), health)
+        .get("/packages/{*path}", file, packages)
+        .post("/build", promises::order(), build)
+        .post("/verb", promises::wish(), verb)
+        .post("/promote", place, promote)
+        .get("/state", promises::state(), state)
+        .get("/metrics", metrics.text(200, "The metrics").text(500, UNREADABLE), metrics::answer)
+        .get("/", front, root)
+        .beside(page::routes())
 }
 
 impl Service {
-    async fn read(&self) -> Result<Arc<Read>, Refusal> {
+    pub(super) async fn read(&self) -> Result<Arc<Read>, Refusal> {
         self.books.read().await.map_err(|error: BooksError| unreadable(&error))
     }
 }
 
-fn unreadable(error: &dyn std::error::Error) -> Refusal {
+pub(super) fn unreadable(error: &dyn std::error::Error) -> Refusal {
     tracing::error!("{error}");
     (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))
 }
@@ -165,7 +194,7 @@ impl FromRequest<Arc<Service>> for Admitted {
 
 async fn build(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -> Result<Response, Response> {
     let form: Form = serde_json::from_slice(&body)
-        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this is no order: {error}")))?;
+        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("the body is no order of a build: {error}")))?;
     match service.builds.take(form).await {
         Outcome::Accepted(build, said) => {
             Ok((StatusCode::ACCEPTED, Json(Receipt { build: Some(build), said })).into_response())
@@ -177,15 +206,22 @@ async fn build(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) 
 
 /// `POST /verb`: what an operator asks of the controller, as at its own socket.
 async fn verb(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -> Result<Response, Response> {
-    let verb: Verb = serde_json::from_slice(&body)
-        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this is nothing that can be asked: {error}")))?;
+    let verb: Verb = serde_json::from_slice(&body).map_err(|error| {
+        sentence(
+            StatusCode::BAD_REQUEST,
+            format!("the body is nothing that can be asked: {error}; are both swarms of one version?"),
+        )
+    })?;
     let wishes = Arc::clone(&service.wishes);
     // Whoever asked may go; what was begun is done.
     let granted = tokio::spawn(async move { wishes.grant(&verb).await }).await;
     match granted {
         Ok(Ok(answer)) => Ok(Json(answer).into_response()),
         Ok(Err(error)) => Err(sentence(error.status(), error)),
-        Err(error) => Err(sentence(StatusCode::INTERNAL_SERVER_ERROR, format!("it was lost: {error}"))),
+        Err(error) => Err(sentence(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("what was asked for broke off: {error}; this is a fault of swarm, please report it"),
+        )),
     }
 }
 
@@ -195,44 +231,28 @@ async fn state(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refusa
     Ok(Json(StateView { sequence: read.sequence, state: &read.state }).into_response())
 }
 
-async fn metrics(Shared(service): Shared<Arc<Service>>) -> Result<Page, Refusal> {
-    let read = service.read().await?;
-    let status = Status::of(&read.state, None, now());
-    let mut page = Page::default();
-    let packages = [
-        ("needed", status.needed.len()),
-        ("delegated", status.delegated.len()),
-        ("received", status.received.len()),
-        ("failed", status.failed.len()),
-        ("blocked", status.blocked.len()),
-    ];
-    let packages = packages.map(|(state, count)| (vec![("state", state)], count));
-    page.family(Kind::Gauge, "swarm_packages", "Packages of the latest build by state.", packages);
-    let open = u8::from(read.state.open_build().is_some());
-    page.single(Kind::Gauge, "swarm_build_open", "Whether a build is open.", open);
-    page.single(Kind::Gauge, "swarm_epoch", "The highest epoch known here.", read.state.epoch);
-    if let Some(release) = &read.release {
-        let labels = vec![("release", release.as_str())];
-        page.family(Kind::Gauge, "swarm_release_info", "The live release.", [(labels, 1)]);
+/// `GET /`: the page for a browser, for others in a few words what there is.
+async fn root(Shared(service): Shared<Arc<Service>>, headers: HeaderMap) -> Response {
+    if let Some(page) = assets::page(&headers) {
+        return page;
     }
-    let sent = service.binhost.sent().load(Ordering::Relaxed);
-    page.single(Kind::Counter, "swarm_binhost_sent_bytes_total", "Bytes of packages and indices sent.", sent);
-    service.tally.show(&mut page);
-    Ok(page)
-}
-
-async fn page(Shared(service): Shared<Arc<Service>>) -> String {
     let name = service.name.as_ref().map_or("swarm orchestrator", HostName::as_str);
     format!(
-        "{name}\n\n/packages/  the binhost\n/status     how things stand\n/events     what happens\n/metrics    for Prometheus\n"
+        "{name}\n\n/packages/  the binhost\n/status     how things stand\n/events     what happens\n/metrics    for Prometheus\n\n\
+         A browser gets a page here.\n"
     )
+    .into_response()
 }
 
 /// `POST /promote`: the controller is to be here.
 async fn promote(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -> Result<Response, Response> {
     let text = if body.is_empty() { b"{}".as_slice() } else { &body };
-    let Promotion { take_over } = serde_json::from_slice(text)
-        .map_err(|error| sentence(StatusCode::BAD_REQUEST, format!("this asks for nothing that there is: {error}")))?;
+    let Promotion { take_over } = serde_json::from_slice(text).map_err(|error| {
+        sentence(
+            StatusCode::BAD_REQUEST,
+            format!("the body of a promotion is empty or {{\"take_over\":true}}: {error}"),
+        )
+    })?;
     // It goes on to its end, whether or not anybody waits for it.
     let office = service.office.clone();
     match tokio::spawn(async move { office.promote(take_over).await }).await {
@@ -241,6 +261,9 @@ async fn promote(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted
             tracing::warn!("not made the controller: {error}");
             Err(sentence(error.status(), error))
         }
-        Err(error) => Err(sentence(StatusCode::INTERNAL_SERVER_ERROR, format!("it broke off: {error}"))),
+        Err(error) => Err(sentence(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the promotion broke off: {error}; this is a fault of swarm, please report it"),
+        )),
     }
 }

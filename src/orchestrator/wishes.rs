@@ -136,7 +136,11 @@ pub(super) async fn in_session<T: Send + 'static>(
             session.close_after(done).await
         })
     });
-    done.await.map_err(|error| ControlError::Refused(format!("it broke off: {error}; this is a fault of swarm")))?
+    done.await.map_err(|error| {
+        ControlError::Refused(format!(
+            "what was asked for broke off: {error}; this is a fault of swarm, please report it"
+        ))
+    })?
 }
 
 async fn answer(session: &mut Session, wish: &Verb) -> Result<Answer, ControlError> {

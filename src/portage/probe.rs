@@ -18,6 +18,8 @@ use crate::core::plan::{self, Edge, EdgeKind, Oddity, PackageIndex, Plan, Planne
 use crate::core::text::printable;
 use crate::core::texts::{Fields, Words};
 
+mod warnings;
+
 const PROBE: &str = include_str!("probe.py");
 const SCRIPT: &str = include_str!("probe.sh");
 /// No real plan has so many dependencies to look at for what each package waits for: a world of 2,000 packages has some
@@ -427,35 +429,6 @@ impl Resolution {
         let mut plan = Plan { driver, packages, edges: self.edges, index_header, warnings }.in_order();
         plan.bind_to_what_is_there();
         plan
-    }
-
-    fn warnings(&self, driver: &HostName) -> Vec<String> {
-        let missing = self.missing.iter().map(|atom| {
-            let why = "it does not exist, is masked, or needs something that does not exist";
-            format!("{} is wanted by the world file or a set, and nothing satisfies it: {why}", terminal::plain(atom))
-        });
-        let uninstalls = self
-            .uninstalls
-            .iter()
-            .map(|cpv| format!("installing this on {driver} removes {cpv} there; building it does not touch that"));
-        // The one mostly blocks the other as well.
-        let pairs: BTreeSet<_> = self
-            .conflicts
-            .iter()
-            .map(|conflict| {
-                let (one, other) = &conflict.packages;
-                (one.min(other), one.max(other), &conflict.installed)
-            })
-            .collect();
-        let conflicts = pairs.into_iter().map(|(one, other, installed)| {
-            let name = |cpv: &Cpv| match installed.contains(cpv) {
-                true => format!("{cpv} (installed on {driver})"),
-                false => cpv.to_string(),
-            };
-            let does = if installed.is_empty() { "each is built" } else { "what is planned of them is built" };
-            format!("{} and {} block each other: {does}, but they cannot be installed together", name(one), name(other))
-        });
-        missing.chain(uninstalls).chain(conflicts).collect()
     }
 }
 

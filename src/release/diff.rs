@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::{ReleaseError, Shelf};
+use crate::core::names::ReleaseName;
 use crate::core::package::Cpv;
 use crate::portage::index::{PackagePath, Stanza};
 
@@ -44,6 +46,29 @@ pub struct Diff {
     pub removed: Vec<Side>,
     /// What both have, and not the same.
     pub changed: Vec<Change>,
+}
+
+/// A difference, and of what.
+#[derive(Debug, Clone, Serialize)]
+pub struct Between {
+    /// The first.
+    pub from: ReleaseName,
+    /// The second.
+    pub to: ReleaseName,
+    /// How they differ.
+    #[serde(flatten)]
+    pub diff: Diff,
+}
+
+impl Between {
+    /// How two kept releases differ.
+    ///
+    /// # Errors
+    /// One is not there, or its index cannot be read.
+    pub fn releases(shelf: &Shelf, from: ReleaseName, to: ReleaseName) -> Result<Self, ReleaseError> {
+        let diff = Diff::between(&shelf.find(&from)?.index()?.stanzas, &shelf.find(&to)?.index()?.stanzas);
+        Ok(Self { from, to, diff })
+    }
 }
 
 impl Diff {

@@ -24,6 +24,7 @@ pub mod mirror;
 pub mod publish;
 pub mod record;
 pub mod releases;
+pub mod shown;
 mod side_by_side;
 pub mod sign;
 pub mod staging;

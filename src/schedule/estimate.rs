@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::core::names::{HostName, Timestamp};
@@ -34,7 +35,7 @@ const LEAST_COMMON: usize = 3;
 const ROUNDS: usize = 8;
 
 /// One build that went through; what failed says nothing of how long a whole build takes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
     /// The package.
     pub cpv: Cpv,

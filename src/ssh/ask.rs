@@ -44,5 +44,13 @@ pub(crate) async fn ask<T>(
             return Ok(answer);
         }
     }
-    Err(failed(host, doing, b"the answer makes no sense"))
+    Err(failed(
+        host,
+        doing,
+        format!(
+            "the answer makes no sense, {ASKED} times over: are disk and shell well there? `swarm hosts check {}` looks",
+            host.name()
+        )
+        .as_bytes(),
+    ))
 }

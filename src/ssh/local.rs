@@ -58,7 +58,10 @@ impl LocalHost {
     ) -> Result<T, HostError> {
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result.map_err(|error| self.error(kind(&error), words(&error))),
-            Err(error) => Err(self.error(HostErrorKind::Local, format!("file work was broken off: {error}"))),
+            Err(error) => Err(self.error(
+                HostErrorKind::Local,
+                format!("work on files here broke off: {error}; this is a fault of swarm, please report it"),
+            )),
         }
     }
 
@@ -215,7 +218,10 @@ impl Host for LocalHost {
         };
         match tokio::task::spawn_blocking(append).await {
             Ok(result) => result.map_err(|error| self.error(HostErrorKind::Local, words(&error))),
-            Err(error) => Err(self.error(HostErrorKind::Local, format!("file work was broken off: {error}"))),
+            Err(error) => Err(self.error(
+                HostErrorKind::Local,
+                format!("work on files here broke off: {error}; this is a fault of swarm, please report it"),
+            )),
         }
     }
 

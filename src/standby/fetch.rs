@@ -63,7 +63,7 @@ pub enum FetchError {
     #[error("cannot fetch {0}: {1}")]
     Local(String, #[source] std::io::Error),
     /// The task that read was lost.
-    #[error("it broke off: {0}")]
+    #[error("work on files here broke off: {0}; this is a fault of swarm, please report it")]
     Lost(#[from] tokio::task::JoinError),
     /// It has no name to fetch under.
     #[error(transparent)]

@@ -37,7 +37,7 @@ enum KeepError {
     Host(#[from] HostError),
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    #[error("it broke off: {0}")]
+    #[error("work on files here broke off: {0}; this is a fault of swarm, please report it")]
     Lost(#[from] tokio::task::JoinError),
     #[error("{0} files of release {1} are not what {2} says that they are; `swarm verify {1}` there")]
     Flawed(usize, ReleaseName, String),

@@ -94,7 +94,7 @@ pub enum GroundError {
     #[error("{0}")]
     Conflict(String),
     /// The task that read was lost.
-    #[error("it broke off: {0}")]
+    #[error("work on files here broke off: {0}; this is a fault of swarm, please report it")]
     Lost(#[from] tokio::task::JoinError),
 }
 

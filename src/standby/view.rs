@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::progress;
 use crate::core::names::{HostName, Timestamp};
-use crate::core::standby::{AWAY_AFTER, Lag};
+use crate::core::standby::{AWAY_AFTER, Following, Lag, StandbyView};
 use crate::core::status::Status;
 use crate::inventory::Inventory;
 use crate::store::StoreError;
@@ -50,8 +50,7 @@ impl View {
 
     /// Whether this one follows another, heard of it lately, and lacked nothing then.
     pub fn has_caught_up(&self, now: Timestamp) -> bool {
-        let following = progress::read_own(&self.state).filter(|_| !self.others.is_empty());
-        following.is_some_and(|following| {
+        self.follows().is_some_and(|following| {
             let near = now.seconds_since(following.heard) < AWAY_AFTER;
             near && following.trouble.is_none() && following.lag == Lag::default()
         })
@@ -60,8 +59,8 @@ impl View {
     /// Whether this one has heard of another so lately, and lacked so little then, that it can be asked to go on where
     /// that one is gone without anybody looking at what is lost.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
-        let following = progress::read_own(&self.state).filter(|_| !self.others.is_empty());
-        following.is_some_and(|following| now.seconds_since(following.heard) < FRESH && following.lag.seconds < NEARLY)
+        self.follows()
+            .is_some_and(|following| now.seconds_since(following.heard) < FRESH && following.lag.seconds < NEARLY)
     }
 
     /// Whether a standby lacks something that was received, so that a job which is over may be wanted for its package.
@@ -73,14 +72,30 @@ impl View {
         Ok(views.values().any(|view| view.lag != Lag::default()))
     }
 
+    /// Whom this one follows; none where it leads, or is alone.
+    pub fn follows(&self) -> Option<Following> {
+        progress::read_own(&self.state).filter(|_| !self.others.is_empty())
+    }
+
+    /// How far those that follow this one are behind; none where it follows another itself, or is alone.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn standbys(&self, now: Timestamp) -> Result<BTreeMap<HostName, StandbyView>, StoreError> {
+        if self.others.is_empty() || self.follows().is_some() {
+            return Ok(BTreeMap::new());
+        }
+        progress::views(&self.state, &self.others, now)
+    }
+
     /// Says in a status how far standbys are behind, what stays on drones for their sake, and whom this one follows.
     ///
     /// # Errors
     /// The journal cannot be read.
     pub fn fill(&self, status: &mut Status, now: Timestamp) -> Result<(), StoreError> {
-        status.follows = progress::read_own(&self.state).filter(|_| !self.others.is_empty());
+        status.follows = self.follows();
         if status.follows.is_none() {
-            status.standbys = progress::views(&self.state, &self.others, now)?;
+            status.standbys = self.standbys(now)?;
             // What a run has left behind after they had it is no more than a leftover.
             let lacks = status.standbys.values().any(|view| view.away || view.lag != Lag::default());
             status.copies = if lacks { progress::read_copies(&self.state) } else { BTreeMap::new() };

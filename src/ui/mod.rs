@@ -1,5 +1,7 @@
 //! What people see: tables, progress, words. Tables go to standard output, progress and notes to standard error.
 
+pub mod event_line;
+pub mod monitor;
 pub mod parity;
 pub mod plan;
 pub mod progress;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::event_line;
 use super::terminal;
 use super::text::line;
 use super::time::local;
@@ -16,7 +17,6 @@ use crate::core::decide::End;
 use crate::core::event::{Event, JobOutcome, Rooms, Selection, Trouble};
 use crate::core::names::{BuildName, HostName, Timestamp};
 use crate::core::state::State;
-use crate::core::status::Moment;
 use crate::core::text::escaped;
 
 /// The observer for this process's standard streams.
@@ -31,7 +31,7 @@ pub fn observer(json: bool) -> Box<dyn Observer> {
 }
 
 /// What an event is to a person; nothing where it is of no interest.
-fn words(event: &Event, state: &State) -> Option<String> {
+pub fn words(event: &Event, state: &State) -> Option<String> {
     let label = |package| state.open_build().map_or_else(String::new, |build| build.label(package).to_owned());
     Some(match event {
         Event::DroneReady { drone, address, rooms, .. } => {
@@ -173,17 +173,7 @@ struct Json;
 
 impl Observer for Json {
     fn saw(&mut self, event: &Event, _state: &State, at: Timestamp) {
-        let mut flat = serde_json::Map::new();
-        if let Ok(serde_json::Value::Object(object)) = serde_json::to_value(event)
-            && let Some((name, fields)) = object.into_iter().next()
-        {
-            flat.insert("event".to_owned(), name.into());
-            flat.insert("time".to_owned(), serde_json::to_value(Moment(at)).unwrap_or_default());
-            if let serde_json::Value::Object(fields) = fields {
-                flat.extend(fields);
-            }
-        }
-        let _closed = writeln!(std::io::stdout(), "{}", serde_json::Value::Object(flat));
+        let _closed = writeln!(std::io::stdout(), "{}", event_line::of(event, at));
     }
 
     fn note(&mut self, text: &str) {

@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 
 use super::text::{line, table};
 use crate::core::standby::Lag;
-use crate::core::status::{DroneState, DroneView, RunView, Status};
+use crate::core::status::{DroneView, RunView, Status};
 use crate::core::text::duration;
 
 /// The whole status as text, moments in UTC but for those in tables.
@@ -58,7 +58,7 @@ pub fn text(status: &Status) -> String {
         let rows = status.drones.iter().map(|(name, drone)| {
             vec![
                 name.to_string(),
-                state(drone.state).to_owned(),
+                drone.state.as_str().to_owned(),
                 drone.cores.to_string(),
                 drone.address.clone().unwrap_or_default(),
                 drone.building.join(" "),
@@ -133,14 +133,18 @@ fn alarms(status: &Status) -> String {
     text
 }
 
-/// How far standbys are behind, and what stays on drones for their sake; a line each.
-fn standbys(status: &Status) -> String {
-    let behind = |lag: &Lag| match *lag {
+/// How far a standby is behind, as what is said of it.
+pub(super) fn behind(lag: &Lag) -> String {
+    match *lag {
         Lag { events: 0, packages: 0, seconds: 0 } => "has everything".to_owned(),
         Lag { events, packages, seconds } => {
             format!("is {events} events and {packages} packages behind, {}", duration(seconds))
         }
-    };
+    }
+}
+
+/// How far standbys are behind, and what stays on drones for their sake; a line each.
+fn standbys(status: &Status) -> String {
     let mut text = String::new();
     for (name, view) in &status.standbys {
         let away = match view.heard {
@@ -169,18 +173,6 @@ fn standbys(status: &Status) -> String {
 fn why(drone: &DroneView) -> String {
     let no_room = || drone.no_clean_room.as_ref().map(|why| format!("no clean rooms: {why}"));
     drone.reason.clone().or_else(no_room).unwrap_or_default()
-}
-
-fn state(state: DroneState) -> &'static str {
-    match state {
-        DroneState::Idle => "idle",
-        DroneState::Building => "building",
-        DroneState::Draining => "draining",
-        DroneState::Unwell => "unwell",
-        DroneState::Grounded => "grounded",
-        DroneState::Unreachable => "unreachable",
-        DroneState::Refused => "refused",
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod bootstrap;
 mod damage;
+mod documents;
 mod failover;
 #[cfg(feature = "failpoints")]
 mod failpoints;
@@ -15,6 +16,7 @@ mod lost;
 mod main_job;
 mod nights;
 mod oddities;
+mod packaging;
 mod pair;
 mod parity;
 mod publish;

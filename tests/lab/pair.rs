@@ -72,7 +72,7 @@ impl Pair {
     }
 
     /// The lab writes its own anew with each host that comes up.
-    fn inventory(&self) -> PathBuf {
+    pub fn inventory(&self) -> PathBuf {
         self.lab.file("fleet.toml")
     }
 

@@ -6,15 +6,27 @@ mod background;
 #[cfg(test)]
 mod become_root;
 #[cfg(test)]
+mod contracts;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod installed;
+#[cfg(test)]
 mod inventory;
+#[cfg(test)]
+mod kept;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
+mod monitor;
 #[cfg(test)]
 mod notify;
 #[cfg(test)]
 mod playbooks;
+#[cfg(test)]
+mod plenty;
 #[cfg(test)]
 mod real_sshd;
 #[cfg(test)]

@@ -250,7 +250,7 @@ async fn the_agent_signs_for_us_also_where_the_named_file_is_encrypted() {
     ssh_keygen(&["-p", "-N", "secret", "-f", &sshd.text_path("identity")]);
     let within = format!("{} {}", sshd.port, sshd.directory.path().display());
     let home = sshd.directory.path().to_str().unwrap();
-    let output = run_within("login_with_the_agent", &within, &[("SSH_AUTH_SOCK", &socket), ("HOME", home)]);
+    let output = run_within("real_sshd::login_with_the_agent", &within, &[("SSH_AUTH_SOCK", &socket), ("HOME", home)]);
     agent.kill().unwrap();
     agent.wait().unwrap();
     assert!(added.is_some(), "the agent took no key");
@@ -397,7 +397,7 @@ async fn files_of_this_machine_go_through_sudo_too() {
     let sshd = Sshd::with_sudo("printf '%s\\n' \"$*\" >>\"${0%/*}/log\"; shift 2; exec \"$@\"");
     let directory = sshd.directory.path().to_str().unwrap();
     let path = format!("{directory}:{}", std::env::var("PATH").unwrap());
-    let output = run_within("this_machine_as_root", directory, &[("PATH", &path)]);
+    let output = run_within("real_sshd::this_machine_as_root", directory, &[("PATH", &path)]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(fs::read(sshd.path("copy")).unwrap(), b"content");
     assert!(fs::read_to_string(sshd.path("log")).unwrap().contains("sftp-server"));

@@ -191,7 +191,7 @@ fn listen(launcher: &[String], path: &Path, port: u16, extra: &str) -> Option<Ch
 /// safely in a process that has threads, so what depends on them runs in one of its own.
 pub const WITHIN: &str = "SWARM_TEST_WITHIN";
 
-/// Runs another test of the same file in a process of its own, with these variables.
+/// Runs another test of this program, with its modules, in a process of its own, with these variables.
 pub fn run_within(test: &str, within: &str, variables: &[(&str, &str)]) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])

@@ -13,7 +13,7 @@ use crate::cli::consent;
 use crate::cli::exit::Exit;
 use crate::cli::help;
 use crate::core::text::escaped;
-use crate::inventory::{Host, Inventory, Selection};
+use crate::inventory::{Host, Inventory, SelectError, Selection};
 use crate::ssh::known_hosts::{KnownHosts, Pin, Verdict, fingerprint, host_name, record};
 use crate::ssh::{self, Destination, HostError, OfferedKey};
 use crate::ui::table::tell;
@@ -30,7 +30,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
-    let selection = Selection::joined(&arguments.hosts).context("no host is selected")?;
+    let selection = Selection::joined(&arguments.hosts).ok_or(SelectError::Empty)?;
     let hosts = selection.select(inventory, |_| true)?;
     Ok(Exit::done_if(trust(&hosts, inventory, arguments.yes).await))
 }

@@ -76,10 +76,10 @@ impl Run<'_> {
         let names: Vec<&str> = lacking.iter().map(|identity| identity.cpv.as_str()).collect();
         self.session.note(&format!("{drone} lacks {} besides the plan", some(&names)));
         let support = self.support(&driver);
-        let reports = self.reports.clone();
+        let (reports, drone) = (self.reports.clone(), drone.clone());
         self.fetches.spawn(async move {
             if let Err(error) = support.fetch(&lacking).await {
-                let note = format!("it is asked for again by the first job that lacks it: {error}");
+                let note = format!("what {drone} lacks is asked for again by the first job that needs it: {error}");
                 let _gone = reports.send(Report::Note(note)).await;
             }
         });

@@ -134,19 +134,31 @@ fn is_held_back(state: &State, facts: &Facts, failed: &Failed<'_>, now: Timestam
     goes_on && now.seconds_since(failed.at()) < HELD_BACK
 }
 
-fn waiting(state: &State, facts: &Facts, now: Timestamp, found: &mut BTreeMap<Cause, Standing>) {
-    if !work_waits(state) || is_building(state) {
-        return;
+/// Whether work waits while nothing is built.
+fn stands_still(state: &State) -> bool {
+    work_waits(state) && !is_building(state)
+}
+
+/// Since when work waits while nothing is built and nothing else that is known explains it; none where that is not so.
+/// `at_work` says since when a controller works builds off, where one does.
+pub fn still_since(state: &State, at_work: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    // A full disk is told by itself, and keeps it alone; a run may have other steps to do before it builds.
+    let run = at_work.is_none() && state.runs.values().any(|run| is_under_way(run, now));
+    if !stands_still(state) || state.low_disk.is_some() || run {
+        return None;
     }
     // With nobody at work it waits since somebody was; one that has just begun is given time.
-    // A full disk is told by itself, and keeps it alone; a run may have other steps to do before it builds.
-    let run = facts.at_work.is_none() && state.runs.values().any(|run| is_under_way(run, now));
-    if state.low_disk.is_some() || run {
-        found.insert(Cause::Waiting, Standing::Open);
+    let moved = state.moved.max(at_work);
+    Some(moved.or(state.open_build().map(|build| build.started)).unwrap_or(now))
+}
+
+fn waiting(state: &State, facts: &Facts, now: Timestamp, found: &mut BTreeMap<Cause, Standing>) {
+    let Some(since) = still_since(state, facts.at_work, now) else {
+        if stands_still(state) {
+            found.insert(Cause::Waiting, Standing::Open);
+        }
         return;
-    }
-    let moved = state.moved.max(facts.at_work);
-    let since = moved.or(state.open_build().map(|build| build.started)).unwrap_or(now);
+    };
     let end = decide(state, now).end.filter(|_| state.open_build().is_some());
     let hopeless = matches!(end, Some(End::NoDrone | End::AllDiffer));
     let standing = if hopeless || now.seconds_since(since) >= STILL {

@@ -1,5 +1,6 @@
 //! What events are made of.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::core::failure::Failure;
@@ -7,7 +8,7 @@ use crate::core::names::{BuildId, HostName, Timestamp};
 use crate::core::texts::Fields;
 
 /// What the inventory says of a drone, as far as it is needed to decide.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DroneSpec {
     /// Its name.
     pub name: HostName,
@@ -21,7 +22,7 @@ pub struct DroneSpec {
 }
 
 /// Whether a drone's jobs get roots of their own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rooms {
     /// Each has a clean room.
@@ -34,7 +35,7 @@ pub enum Rooms {
 }
 
 /// Why a package went where it went, as the scheduler saw it then; in whole seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// It ends in time there, with so many seconds to spare, and makes nothing else late.
@@ -46,7 +47,7 @@ pub enum Why {
 }
 
 /// What keeps a drone out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trouble {
     /// It cannot be reached.
@@ -63,7 +64,7 @@ pub enum Trouble {
 
 /// How the file system knew a file when its bytes were last held against their hashes. As long as it knows it so, the
 /// bytes are taken to be the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Imprint {
     /// Its inode.
     pub inode: u64,
@@ -79,7 +80,7 @@ impl Imprint {
 }
 
 /// A package that has been verified and lies in staging.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReceivedFile {
     /// Where it lies below staging, and later below the binhost: `CAT/PN/PF-BUILDID.gpkg.tar`.
     pub path: String,
@@ -93,7 +94,7 @@ pub struct ReceivedFile {
 }
 
 /// What a build took, measured on its drone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// From its beginning to its end, in milliseconds.
     pub wall_ms: u64,
@@ -107,7 +108,7 @@ pub struct Cost {
 }
 
 /// How a job ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobOutcome {
     /// Its package has been received, from it or from another job.

@@ -150,7 +150,11 @@ impl Running<'_> {
             Err(error) => return Err(error.to_string()),
         };
         if size > ATOMS_LIMIT {
-            return Err(format!("{} has written more than atoms", step.name));
+            return Err(format!(
+                "{} has written more than {} KiB, so this is no list of atoms",
+                step.name,
+                ATOMS_LIMIT >> 10
+            ));
         }
         let text = fs_err::read(&path).map_err(|error| error.to_string())?;
         let on_hosts = !matches!(&step.what, What::Exec(exec) if matches!(exec.on, Where::Controller));

@@ -14,7 +14,7 @@
 //! that order; then, with all packages there, `live.json` is claimed where it is still that version, and each index file
 //! is written where it is still its version. Whoever claims later has read the index later than whoever claimed before:
 //! so the writes of the two cannot both succeed, in whatever order they arrive, and whoever is refused looks again and
-//! finds a later release there, which it may not replace. What this relies on is said in the README.
+//! finds a later release there, which it may not replace. What this relies on is said in docs/tasks/releases.md.
 //!
 //! **Clients** ask whether the index has changed since its TIMESTAMP and five seconds (`TIMESTAMP_TOLERANCE` in Portage's
 //! `portage/util/_urlopen.py`); storage answers by its own clock. So the index is written only once that clock is past

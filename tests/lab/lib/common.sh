@@ -12,6 +12,10 @@ PORTAGE_VENV=$LAB_CACHE/portage-$PORTAGE_VERSION
 MOTO_VERSION=5.2.5
 MOTO_VENV=$LAB_CACHE/moto-$MOTO_VERSION
 
+# What holds answers against their schemas, and those against OpenAPI.
+OPENAPI_VERSION=0.7.2
+OPENAPI_VENV=$LAB_CACHE/openapi-spec-validator-$OPENAPI_VERSION
+
 # The files of Debian's OpenRC, which cannot be installed beside systemd.
 OPENRC=$LAB_CACHE/openrc
 

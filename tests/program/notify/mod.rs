@@ -1,6 +1,6 @@
 //! Alarms told by the real binary: to programs of the operator's, a mail system's stand-in and a web server.
 
-mod place;
+pub mod place;
 
 use std::process::Command;
 

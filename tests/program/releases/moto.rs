@@ -2,11 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::http;
+use crate::{http, installed};
 
 /// The bucket that it has.
 pub const BUCKET: &str = "argo";
@@ -21,15 +20,7 @@ pub struct Moto {
 impl Moto {
     /// One with an empty bucket that anybody may read; none, and that is said, where it is not installed.
     pub fn start() -> Option<Self> {
-        let common = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/lib/common.sh");
-        let script = format!(". {} && printf %s \"$MOTO_VENV\"", common.display());
-        let place = Command::new("bash").args(["-c", &script]).output().unwrap().stdout;
-        let server = Path::new(&String::from_utf8(place).unwrap()).join("bin/moto_server");
-        if !server.exists() {
-            eprintln!("skipped: there is no {}; `tests/run` as root installs it", server.display());
-            return None;
-        }
-        let mut command = Command::new(server);
+        let mut command = Command::new(installed::program("MOTO_VENV", "moto_server")?);
         command.args(["-H", "127.0.0.1", "-p", "0"]).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);

@@ -35,7 +35,7 @@ fn a_build_is_begun_for_who_has_the_token_and_for_nobody_where_there_is_none() {
         answer.gives(401, "this needs the token");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
-    post(&service.url, &[RIGHT], b"{").gives(400, "this is no order");
+    post(&service.url, &[RIGHT], b"{").gives(400, "no order of a build");
     post(&service.url, &[RIGHT], br#"{"packages":["--ask"]}"#).gives(400, "is not an atom");
     post(&service.url, &[RIGHT], b"{}").gives(422, "says what to build");
     let long = vec![b' '; (64 << 20) + 1];

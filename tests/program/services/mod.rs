@@ -3,10 +3,13 @@
 mod binhost;
 mod builds;
 mod gateway;
+mod metrics;
+mod monitoring;
 mod nginx;
 mod packaging;
-mod place;
-mod production;
+mod page;
+pub mod place;
+pub mod production;
 mod queue;
 mod schedule;
 mod strangers;

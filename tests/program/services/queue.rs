@@ -12,6 +12,7 @@ use swarm::core::plan::{Plan, PlannedPackage};
 
 use super::place::{Place, Service, free_port, wait};
 use crate::http::{Answer, ask, connect, get, head, send};
+use crate::monitor::screen::Screen;
 
 const RIGHT: &str = "authorization: Bearer opensesame";
 
@@ -229,4 +230,28 @@ fn a_push_that_is_interrupted_lets_the_build_go_on_and_waits_for_an_orchestrator
     assert_eq!(follower.ended().code(), Some(130));
     assert_eq!(site.status()["build"]["id"], build.as_str());
     assert_eq!(site.status()["queue"][0]["id"], waiting.as_str());
+}
+
+#[test]
+fn a_monitor_at_such_a_host_follows_asks_and_says_when_the_connection_is_away() {
+    let mut site = Site::new(1);
+    let Some(screen) = Screen::open((200, 60), &site.client.path("")) else { return };
+    accepted(&site.url(), &order("app-lab/one", plan("capella", &["one", "two"])));
+    screen.write("swarm --inventory fleet.toml monitor\n");
+    screen.shows("waits     app-lab/two-1.0");
+    screen.shows("at http://127.0.0.1:");
+    screen.shows("izar unreachable");
+    screen.press("R");
+    screen.shows("Forget build");
+    screen.press("n");
+    site.orchestrator = None;
+    screen.shows("connection away for");
+    site.orchestrator = Some(site.place.serve(&["orchestrator"]));
+    screen.shows("connected again");
+    screen.press("R");
+    screen.press("y");
+    screen.shows("is forgotten");
+    screen.shows("no build");
+    screen.press("q");
+    screen.shows("ready swarm");
 }
