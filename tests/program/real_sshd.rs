@@ -6,9 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use swarm::ssh::known_hosts::{KnownHosts, Verdict, record};
-use swarm::ssh::{
-    Become, Chunk, Destination, Host, HostErrorKind, Keys, RemoteHost, Script, SshConfig, Way, host_keys,
-};
+use swarm::ssh::{Become, Chunk, Destination, Host, HostErrorKind, Keys, RemoteHost, Script, Way, host_keys};
 
 use crate::sshd::{Sshd, WITHIN, keygen, run_within, ssh_keygen};
 
@@ -414,6 +412,8 @@ async fn this_machine_as_root() {
         become_root: Some(Become::Sudo),
         keys: Keys::Usual,
         known_hosts: Path::new(&directory).join("known_hosts"),
+        host_key_alias: None,
+        ssh_config: None,
         stall_timeout: std::time::Duration::from_secs(60),
     };
     let host = swarm::ssh::host(&destination);
