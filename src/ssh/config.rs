@@ -47,7 +47,6 @@ fn resolved_within(destination: &Destination, jumps: usize) -> BoxFuture<'_, Res
             _ => destination.clone(),
         };
         complete.ssh_config = None;
-        complete.become_root = complete.become_root.filter(|_| complete.user != "root");
         for jump in complete.ways.iter_mut().filter_map(|way| way.jump.as_mut()) {
             let Some(left) = jumps.checked_sub(1) else {
                 return Err(fault(destination, format!("its ssh configuration jumps more than {JUMPS} times")));
@@ -82,6 +81,8 @@ async fn completed(destination: &Destination, config: &SshConfig, jumps: usize) 
         ways.push(Way { address: said.hostname, jump });
     }
     complete.ways = ways;
+    // It may be the configuration that says who logs in.
+    complete.become_root = complete.become_root.filter(|_| config.written.user || complete.user != "root");
     Ok(complete)
 }
 

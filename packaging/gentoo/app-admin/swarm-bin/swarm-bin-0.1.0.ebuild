@@ -48,7 +48,7 @@ src_install() {
 }
 
 pkg_postinst() {
-	elog "\`swarm init\` writes a first inventory; ${EROOT}/usr/share/doc/${PF}/docs/tutorial.md goes on from there."
+	elog "${EROOT}/usr/share/doc/${PF}/docs/tutorial.md begins with the inventory, in ${EROOT}/etc/build-swarm/inventory."
 	elog "The services run as the user \"swarm\", which systemd-sysusers makes; with OpenRC:"
 	elog "    useradd --system --home-dir /var/lib/build-swarm --shell /sbin/nologin swarm"
 }
