@@ -145,7 +145,10 @@ fn the_example_fleet_shows_the_values_that_hold_where_nothing_is_written() {
         (&usual.staging, &usual.production, &usual.state)
     );
     assert_eq!((written.controller, written.keep), (usual.controller, usual.keep));
-    assert_eq!(argo.host(&name("capella")).unwrap().access, bare.host(&name("a")).unwrap().access);
+    // That it is written there at all goes before what ssh's own configuration says.
+    let values = |access: &Access| Access { ssh_config: None, ..access.clone() };
+    let access = |inventory: &Inventory, host| values(&inventory.host(&name(host)).unwrap().access);
+    assert_eq!(access(&argo, "capella"), access(&bare, "a"));
     assert_eq!(argo.gateway().unwrap().check_interval, Duration::from_secs(30));
 }
 
@@ -356,7 +359,7 @@ fn every_fault_names_file_line_key_and_the_nearest_right_word() {
         ),
         ("[drones.a]\naddress = '10.0.0.1'\nbecome = true", "x.toml:7: drones.a.become: wanted \"sudo\" or \"doas\""),
         ("[drones.a]\naddress = '10.0.0.1'\nworkdir = '~/x'", "x.toml:7: drones.a.workdir: \"~/x\" is not a directory"),
-        ("[drones.a]\naddress = '10.0.0.1'\nssh_config = true", "ssh_config: wanted a path in quotes, or false"),
+        ("[drones.a]\naddress = '10.0.0.1'\nssh_config = true", "x.toml:7: drones.a.ssh_config: wanted a path in quotes, or false"),
         ("[drones.a]\naddress = '10.0.0.1'\nidentity = 'key'", "x.toml:7: drones.a.identity: \"key\" is not a path"),
         ("[drones.a]\naddress = '10.0.0.1'\ntags = ['a b']", "x.toml:7: drones.a.tags: \"a b\" is not a tag"),
         ("[drones.'a b']\naddress = '10.0.0.1'", "x.toml:5: drones.a b: \"a b\" is not a host name"),

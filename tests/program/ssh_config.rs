@@ -127,7 +127,7 @@ async fn what_cannot_be_done_is_refused_in_words() {
     let faulty = SshConfig { file: Some(fleet.inner.path("faulty")), written: Written::default() };
     for (destination, words) in [
         (fleet.named("command"), "ProxyCommand \"nc %h %p\", which swarm does not run: ProxyJump does the same"),
-        (fleet.named("circle"), "jumps"),
+        (fleet.named("circle"), "jump"),
         (Destination { ssh_config: Some(faulty), ..fleet.named("inner") }, "Bad configuration option: porte"),
     ] {
         let error = RemoteHost::new(&destination).connect().await.unwrap_err();
