@@ -54,3 +54,19 @@ pub fn ask(question: &str) -> anyhow::Result<Option<bool>> {
     input.read_line(&mut answer).context("cannot read the answer")?;
     Ok(Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
 }
+
+/// Asks for a line on the terminal; an empty one stands for the default.
+///
+/// # Errors
+/// There is no terminal, or it cannot be read or written.
+pub fn line(question: &str, default: &str) -> anyhow::Result<String> {
+    let mut input = std::io::stdin().lock();
+    anyhow::ensure!(input.is_terminal(), "nobody can be asked here: {question} Say it by options, or --yes");
+    let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+    eprint!("{question}{shown} ");
+    std::io::stderr().flush().context("cannot write to the terminal")?;
+    let mut answer = String::new();
+    input.read_line(&mut answer).context("cannot read the answer")?;
+    let answer = answer.trim();
+    Ok(if answer.is_empty() { default } else { answer }.to_owned())
+}

@@ -1,10 +1,10 @@
 //! `swarm hosts`: the fleet as the inventory has it; `check`, `facts` and `trust` in files of their own.
 
-mod check;
+pub(super) mod check;
 mod clean;
 mod facts;
 mod list;
-mod trust;
+pub(super) mod trust;
 
 use std::sync::Arc;
 

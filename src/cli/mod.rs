@@ -19,6 +19,7 @@ mod gateway;
 mod help;
 mod history;
 mod hosts;
+mod init;
 mod init_from_list;
 mod interrupt;
 mod journal;
@@ -45,7 +46,7 @@ mod sync;
 mod verify;
 mod work_off;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -172,14 +173,17 @@ enum Alone {
     Completions(completions::Arguments),
     /// Write the manual pages
     Man(man::Arguments),
+    /// Try hosts, and write the first inventory of them
+    Init(Box<init::Arguments>),
 }
 
 impl Alone {
-    fn run(self) -> anyhow::Result<Exit> {
+    async fn run(self, inventory: Option<&Path>) -> anyhow::Result<Exit> {
         match self {
             Self::Simulate(arguments) => simulate::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments),
             Self::Man(arguments) => man::run(&arguments, Cli::command()),
+            Self::Init(arguments) => init::run(*arguments, inventory).await,
         }
     }
 }
@@ -230,7 +234,7 @@ fn chain(error: &anyhow::Error) -> String {
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let verb = match cli.called {
         Called::OfFleet(verb) => verb,
-        Called::OfNone(alone) => return alone.run(),
+        Called::OfNone(alone) => return alone.run(cli.inventory.as_deref()).await,
     };
     let inventory = Inventory::find(cli.inventory.as_deref())?;
     match verb {

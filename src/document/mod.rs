@@ -318,7 +318,24 @@ impl<'a> Section<'a> {
         self.text(key, reading, |text| local_path(text, home))
     }
 
-    /// The same, or a path beside the file that this stands in.
+    /// The same, or `false` for none.
+    pub fn path_or_false(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<Option<PathBuf>> {
+        let home = reading.home;
+        let parsed = match self.entry(key)? {
+            DeValue::Boolean(false) => return Some(None),
+            DeValue::String(text) => local_path(text, home).map_err(|problem| problem.to_string()),
+            other => Err(wrong_type("a path in quotes, or false", other)),
+        };
+        match parsed {
+            Ok(path) => Some(Some(path)),
+            Err(problem) => {
+                self.refuse(key, problem, None, reading);
+                None
+            }
+        }
+    }
+
+    /// The same as [`Self::path`], or a path beside the file that this stands in.
     pub fn path_beside(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<PathBuf> {
         let (home, file) = (reading.home, Arc::clone(&self.site.file));
         self.text(key, reading, |text| {

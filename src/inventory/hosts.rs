@@ -13,7 +13,7 @@ use bytesize::ByteSize;
 use ipnet::IpNet;
 
 use crate::core::names::{HostName, Tag};
-use crate::ssh::Become;
+use crate::ssh::{Become, SshConfig, Written};
 
 use super::read::{Reading, Section};
 use super::settings::at_least_one;
@@ -58,6 +58,8 @@ pub struct Access {
     pub identity: Option<PathBuf>,
     /// The file that pins host keys.
     pub known_hosts: PathBuf,
+    /// OpenSSH's configuration, which is asked for what is not written here; none where it is not.
+    pub ssh_config: Option<SshConfig>,
     /// Where jobs live there.
     pub workdir: RemoteDirectory,
 }
@@ -136,6 +138,7 @@ pub(super) struct Layer {
     become_root: Option<Option<Become>>,
     identity: Option<PathBuf>,
     known_hosts: Option<PathBuf>,
+    ssh_config: Option<Option<PathBuf>>,
     workdir: Option<RemoteDirectory>,
     tags: Option<BTreeSet<Tag>>,
 }
@@ -149,6 +152,7 @@ impl Layer {
             become_root: section.word("become", reading, &words),
             identity: section.path("identity", reading),
             known_hosts: section.path("known_hosts", reading),
+            ssh_config: section.path_or_false("ssh_config", reading),
             workdir: section.text("workdir", reading, str::parse),
             tags: section.texts("tags", reading, str::parse).map(BTreeSet::from_iter),
         }
@@ -161,6 +165,7 @@ impl Layer {
             become_root: self.become_root.or(below.become_root),
             identity: self.identity.or_else(|| below.identity.clone()),
             known_hosts: self.known_hosts.or_else(|| below.known_hosts.clone()),
+            ssh_config: self.ssh_config.or_else(|| below.ssh_config.clone()),
             workdir: self.workdir.or_else(|| below.workdir.clone()),
             tags: self.tags.or_else(|| below.tags.clone()),
         }
@@ -168,13 +173,23 @@ impl Layer {
 
     /// What holds where this layer lies on top of the usual values.
     fn access(self, home: Option<&Path>) -> Result<(Access, BTreeSet<Tag>), ValueError> {
+        let written = Written {
+            user: self.user.is_some(),
+            port: self.port.is_some(),
+            identity: self.identity.is_some(),
+            known_hosts: self.known_hosts.is_some(),
+        };
+        // Left out it is the user's own; `false` is none.
+        let ssh_config = self.ssh_config.map_or(Some(None), |file| file.map(Some));
         let user = self.user.unwrap_or_else(|| USER.to_owned());
         let known_hosts = self.known_hosts.or_else(|| home.map(|home| home.join(KNOWN_HOSTS)));
         let access = Access {
-            become_root: self.become_root.flatten().filter(|_| user != USER),
+            // Where ssh's configuration may name another user, that is seen to once it was asked.
+            become_root: self.become_root.flatten().filter(|_| user != USER || (!written.user && ssh_config.is_some())),
             user,
             port: self.port.unwrap_or(PORT),
             identity: self.identity,
+            ssh_config: ssh_config.map(|file| SshConfig { file, written }),
             known_hosts: known_hosts.ok_or_else(|| ValueError("there is no home here: set known_hosts".to_owned()))?,
             workdir: self.workdir.map_or_else(|| WORKDIR.parse(), Ok)?,
         };

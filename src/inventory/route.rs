@@ -6,7 +6,7 @@
 //! seen to it that this ends for the first addresses, and a way that would lead through a host on it already is none.
 
 use crate::core::names::{HostName, NetworkName};
-use crate::ssh::{Destination, Way};
+use crate::ssh::{Destination, Keys, Way};
 
 use super::values::Address;
 use super::{Host, Inventory, Network};
@@ -86,8 +86,10 @@ impl Inventory {
             port: host.access.port,
             user: host.access.user.clone(),
             become_root: host.access.become_root,
-            identity: host.access.identity.clone(),
+            keys: host.access.identity.clone().map_or(Keys::Usual, |file| Keys::Only(vec![file])),
             known_hosts: host.access.known_hosts.clone(),
+            host_key_alias: None,
+            ssh_config: host.access.ssh_config.clone(),
             stall_timeout: self.swarm.stall_timeout,
         }
     }

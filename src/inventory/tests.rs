@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ssh::{Become, Way};
+use crate::ssh::{Become, Keys, Way};
 
 fn parse_files(files: &[(&str, &str)], addresses: &[&str]) -> Result<Inventory, Vec<String>> {
     let files: Vec<(PathBuf, String)> = files.iter().map(|(file, text)| (file.into(), (*text).to_owned())).collect();
@@ -145,7 +145,10 @@ fn the_example_fleet_shows_the_values_that_hold_where_nothing_is_written() {
         (&usual.staging, &usual.production, &usual.state)
     );
     assert_eq!((written.controller, written.keep), (usual.controller, usual.keep));
-    assert_eq!(argo.host(&name("capella")).unwrap().access, bare.host(&name("a")).unwrap().access);
+    // That it is written there at all goes before what ssh's own configuration says.
+    let values = |access: &Access| Access { ssh_config: None, ..access.clone() };
+    let access = |inventory: &Inventory, host| values(&inventory.host(&name(host)).unwrap().access);
+    assert_eq!(access(&argo, "capella"), access(&bare, "a"));
     assert_eq!(argo.gateway().unwrap().check_interval, Duration::from_secs(30));
 }
 
@@ -265,7 +268,9 @@ fn a_hosts_own_keys_lie_over_the_defaults() {
     let inventory = parse(text).unwrap();
     let a = inventory.destination(&name("a")).unwrap();
     assert_eq!((a.user.as_str(), a.become_root, a.port), ("builder", Some(Become::Doas), 22));
-    assert_eq!((a.identity, a.known_hosts), (Some("/home/op/key".into()), "/etc/hosts.known".into()));
+    assert_eq!((a.keys, a.known_hosts), (Keys::Only(vec!["/home/op/key".into()]), "/etc/hosts.known".into()));
+    let written = a.ssh_config.unwrap().written;
+    assert!(written.user && written.port && written.identity && written.known_hosts);
     assert_eq!(
         (a.ways, a.stall_timeout),
         (["10.0.0.1", "a.example.net"].map(Way::direct).to_vec(), Duration::from_secs(5))
@@ -313,6 +318,20 @@ fn the_files_of_a_directory_are_one_inventory() {
 const HEAD: &str = "[swarm]\ndriver = 'd'\n[hosts.d]\naddress = '10.9.9.9'\n";
 
 #[test]
+fn the_configuration_of_ssh_is_asked_unless_a_host_or_the_defaults_say_otherwise() {
+    for (keys, file) in [
+        ("", Some(None)),
+        ("ssh_config = false", None),
+        ("ssh_config = '~/own'", Some(Some("/home/op/own".into()))),
+        ("[defaults]\nssh_config = false", None),
+    ] {
+        let text = format!("[swarm]\ndriver = 'a'\n[drones.a]\naddress = 'izar'\n{keys}\n");
+        let destination = parse(&text).unwrap().destination(&name("a")).unwrap();
+        assert_eq!(destination.ssh_config.map(|config| config.file), file, "{keys}");
+    }
+}
+
+#[test]
 fn every_fault_names_file_line_key_and_the_nearest_right_word() {
     for (text, fault) in [
         ("[drone.a]\naddress = '10.0.0.1'", "x.toml:5: drone: unknown table; did you mean `drones`?"),
@@ -340,6 +359,10 @@ fn every_fault_names_file_line_key_and_the_nearest_right_word() {
         ),
         ("[drones.a]\naddress = '10.0.0.1'\nbecome = true", "x.toml:7: drones.a.become: wanted \"sudo\" or \"doas\""),
         ("[drones.a]\naddress = '10.0.0.1'\nworkdir = '~/x'", "x.toml:7: drones.a.workdir: \"~/x\" is not a directory"),
+        (
+            "[drones.a]\naddress = '10.0.0.1'\nssh_config = true",
+            "x.toml:7: drones.a.ssh_config: wanted a path in quotes, or false",
+        ),
         ("[drones.a]\naddress = '10.0.0.1'\nidentity = 'key'", "x.toml:7: drones.a.identity: \"key\" is not a path"),
         ("[drones.a]\naddress = '10.0.0.1'\ntags = ['a b']", "x.toml:7: drones.a.tags: \"a b\" is not a tag"),
         ("[drones.'a b']\naddress = '10.0.0.1'", "x.toml:5: drones.a b: \"a b\" is not a host name"),

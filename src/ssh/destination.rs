@@ -28,12 +28,49 @@ pub struct Destination {
     pub user: String,
     /// How that user becomes root; none where it is root, or need not be.
     pub become_root: Option<Become>,
-    /// The private key file; none for the SSH agent, then the usual files.
-    pub identity: Option<PathBuf>,
+    /// The keys to log in with.
+    pub keys: Keys,
     /// The known_hosts file that pins host keys.
     pub known_hosts: PathBuf,
+    /// The name under which its host keys are pinned, in place of its address and port.
+    pub host_key_alias: Option<String>,
+    /// OpenSSH's configuration, which is asked for what the inventory leaves open; none where it is not, or was.
+    pub ssh_config: Option<SshConfig>,
     /// A step that moves no byte for this long has failed.
     pub stall_timeout: Duration,
+}
+
+/// The keys to log in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keys {
+    /// The SSH agent's, then the usual files.
+    Usual,
+    /// The SSH agent's, then these files.
+    AgentAnd(Vec<PathBuf>),
+    /// These files alone; the agent signs where one is encrypted.
+    Only(Vec<PathBuf>),
+}
+
+/// Where OpenSSH's configuration is, and what goes before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SshConfig {
+    /// This file alone; none for the user's own and that of all users.
+    pub file: Option<PathBuf>,
+    /// What the inventory says itself.
+    pub written: Written,
+}
+
+/// What of a destination the inventory says itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The user.
+    pub user: bool,
+    /// The port.
+    pub port: bool,
+    /// The keys.
+    pub identity: bool,
+    /// The file that pins host keys.
+    pub known_hosts: bool,
 }
 
 /// One of a host's addresses, and how one gets there.
@@ -63,9 +100,38 @@ impl Destination {
         self.addresses().eq([LOCAL])
     }
 
+    /// Its addresses with its port, under which its host keys are pinned, the one in use first; then its name in the
+    /// inventory.
+    pub(crate) fn pinned_as<'a>(&'a self, in_use: &'a str) -> impl Iterator<Item = (&'a str, u16)> {
+        // OpenSSH writes a HostKeyAlias without a port.
+        let alias = self.host_key_alias.as_deref().map(|alias| (alias, 22));
+        let others = self.addresses().filter(move |other| *other != in_use);
+        let own = std::iter::once(in_use).chain(others).chain([self.name.as_str()]);
+        alias.into_iter().chain(own.map(|name| (name, self.port)))
+    }
+
     /// How many hosts lie between, on the longest of its ways.
     pub fn jumps(&self) -> usize {
         let jumps = self.ways.iter().filter_map(|way| way.jump.as_ref());
         jumps.map(|jump| 1 + jump.jumps()).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+impl Destination {
+    /// This machine as the user that runs the tests.
+    pub(crate) fn of_tests() -> Self {
+        Self {
+            name: "here".parse().unwrap(),
+            ways: vec![Way::direct(LOCAL)],
+            port: 22,
+            user: "root".to_owned(),
+            become_root: None,
+            keys: Keys::Usual,
+            known_hosts: "/nonexistent".into(),
+            host_key_alias: None,
+            ssh_config: None,
+            stall_timeout: Duration::from_secs(60),
+        }
     }
 }

@@ -327,16 +327,7 @@ fn words(error: &std::io::Error) -> String {
 impl LocalHost {
     /// This machine as the user that runs the tests.
     pub(crate) fn here() -> Self {
-        Self::new(&Destination {
-            name: "here".parse().unwrap(),
-            ways: vec![crate::ssh::Way::direct(LOCAL)],
-            port: 22,
-            user: "root".to_owned(),
-            become_root: None,
-            identity: None,
-            known_hosts: "/nonexistent".into(),
-            stall_timeout: std::time::Duration::from_secs(60),
-        })
+        Self::new(&Destination::of_tests())
     }
 }
 

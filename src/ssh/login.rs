@@ -1,6 +1,7 @@
 //! Logging in with a key: the agent's, or one from a file, with a certificate where one lies beside it.
 //!
-//! Where the inventory names an identity, that key alone is used (the agent signs with it where the file is encrypted).
+//! Where the inventory, or ssh's configuration with IdentitiesOnly, names an identity, that key alone is used (the agent
+//! signs with it where the file is encrypted).
 //! Else the agent's keys come first, then the usual files, as with ssh. sshd closes the connection after about six keys
 //! that it does not know, so a full agent needs the identity named.
 
@@ -20,7 +21,7 @@ use russh::keys::{
 use tokio::net::UnixStream;
 
 use crate::core::text::printable;
-use crate::ssh::destination::Destination;
+use crate::ssh::destination::{Destination, Keys};
 use crate::ssh::host::{HostError, HostErrorKind};
 use crate::ssh::known_hosts::fingerprint;
 use crate::ssh::trust::Guard;
@@ -31,9 +32,10 @@ const USUAL_FILES: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
 /// Logs in, or says which keys were tried.
 pub(crate) async fn login(handle: &mut Handle<Guard>, destination: &Destination) -> Result<(), HostError> {
     let mut attempt = Attempt { agent: agent(handle).await, handle, user: &destination.user, tried: Vec::new() };
-    let accepted = match &destination.identity {
-        Some(path) => attempt.file(path).await,
-        None => attempt.agent_then_usual_files().await,
+    let accepted = match &destination.keys {
+        Keys::Only(files) => attempt.files(files).await,
+        Keys::AgentAnd(files) => attempt.agent_then_files(files).await,
+        Keys::Usual => attempt.agent_then_files(&usual_files()).await,
     };
     let tried = std::mem::take(&mut attempt.tried);
     let gone = handle.is_closed();
@@ -73,6 +75,11 @@ async fn agent(handle: &Handle<Guard>) -> Option<AgentClient<UnixStream>> {
     Some(client)
 }
 
+fn usual_files() -> Vec<PathBuf> {
+    let Some(home) = std::env::var_os("HOME").map(PathBuf::from) else { return Vec::new() };
+    USUAL_FILES.iter().map(|name| home.join(".ssh").join(name)).collect()
+}
+
 struct Attempt<'a> {
     handle: &'a mut Handle<Guard>,
     agent: Option<AgentClient<UnixStream>>,
@@ -81,16 +88,24 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn agent_then_usual_files(&mut self) -> Result<bool, russh::Error> {
-        for identity in self.identities().await {
+    /// The agent's keys that are one of these files' first, as ssh does: sshd takes only so many.
+    async fn agent_then_files(&mut self, files: &[PathBuf]) -> Result<bool, russh::Error> {
+        let named: Vec<PublicKey> = files.iter().filter_map(|file| public_key(file)).collect();
+        let mut identities = self.identities().await;
+        identities
+            .sort_by_key(|identity| !named.iter().any(|public| public.key_data() == identity.public_key().key_data()));
+        for identity in identities {
             if self.identity(&identity).await? {
                 return Ok(true);
             }
         }
-        let Some(home) = std::env::var_os("HOME").map(PathBuf::from) else { return Ok(false) };
-        for name in USUAL_FILES {
-            let path = home.join(".ssh").join(name);
-            if path.exists() && self.file(&path).await? {
+        let there: Vec<PathBuf> = files.iter().filter(|file| file.exists()).cloned().collect();
+        self.files(&there).await
+    }
+
+    async fn files(&mut self, files: &[PathBuf]) -> Result<bool, russh::Error> {
+        for file in files {
+            if self.file(file).await? {
                 return Ok(true);
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows Portage. A [`Host`] runs scripts and moves files; what they mean is the caller's business.
 //!
-//! From the bottom: [`dial`] makes a stream to one of a host's addresses, by TCP or through a jump host; `link` makes
+//! From the bottom: `config` asks OpenSSH's own configuration what the inventory leaves open; [`dial`] makes a stream to one of a host's addresses, by TCP or through a jump host; `link` makes
 //! it an SSH connection with a trusted host key (`trust`, [`known_hosts`]) that has let us in (`login`); `pool` keeps a
 //! host's connections, those for commands apart from those for transfers; `exec` and `sftp` use channels on them;
 //! [`remote`] joins all that behind [`Host`]. [`local`] has the same for this machine. `ask` reads what our scripts answer.
@@ -13,6 +13,7 @@ use russh::keys::PublicKey;
 
 pub(crate) mod ask;
 pub(crate) mod chance;
+mod config;
 pub mod destination;
 pub mod dial;
 mod exec;
@@ -27,14 +28,17 @@ mod pool;
 pub mod remote;
 mod sftp;
 mod shell;
+mod target;
 mod trust;
 
-pub use destination::{Become, Destination, Way};
+pub use config::resolved;
+pub use destination::{Become, Destination, Keys, SshConfig, Way, Written};
 pub use dial::Stream;
 pub use host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script, quoted};
 pub use local::{LOCAL, LocalHost};
 pub use pace::Pace;
 pub use remote::RemoteHost;
+pub use target::Target;
 
 /// The host of a destination: this machine where its only address is [`LOCAL`]. Nothing is connected yet.
 pub fn host(destination: &Destination) -> Arc<dyn Host> {
@@ -62,6 +66,7 @@ pub struct OfferedKey {
 /// The host keys of the address that answers first, one of each type that it has; nothing is checked and nobody logs
 /// in there (only at a jump host, where there is one).
 pub async fn host_keys(destination: &Destination) -> Result<Vec<OfferedKey>, HostError> {
+    let destination = &resolved(destination).await?;
     let dialer = remote::dialer(destination);
     let keys = link::host_keys(destination, dialer.as_ref()).await?;
     Ok(keys.into_iter().map(|(address, key)| OfferedKey { address, key }).collect())

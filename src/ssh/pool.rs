@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::ssh::destination::Destination;
 use crate::ssh::dial::{Dialer, Lane};
 use crate::ssh::host::HostError;
 use crate::ssh::link::{self, Link};
+use crate::ssh::{config, remote};
 
 /// Channels on one connection. sshd's MaxSessions is 10, but a closed one is counted for a moment longer: with 10 of
 /// 10 in use, 37 of 100 were refused; with 8, none.
@@ -48,20 +49,39 @@ impl Connection {
 /// How connections come about.
 #[derive(Debug)]
 pub(crate) struct Opener {
-    pub(crate) destination: Destination,
-    pub(crate) dialer: Arc<dyn Dialer>,
+    /// As the inventory has it.
+    written: Destination,
+    /// What makes streams; none for TCP and jump hosts.
+    dialer: Option<Arc<dyn Dialer>>,
+    /// The same as OpenSSH's configuration completes it, and what makes streams there; known once it is first wanted.
+    complete: OnceCell<(Destination, Arc<dyn Dialer>)>,
     /// The address that answered last, tried first next time.
     best: Mutex<Option<String>>,
 }
 
 impl Opener {
-    pub(crate) fn new(destination: Destination, dialer: Arc<dyn Dialer>) -> Self {
-        Self { destination, dialer, best: Mutex::new(None) }
+    pub(crate) fn new(written: Destination, dialer: Option<Arc<dyn Dialer>>) -> Self {
+        Self { written, dialer, complete: OnceCell::new(), best: Mutex::new(None) }
+    }
+
+    /// The destination as it is reached.
+    pub(crate) async fn destination(&self) -> Result<&Destination, HostError> {
+        self.complete().await.map(|(destination, _)| destination)
+    }
+
+    async fn complete(&self) -> Result<&(Destination, Arc<dyn Dialer>), HostError> {
+        let complete = || async {
+            let destination = config::resolved(&self.written).await?;
+            let dialer = self.dialer.clone().unwrap_or_else(|| remote::dialer(&destination));
+            Ok((destination, dialer))
+        };
+        self.complete.get_or_try_init(complete).await
     }
 
     async fn open(&self, lane: Lane) -> Result<Link, HostError> {
         let best = self.best.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let link = link::open(&self.destination, self.dialer.as_ref(), lane, best.as_deref()).await?;
+        let (destination, dialer) = self.complete().await?;
+        let link = link::open(destination, dialer.as_ref(), lane, best.as_deref()).await?;
         *self.best.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.address.clone());
         Ok(link)
     }

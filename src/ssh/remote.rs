@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::core::names::HostName;
 use crate::core::text::printable;
-use crate::ssh::destination::Destination;
+use crate::ssh::destination::{Become, Destination};
 use crate::ssh::dial::{DialError, Dialer, Lane, Stream, Tcp};
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::{Jump, Tunnel};
@@ -34,7 +34,9 @@ const REFUSALS: usize = 20;
 
 /// A host over SSH: its connections, opened when they are needed and again when they are lost.
 pub struct RemoteHost {
+    /// As the inventory has it; the opener knows what OpenSSH's configuration adds.
     destination: Destination,
+    opener: Arc<Opener>,
     control: Arc<Pool>,
     bulk: Arc<Pool>,
     /// The session for small files, kept open.
@@ -87,16 +89,21 @@ impl Purpose<'_> {
 impl RemoteHost {
     /// A host reached by TCP, or through jump hosts. Nothing is connected yet.
     pub fn new(destination: &Destination) -> Self {
-        Self::with_dialer(destination, dialer(destination))
+        Self::reached_by(destination, None)
     }
 
     /// A host reached over streams that `dialer` makes.
     pub fn with_dialer(destination: &Destination, dialer: Arc<dyn Dialer>) -> Self {
+        Self::reached_by(destination, Some(dialer))
+    }
+
+    fn reached_by(destination: &Destination, dialer: Option<Arc<dyn Dialer>>) -> Self {
         let opener = Arc::new(Opener::new(destination.clone(), dialer));
         Self {
             destination: destination.clone(),
             control: Arc::new(Pool::new(opener.clone(), Lane::Control)),
-            bulk: Arc::new(Pool::new(opener, Lane::Bulk)),
+            bulk: Arc::new(Pool::new(opener.clone(), Lane::Bulk)),
+            opener,
             files: tokio::sync::Mutex::new(None),
             sftp_command: OnceCell::new(),
             leftovers: Leftovers::default(),
@@ -111,6 +118,10 @@ impl RemoteHost {
 
     fn error(&self, kind: HostErrorKind, message: impl Into<String>) -> HostError {
         HostError::new(&self.destination.name, kind, message)
+    }
+
+    async fn become_root(&self) -> Result<Option<Become>, HostError> {
+        Ok(self.opener.destination().await?.become_root)
     }
 
     fn lane(&self, lane: Lane) -> &Arc<Pool> {
@@ -196,7 +207,7 @@ impl RemoteHost {
     }
 
     async fn sftp(&self, lane: Lane) -> Result<Sftp, HostError> {
-        let command = match self.destination.become_root {
+        let command = match self.become_root().await? {
             None => None,
             Some(become_root) => {
                 let find = || sftp::privileged_command(self, become_root);
@@ -257,7 +268,7 @@ impl Host for RemoteHost {
     async fn run(&self, script: &Script) -> Result<Output, HostError> {
         let running = self.start(script).await?;
         let output = exec::collect(&self.destination.name, running).await?;
-        let become_root = self.destination.become_root;
+        let become_root = self.become_root().await?;
         match shell::become_fault(become_root, output.status, &output.stdout, &output.stderr) {
             Some(fault) => Err(self.error(HostErrorKind::Failed, format!("cannot become root: {fault}"))),
             None => Ok(output),
@@ -266,7 +277,7 @@ impl Host for RemoteHost {
 
     async fn start(&self, script: &Script) -> Result<Running, HostError> {
         let (place, channel) = self.session(Lane::Control).await?;
-        let command = shell::command(self.destination.become_root);
+        let command = shell::command(self.become_root().await?);
         exec::start(&self.destination.name, place, channel, command, shell::line(script)).await
     }
 

@@ -33,15 +33,15 @@ impl Trust {
 
     /// Which algorithms to ask for: certificates only where an authority is listed, pinned types before others.
     pub(crate) fn preferred(&self, address: &str) -> Preferred {
-        let port = self.destination.port;
-        let pinned: Vec<Algorithm> = self.names(address).flat_map(|name| self.known.algorithms(name, port)).collect();
+        let pinned: Vec<Algorithm> =
+            self.names(address).flat_map(|(name, port)| self.known.algorithms(name, port)).collect();
         let is_pinned = |algorithm: &&Algorithm| match algorithm {
             Algorithm::Rsa { .. } => pinned.iter().any(|pin| matches!(pin, Algorithm::Rsa { .. })),
             other => pinned.contains(other),
         };
         let usual = Preferred::DEFAULT.key;
         let (first, then): (Vec<_>, Vec<_>) = usual.iter().partition(is_pinned);
-        let authority = self.names(address).any(|name| self.known.has_authority(name, port));
+        let authority = self.names(address).any(|(name, port)| self.known.has_authority(name, port));
         Preferred {
             key: first.into_iter().chain(then).cloned().collect(),
             host_key_certificates: if authority { usual } else { Cow::Borrowed(&[]) },
@@ -67,8 +67,8 @@ impl Trust {
     fn judge_certificate(&self, address: &str, certificate: &Certificate) -> Result<(), String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut reason = Err(String::new());
-        for name in self.names(address) {
-            match self.known.check_certificate(name, self.destination.port, certificate, now) {
+        for (name, port) in self.names(address) {
+            match self.known.check_certificate(name, port, certificate, now) {
                 Ok(()) => return Ok(()),
                 // The address in use says best what is wrong.
                 Err(other) if reason == Err(String::new()) => reason = Err(other),
@@ -79,10 +79,11 @@ impl Trust {
     }
 
     fn judge_key(&self, address: &str, key: &PublicKey, certificate_fault: Option<String>) -> Result<(), HostError> {
-        let verdict = match self.known.check(address, self.destination.port, key) {
+        let first = self.names(address).next().unwrap_or((address, self.destination.port));
+        let verdict = match self.known.check(first.0, first.1, key) {
             Verdict::Unknown { fingerprint } => self
                 .names(address)
-                .map(|name| self.known.check(name, self.destination.port, key))
+                .map(|(name, port)| self.known.check(name, port, key))
                 .find(|verdict| matches!(verdict, Verdict::Known))
                 .unwrap_or(Verdict::Unknown { fingerprint }),
             decided => decided,
@@ -94,7 +95,7 @@ impl Trust {
     }
 
     fn refuse_revoked(&self, address: &str, key: &PublicKey) -> Result<(), HostError> {
-        let revoked = self.names(address).find_map(|name| self.known.revoked(name, self.destination.port, key));
+        let revoked = self.names(address).find_map(|(name, port)| self.known.revoked(name, port, key));
         match revoked {
             Some(verdict) => Err(self.refusal(address, key, &verdict, None)),
             None => Ok(()),
@@ -102,9 +103,8 @@ impl Trust {
     }
 
     /// The names under which this machine may be pinned, the address in use first.
-    fn names<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a str> {
-        let others = self.destination.addresses().filter(move |other| *other != address);
-        std::iter::once(address).chain(others).chain([self.destination.name.as_str()])
+    fn names<'a>(&'a self, address: &'a str) -> impl Iterator<Item = (&'a str, u16)> {
+        self.destination.pinned_as(address)
     }
 
     fn refusal(&self, address: &str, key: &PublicKey, verdict: &Verdict, fault: Option<String>) -> HostError {

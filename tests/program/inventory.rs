@@ -357,3 +357,39 @@ fn a_reader_that_has_seen_enough_is_no_fault() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }
+
+#[test]
+fn a_first_inventory_is_written_of_hosts_that_were_tried() {
+    let sshd = Sshd::start();
+    let place = Place::empty();
+    fs::create_dir(place.path().join(".ssh")).unwrap();
+    let known_hosts = place.path().join("known");
+    let config = format!(
+        "Host tarn\n  HostName 127.0.0.1\n  Port {}\n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n",
+        sshd.port,
+        sshd.identity().display(),
+        known_hosts.display()
+    );
+    fs::write(place.path().join(".ssh/config"), config).unwrap();
+    let written = place.path().join("inventory/fleet.toml");
+    let drone = "\n[drones.tarn]\naddress = \"tarn\"\n";
+    place.swarm(&["init"]).with(1, &[], &["nobody can be asked here: What is the swarm to be called?", "--yes"]);
+    place.swarm(&["init", "--yes"]).with(1, &[], &["a swarm needs a drone: name one"]);
+    place.swarm(&["init", "--yes", "a/24"]).with(2, &[], &["a/24", "is not [USER@]HOST[:PORT]"]);
+    place.swarm(&["init", "--yes", "--dry-run", "tarn"]).with(4, &[drone, "is not known", "inventory/fleet.toml"], &[]);
+    assert!(!written.exists() && !known_hosts.exists());
+
+    // Here is no Portage, so it is no drone yet; its key is recorded all the same.
+    let words = ["tarn: recorded in", "nothing was written: mend what is said above"];
+    place.swarm(&["init", "--yes", "tarn"]).with(4, &["0 of 1 drones can be used"], &words);
+    assert!(!written.exists() && known_hosts.exists());
+    place.swarm(&["init", "--yes", "--force", "tarn", "--name", "argo"]).with(
+        4,
+        &["fleet.toml is written"],
+        &["tarn: trusted already"],
+    );
+    assert!(fs::read_to_string(&written).unwrap().contains(drone));
+    place.swarm(&["hosts"]).with(0, &["tarn", "drone"], &[]);
+    place.swarm(&["exec", "--on", "tarn", "--", "echo", "reached"]).with(0, &["reached"], &[]);
+    place.swarm(&["init", "--yes", "tarn"]).with(1, &[], &["there is an inventory already", "--force"]);
+}

@@ -38,6 +38,8 @@ mod services;
 #[cfg(test)]
 mod simulate;
 #[cfg(test)]
+mod ssh_config;
+#[cfg(test)]
 mod sshd;
 #[cfg(test)]
 mod standby;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use swarm::ssh::known_hosts::{KnownHosts, Verdict, record};
-use swarm::ssh::{Become, Chunk, Destination, Host, HostErrorKind, RemoteHost, Script, Way, host_keys};
+use swarm::ssh::{Become, Chunk, Destination, Host, HostErrorKind, Keys, RemoteHost, Script, Way, host_keys};
 
 use crate::sshd::{Sshd, WITHIN, keygen, run_within, ssh_keygen};
 
@@ -200,11 +200,11 @@ async fn a_host_certificate_of_a_listed_authority_is_trusted() {
 async fn a_key_that_the_host_does_not_know_is_named() {
     let sshd = Sshd::start();
     keygen(&sshd.path("stranger"));
-    let destination = Destination { identity: Some(sshd.path("stranger")), ..sshd.destination() };
+    let destination = Destination { keys: Keys::Only(vec![sshd.path("stranger")]), ..sshd.destination() };
     let (kind, message) = attempt(&destination).await.unwrap_err();
     assert_eq!(kind, HostErrorKind::Authentication);
     assert!(message.contains("stranger") && message.contains("authorized_keys"), "{message}");
-    let destination = Destination { identity: Some(sshd.path("missing")), ..sshd.destination() };
+    let destination = Destination { keys: Keys::Only(vec![sshd.path("missing")]), ..sshd.destination() };
     assert_eq!(attempt(&destination).await.unwrap_err().0, HostErrorKind::Authentication);
 }
 
@@ -215,7 +215,7 @@ async fn keys_of_every_usual_type_let_us_in() {
         let name = format!("{kind}{bits}");
         ssh_keygen(&["-t", kind, "-b", bits, "-N", "", "-f", &sshd.text_path(&name)]);
         fs::copy(sshd.path(&format!("{name}.pub")), sshd.path("authorized_keys")).unwrap();
-        let destination = Destination { identity: Some(sshd.path(&name)), ..sshd.destination() };
+        let destination = Destination { keys: Keys::Only(vec![sshd.path(&name)]), ..sshd.destination() };
         attempt(&destination).await.unwrap();
     }
 }
@@ -229,7 +229,7 @@ async fn a_certificate_beside_the_key_lets_us_in() {
         });
         ssh_keygen(&["-t", kind, "-N", "", "-f", &sshd.text_path("certified")]);
         fs::write(sshd.path("authorized_keys"), "").unwrap();
-        let destination = Destination { identity: Some(sshd.path("certified")), ..sshd.destination() };
+        let destination = Destination { keys: Keys::Only(vec![sshd.path("certified")]), ..sshd.destination() };
         assert_eq!(attempt(&destination).await.unwrap_err().0, HostErrorKind::Authentication);
         let (authority, public) = (sshd.text_path("authority"), sshd.text_path("certified.pub"));
         ssh_keygen(&["-s", &authority, "-I", "operator", "-n", &destination.user, &public]);
@@ -266,12 +266,14 @@ async fn login_with_the_agent() {
         port: port.parse().unwrap(),
         user: crate::sshd::user(),
         become_root: None,
-        identity: Some(Path::new(directory).join("identity")),
+        keys: Keys::Only(vec![Path::new(directory).join("identity")]),
         known_hosts: Path::new(directory).join("known_hosts"),
+        host_key_alias: None,
+        ssh_config: None,
         stall_timeout: std::time::Duration::from_secs(60),
     };
     attempt(&named).await.unwrap();
-    attempt(&Destination { identity: None, ..named }).await.unwrap();
+    attempt(&Destination { keys: Keys::Usual, ..named }).await.unwrap();
     println!("the agent let us in");
 }
 
@@ -408,8 +410,10 @@ async fn this_machine_as_root() {
         port: 22,
         user: crate::sshd::user(),
         become_root: Some(Become::Sudo),
-        identity: None,
+        keys: Keys::Usual,
         known_hosts: Path::new(&directory).join("known_hosts"),
+        host_key_alias: None,
+        ssh_config: None,
         stall_timeout: std::time::Duration::from_secs(60),
     };
     let host = swarm::ssh::host(&destination);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use swarm::ssh::{Destination, Way};
+use swarm::ssh::{Destination, Keys, Way};
 use tempfile::TempDir;
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -93,8 +93,10 @@ impl Sshd {
             port: self.port,
             user: user(),
             become_root: None,
-            identity: Some(self.identity()),
+            keys: Keys::Only(vec![self.identity()]),
             known_hosts: self.known_hosts(),
+            host_key_alias: None,
+            ssh_config: None,
             stall_timeout: Duration::from_secs(60),
         }
     }

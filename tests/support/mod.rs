@@ -22,7 +22,7 @@ use russh::keys::{Algorithm, PrivateKey, PublicKeyBase64};
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId};
 use swarm::ssh::dial::{DialError, Dialer, Lane, Stream};
-use swarm::ssh::{Destination, RemoteHost, Way};
+use swarm::ssh::{Destination, Keys, RemoteHost, Way};
 use tempfile::TempDir;
 
 mod console;
@@ -205,8 +205,10 @@ impl FakeHost {
             port: 22,
             user: "root".to_owned(),
             become_root: None,
-            identity: Some(self.directory.path().join("identity")),
+            keys: Keys::Only(vec![self.directory.path().join("identity")]),
             known_hosts: self.directory.path().join("known_hosts"),
+            host_key_alias: None,
+            ssh_config: None,
             stall_timeout: self.stall_timeout,
         }
     }

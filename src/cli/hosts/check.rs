@@ -26,6 +26,11 @@ pub struct Arguments {
     clean: bool,
 }
 
+/// The same of all hosts, and nothing is cleaned.
+pub async fn all(inventory: &Inventory) -> anyhow::Result<Exit> {
+    run(&Arguments { named: Named { hosts: Vec::new() }, clean: false }, inventory).await
+}
+
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
     let named = &arguments.named;
     let hosts = named.select(inventory)?;

@@ -15,7 +15,7 @@ use crate::cli::help;
 use crate::core::text::escaped;
 use crate::inventory::{Host, Inventory, SelectError, Selection};
 use crate::ssh::known_hosts::{KnownHosts, Pin, Verdict, fingerprint, host_name, record};
-use crate::ssh::{self, Destination, OfferedKey};
+use crate::ssh::{self, Destination, HostError, OfferedKey};
 use crate::ui::table::tell;
 
 #[derive(Debug, Args)]
@@ -32,11 +32,26 @@ pub struct Arguments {
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
     let selection = Selection::joined(&arguments.hosts).ok_or(SelectError::Empty)?;
     let hosts = selection.select(inventory, |_| true)?;
+    Ok(Exit::done_if(trust(&hosts, inventory, arguments.yes).await))
+}
+
+/// Records the first keys of hosts, once the operator agrees or with `yes`; whether all are trusted then.
+pub async fn trust(hosts: &[&Host], inventory: &Inventory, yes: bool) -> bool {
     let mut all = true;
-    for round in rounds(&hosts, inventory) {
+    let mut destinations = Vec::new();
+    for (host, resolved) in hosts.iter().zip(join_all(hosts.iter().map(|host| resolved(host, inventory))).await) {
+        match resolved {
+            Ok(destination) => destinations.push(destination),
+            Err(error) => {
+                all = false;
+                tell(format_args!("{}: {}", host.name, escaped(&error.message)));
+            }
+        }
+    }
+    for round in rounds(destinations) {
         let offers = join_all(round.iter().map(offered)).await;
         for (destination, offer) in round.iter().zip(offers) {
-            match offer.and_then(|keys| settle(destination, &keys, arguments.yes)) {
+            match offer.and_then(|keys| settle(destination, &keys, yes)) {
                 Ok(outcome) => tell(format_args!("{}: {outcome}", destination.name)),
                 Err(error) => {
                     all = false;
@@ -45,14 +60,18 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
             }
         }
     }
-    Ok(Exit::done_if(all))
+    all
+}
+
+/// The host as it is reached, by OpenSSH's configuration, too.
+async fn resolved(host: &Host, inventory: &Inventory) -> Result<Destination, HostError> {
+    ssh::resolved(&inventory.destination_of(host)).await
 }
 
 /// The hosts by the number of jumps before them, so that a jump host's key is there when it is gone through.
-fn rounds(hosts: &[&Host], inventory: &Inventory) -> Vec<Vec<Destination>> {
+fn rounds(destinations: Vec<Destination>) -> Vec<Vec<Destination>> {
     let mut rounds: Vec<Vec<Destination>> = Vec::new();
-    for host in hosts {
-        let destination = inventory.destination_of(host);
+    for destination in destinations {
         let jumps = destination.jumps();
         rounds.resize_with(rounds.len().max(jumps + 1), Vec::new);
         if let Some(round) = rounds.get_mut(jumps) {
@@ -92,7 +111,9 @@ fn settle(destination: &Destination, keys: &[OfferedKey], yes: bool) -> anyhow::
         anyhow::bail!("not recorded");
     }
     for offer in keys {
-        record(&destination.known_hosts, &offer.address, destination.port, &offer.key)
+        let (name, port) =
+            destination.pinned_as(&offer.address).next().unwrap_or((offer.address.as_str(), destination.port));
+        record(&destination.known_hosts, name, port, &offer.key)
             .with_context(|| format!("cannot record its key in {}", destination.known_hosts.display()))?;
     }
     Ok(format!("recorded in {}", destination.known_hosts.display()))
@@ -109,9 +130,10 @@ enum Standing {
 /// # Errors
 /// A key is revoked, or others than these are pinned for one of its addresses or for its name.
 fn standing(destination: &Destination, keys: &[OfferedKey], known: &KnownHosts) -> anyhow::Result<Standing> {
-    let names = || destination.addresses().chain([destination.name.as_str()]);
+    let first = destination.addresses().next().unwrap_or(destination.name.as_str());
+    let names = || destination.pinned_as(first);
     for offer in keys {
-        if names().any(|name| known.revoked(name, destination.port, &offer.key).is_some()) {
+        if names().any(|(name, port)| known.revoked(name, port, &offer.key).is_some()) {
             anyhow::bail!(
                 "refused: {} {} is revoked in {}; give the host a new key, or remove that line if it is wrong",
                 offer.key.algorithm(),
@@ -121,12 +143,12 @@ fn standing(destination: &Destination, keys: &[OfferedKey], known: &KnownHosts) 
         }
     }
     let mut trusted = false;
-    for name in names() {
-        let verdicts: Vec<Verdict> = keys.iter().map(|offer| known.check(name, destination.port, &offer.key)).collect();
+    for (name, port) in names() {
+        let verdicts: Vec<Verdict> = keys.iter().map(|offer| known.check(name, port, &offer.key)).collect();
         if verdicts.contains(&Verdict::Known) {
             trusted = true;
         } else if let Some(expected) = verdicts.iter().find_map(pins) {
-            anyhow::bail!(changed(destination, name, keys, expected, known));
+            anyhow::bail!(changed(destination, &host_name(name, port), keys, expected, known));
         }
     }
     Ok(if trusted { Standing::Trusted } else { Standing::New })
@@ -151,7 +173,7 @@ fn changed(destination: &Destination, name: &str, keys: &[OfferedKey], expected:
          then: swarm hosts trust {}",
         pinned.collect::<String>(),
         offered.collect::<String>(),
-        host_name(name, destination.port),
+        name,
         destination.name,
     )
 }
