@@ -1,6 +1,7 @@
 //! `swarm monitor`: joins the full screen of [`crate::ui::monitor`] to a terminal, to the state as it changes, and to the
 //! verbs that do what is wished there.
 
+mod beside;
 mod deeds;
 mod log;
 mod place;
@@ -42,7 +43,7 @@ pub async fn run(inventory: Inventory, given: Option<&Path>) -> anyhow::Result<E
     let model = Model::new(inventory.swarm.name.clone(), TimeZone::system(), palette, now());
     let (place, (messages, told), (requests, asked)) =
         (Place::of(&inventory)?, mpsc::unbounded_channel(), mpsc::unbounded_channel());
-    let source = tokio::spawn(Source::new(place, inventory, messages.clone(), asked).run());
+    let source = tokio::spawn(Source::new(place, &inventory, messages.clone(), asked).run());
     let monitor = Monitor { model, deeds, messages, requests, terminal: Terminal::open()? };
     let ended = monitor.run(told).await;
     source.abort();

@@ -1,13 +1,13 @@
 //! Follows the state: takes it up, takes in what happens, begins anew where something was missed or somebody else decides
 //! now, and tells the screen how it looks, as often as that pays.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::beside::Beside;
 use super::log::{self, Here};
 use super::place::{Attached, Lines, Place, said};
 use crate::controller::api::{Told, What};
@@ -20,8 +20,6 @@ use crate::core::overview;
 use crate::core::state::State;
 use crate::core::status::Status;
 use crate::inventory::Inventory;
-use crate::release::Shelf;
-use crate::standby::view::View;
 use crate::ui::monitor::{Link, Look, Message, Said, Tone};
 
 /// Between two looks whether there is something to tell.
@@ -74,8 +72,7 @@ struct Forecast {
 /// Follows the state.
 pub struct Source {
     place: Place,
-    production: PathBuf,
-    view: View,
+    beside: Beside,
     told: mpsc::UnboundedSender<Message>,
     asked: mpsc::UnboundedReceiver<Request>,
     state: Option<State>,
@@ -99,15 +96,14 @@ impl Source {
     /// Of this place; it tells the screen, and is asked by it.
     pub fn new(
         place: Place,
-        inventory: Inventory,
+        inventory: &Inventory,
         told: mpsc::UnboundedSender<Message>,
         asked: mpsc::UnboundedReceiver<Request>,
     ) -> Self {
-        let view = View::new(&inventory, None);
+        let beside = Beside::new(&place, inventory);
         Self {
             place,
-            production: inventory.swarm.production,
-            view,
+            beside,
             told,
             asked,
             state: None,
@@ -327,7 +323,7 @@ impl Source {
         let (begun, at) = (Instant::now(), now());
         let Some(state) = &self.state else { return };
         let mut status = Status::of(state, None, at);
-        let beside = self.beside(&mut status);
+        let beside = self.beside.fill(&mut status);
         let left_s = self.forecast.left.map(|(left, said)| left.saturating_sub(at.seconds_since(said)));
         let look = Look::of(state, status, left_s, at);
         let rests = state.jobs.is_empty();
@@ -338,15 +334,6 @@ impl Source {
         self.changed = false;
         let soon = if rests { AT_REST } else { AT_WORK };
         self.next_look = Instant::now() + soon.max(begun.elapsed() * SHARE);
-    }
-
-    /// What lies beside the journal on the controller: the live release, and what standbys told.
-    fn beside(&self, status: &mut Status) -> anyhow::Result<()> {
-        if let Place::Here(_) = self.place {
-            status.release = Shelf::look(&self.production)?.live()?;
-            self.view.fill(status, now())?;
-        }
-        Ok(())
     }
 }
 

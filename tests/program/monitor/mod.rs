@@ -9,7 +9,7 @@ use swarm::controller::socket::{Asked, Socket};
 use swarm::controller::verb::{Answer, Verb};
 use swarm::controller::{api, now};
 use swarm::core::event::Event;
-use swarm::core::names::{BuildId, JobName};
+use swarm::core::names::{BuildId, Epoch, JobName};
 use swarm::core::plan::PackageIndex;
 use swarm::store::Journal;
 use tokio::sync::{broadcast, mpsc};
@@ -141,6 +141,12 @@ async fn several_follow_a_controller_that_comes_and_goes_and_one_has_it_do_somet
     let both = [&first, &second];
     let mut controller = Controller::begin(&place);
     both.iter().for_each(|screen| screen.shows("a controller at work"));
+    for (epoch, name) in [(1, "altair"), (2, "vega")] {
+        // A takeover is followed without a word.
+        let (epoch, controller_name) = (Epoch(epoch), name.parse().unwrap());
+        controller.record(&Event::EpochClaimed { epoch, controller: controller_name, voters: [].into(), at: now() });
+        both.iter().for_each(|screen| screen.shows(&format!("controller {name} at work")));
+    }
     controller.record(&Event::RetryAsked { packages: [].into(), at: now() });
     both.iter().for_each(|screen| screen.shows("failed 0"));
     let job: JobName = "build1-2".parse().unwrap();
@@ -171,5 +177,5 @@ async fn several_follow_a_controller_that_comes_and_goes_and_one_has_it_do_somet
     drop(controller);
     second.shows("no controller at work");
     let _again = Controller::begin(&place);
-    second.shows("a controller at work");
+    second.shows("controller vega at work");
 }

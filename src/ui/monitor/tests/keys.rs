@@ -5,6 +5,7 @@ use ratatui::crossterm::event::KeyCode;
 use super::scene::{NOW, Scene, look, state};
 use crate::core::event::Event;
 use crate::core::names::Timestamp;
+use crate::ui::monitor::text::KEYS;
 use crate::ui::monitor::{Deed, Message, Pane, Section, Wish};
 
 const SIZE: (u16, u16) = (80, 24);
@@ -193,6 +194,16 @@ fn whoever_quits_while_something_is_carried_out_is_asked() {
     scene.control('c');
     scene.control('z');
     assert_eq!(scene.wishes, [Wish::Quit, Wish::Suspend]);
+}
+
+#[test]
+fn every_key_of_the_help_is_in_the_document() {
+    let document = include_str!("../../../../docs/monitor.md");
+    for (keys, does) in KEYS.iter().filter(|(keys, _)| !["", "*", "~12 min", "done", "left"].contains(keys)) {
+        for key in keys.split([',', ' ']).filter(|key| !key.is_empty() && *key != "to") {
+            assert!(document.contains(&format!("`{key}`")), "{key}: {does}");
+        }
+    }
 }
 
 #[test]
