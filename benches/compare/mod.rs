@@ -1,4 +1,5 @@
 //! Figures side by side with what an operator would use instead, and the table of them.
+#![allow(dead_code, reason = "each benchmark uses what it needs of it")]
 
 use std::time::{Duration, Instant};
 

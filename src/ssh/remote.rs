@@ -20,7 +20,7 @@ use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::{Jump, Tunnel};
 use crate::ssh::pace::Pace;
 use crate::ssh::pool::{Opener, Place, Pool};
-use crate::ssh::sftp::{self, Leftovers, Sftp};
+use crate::ssh::sftp::{self, Leftovers, Sessions, Sftp};
 use crate::ssh::{exec, shell};
 
 /// An open connection has this long to answer when it is asked whether it is still there.
@@ -39,6 +39,8 @@ pub struct RemoteHost {
     opener: Arc<Opener>,
     control: Arc<Pool>,
     bulk: Arc<Pool>,
+    /// Sessions for what is fetched.
+    transfers: Sessions,
     /// The session for small files, kept open.
     files: tokio::sync::Mutex<Option<Arc<Sftp>>>,
     /// What starts the SFTP server, where it must be started through sudo or doas.
@@ -104,6 +106,7 @@ impl RemoteHost {
             control: Arc::new(Pool::new(opener.clone(), Lane::Control)),
             bulk: Arc::new(Pool::new(opener.clone(), Lane::Bulk)),
             opener,
+            transfers: Sessions::default(),
             files: tokio::sync::Mutex::new(None),
             sftp_command: OnceCell::new(),
             leftovers: Leftovers::default(),
@@ -302,7 +305,7 @@ impl Host for RemoteHost {
     }
 
     async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
-        self.sftp(Lane::Bulk).await?.download(remote, local).await
+        self.transfers.lease(|| self.sftp(Lane::Bulk)).await?.download(remote, local).await
     }
 
     async fn socket(&self, remote: &str) -> Result<Box<dyn Stream>, HostError> {

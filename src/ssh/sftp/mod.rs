@@ -24,14 +24,17 @@ use crate::ssh::host::{HostError, HostErrorKind};
 use crate::ssh::pace::Pace;
 use crate::ssh::pool::Place;
 
+mod budget;
 mod leftovers;
 mod reading;
 mod server;
+mod sessions;
 mod watch;
 mod writing;
 
 pub(crate) use leftovers::Leftovers;
 pub(crate) use server::privileged_command;
+pub(crate) use sessions::Sessions;
 use watch::{Activity, Keeper, Watched};
 
 /// The largest read or write that OpenSSH takes: 256 KiB with room for the packet's head.

@@ -3,11 +3,16 @@
 //! [`IN_FLIGHT`] requests are under way at once, so that the line is full whatever its delay; their answers are handed
 //! on in the file's order, so that a local copy is complete up to its length at any moment and a broken transfer goes
 //! on from there. A short answer is legal and is asked for again; an empty one or the end-of-file status is the end.
+//!
+//! A small file takes two round trips: its first piece is asked for together with its size, and nobody waits for its
+//! closing. The memory that all this takes is in the [`budget`](super::budget).
 
 use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
 
+use futures::FutureExt;
+use futures::future::join;
 use futures::stream::{FuturesOrdered, StreamExt};
 use russh_sftp::client::error::Error;
 use russh_sftp::client::rawsession::SftpResult;
@@ -15,6 +20,7 @@ use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::budget::{Leave, Transfer};
 use super::{IN_FLIGHT, Sftp};
 use crate::ssh::host::{HostError, HostErrorKind};
 
@@ -38,18 +44,18 @@ impl Sftp {
     }
 
     async fn read_range(&self, path: &str, offset: u64, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
-        let Some((handle, size)) = self.open_to_read(path).await? else { return Ok(None) };
+        let Some(opened) = self.open_to_read(path).await? else { return Ok(None) };
+        let transfer = Transfer::begin();
+        let begun = self.begin(path, &opened, offset, limit, &transfer).await?;
         // A size of zero may be that of a file in /proc: such ones end where they end.
-        let end = offset.saturating_add(limit).min(if size == 0 { u64::MAX } else { size });
-        let ahead = if size == 0 { 1 } else { IN_FLIGHT };
-        let mut content = Sink::Memory(Vec::new());
-        let fetched = self.fetch(path, &handle, offset..end, ahead, &mut content).await;
-        self.close_quietly(handle).await;
-        match (fetched, content) {
-            (Ok(_), Sink::Memory(content)) => Ok(Some(content)),
-            (Ok(_), Sink::Disk(_)) => Ok(None),
-            (Err(error), _) => Err(error),
+        let end = offset.saturating_add(limit).min(if begun.size == 0 { u64::MAX } else { begun.size });
+        let ahead = if begun.size == 0 { 1 } else { IN_FLIGHT };
+        let mut content = begun.first;
+        if !begun.ended {
+            let rest = offset + content.len() as u64..end;
+            self.fetch(path, &opened, rest, ahead, &transfer, &mut Sink::Memory(&mut content)).await?;
         }
+        Ok(Some(content))
     }
 
     /// Appends to a local file what it lacks of a file there. Gives the number of bytes that came.
@@ -59,10 +65,13 @@ impl Sftp {
         };
         let file = fs_err::OpenOptions::new().create(true).append(true).open(local).map_err(local_fault)?;
         let present = file.metadata().map_err(local_fault)?.len();
-        let Some((handle, size)) = self.open_to_read(path).await? else {
+        let Some(opened) = self.open_to_read(path).await? else {
             let text = format!("cannot fetch {path}: there is no such file there");
             return Err(HostError::new(&self.host, HostErrorKind::Failed, text));
         };
+        let transfer = Transfer::begin();
+        let begun = self.begin(path, &opened, present, u64::MAX, &transfer).await?;
+        let size = begun.size;
         if present > size {
             let text = format!(
                 "cannot fetch {path}: {} has {present} bytes already, the file there only {size}; remove it",
@@ -72,54 +81,78 @@ impl Sftp {
         }
         let (pieces, writer) = write_behind(file);
         let mut pieces = Sink::Disk(pieces);
-        let fetched = self.fetch(path, &handle, present..size, IN_FLIGHT, &mut pieces).await;
+        let first = begun.first.len() as u64;
+        if let Some(pace) = &self.pace {
+            pace.take(begun.first.len()).await;
+        }
+        let goes_on = pieces.take(begun.first, begun.leave).await && !begun.ended;
+        let rest = if goes_on { present + first..size } else { size..size };
+        let fetched = self.fetch(path, &opened, rest, IN_FLIGHT, &transfer, &mut pieces).await;
         drop(pieces);
         // What came before a break is on the disk before the break is told: the next try goes on from there.
         let written = writer.await.map_err(|error| local_fault(std::io::Error::other(error)))?;
-        self.close_quietly(handle).await;
         written.map_err(local_fault)?;
-        fetched
+        fetched.map(|rest| first + rest)
     }
 
-    /// The handle and size of a file; none where it does not exist.
-    async fn open_to_read(&self, path: &str) -> Result<Option<(String, u64)>, HostError> {
+    /// The size of a file and its first piece from the offset on, of at most `limit` bytes, in one round trip.
+    async fn begin(
+        &self,
+        path: &str,
+        opened: &Opened<'_>,
+        offset: u64,
+        limit: u64,
+        transfer: &Transfer,
+    ) -> Result<Begun, HostError> {
+        let leave = transfer.leave(0).await;
+        let length = u32::try_from(limit).map_or(self.features.read_piece, |limit| limit.min(self.features.read_piece));
+        let handle = opened.handle.as_str();
+        let asked = join(self.raw.fstat(handle), self.piece(handle, offset, length));
+        let (attributes, first) = self.moving("read", path, asked).await?;
+        let size = attributes.map_err(|error| self.fault("examine", path, &error))?.attrs.size.unwrap_or(0);
+        let (first, length) = first.map_err(|error| self.fault("read", path, &error))?;
+        Ok(Begun { size, ended: first.len() < length as usize, first, leave })
+    }
+
+    /// A file that is open there; none where it does not exist.
+    async fn open_to_read(&self, path: &str) -> Result<Option<Opened<'_>>, HostError> {
         let opening = self.raw.open(path, OpenFlags::READ, FileAttributes::empty());
-        let handle = match self.moving("open", path, opening).await? {
-            Ok(opened) => opened.handle,
-            Err(Error::Status(status)) if status.status_code == StatusCode::NoSuchFile => return Ok(None),
-            Err(error) => return Err(self.fault("open", path, &error)),
-        };
-        let attributes = self.step("examine", path, self.raw.fstat(handle.as_str())).await?.attrs;
-        Ok(Some((handle, attributes.size.unwrap_or(0))))
+        match self.moving("open", path, opening).await? {
+            Ok(opened) => Ok(Some(Opened { sftp: self, handle: opened.handle })),
+            Err(Error::Status(status)) if status.status_code == StatusCode::NoSuchFile => Ok(None),
+            Err(error) => Err(self.fault("open", path, &error)),
+        }
     }
 
     /// Hands the bytes of a range to the sink in order, up to the end of the file. Gives their number.
     async fn fetch(
         &self,
         path: &str,
-        handle: &str,
+        opened: &Opened<'_>,
         range: Range<u64>,
         ahead: usize,
-        sink: &mut Sink,
+        transfer: &Transfer,
+        sink: &mut Sink<'_>,
     ) -> Result<u64, HostError> {
         let mut flight = FuturesOrdered::new();
         let mut next = range.start;
         let mut count = 0;
         loop {
-            while flight.len() < ahead && next < range.end {
+            while flight.len() < ahead.min(transfer.share()) && next < range.end {
+                let Some(leave) = transfer.leave(flight.len()).await else { break };
                 let length = u32::try_from(range.end - next)
                     .map_or(self.features.read_piece, |rest| rest.min(self.features.read_piece));
                 if let (Some(pace), Sink::Disk(_)) = (&self.pace, &*sink) {
                     pace.take(length as usize).await;
                 }
-                flight.push_back(self.piece(handle, next, length));
+                flight.push_back(self.piece(&opened.handle, next, length).map(|piece| (piece, leave)));
                 next += u64::from(length);
             }
-            let Some(piece) = self.moving("read", path, flight.next()).await? else { return Ok(count) };
+            let Some((piece, leave)) = self.moving("read", path, flight.next()).await? else { return Ok(count) };
             let (piece, length) = piece.map_err(|error| self.fault("read", path, &error))?;
             let ended = piece.len() < length as usize;
             count += piece.len() as u64;
-            if !sink.take(piece).await || ended {
+            if !sink.take(piece, Some(leave)).await || ended {
                 return Ok(count);
             }
         }
@@ -145,30 +178,51 @@ impl Sftp {
             }
         }
     }
+}
 
-    /// Closes a handle whose fate no longer matters; a lost session has closed it already.
-    pub(super) async fn close_quietly(&self, handle: String) {
-        if self.usable() {
-            let _ = self.moving("close", "", self.raw.close(handle)).await;
+/// A file that is open there. Dropping it has it closed, without waiting for an answer: nothing depends on it, and a
+/// lost session has closed it already.
+struct Opened<'a> {
+    sftp: &'a Sftp,
+    handle: String,
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        if self.sftp.usable() {
+            // The first poll sends it.
+            let _ = self.sftp.raw.close(self.handle.as_str()).now_or_never();
         }
     }
 }
 
-/// Where the bytes go.
-enum Sink {
-    Memory(Vec<u8>),
-    Disk(mpsc::Sender<Vec<u8>>),
+/// What a file begins with.
+struct Begun {
+    size: u64,
+    first: Vec<u8>,
+    /// There is no more behind the first piece.
+    ended: bool,
+    leave: Option<Leave>,
 }
 
-impl Sink {
+/// A piece that came, with its leave to be in memory.
+type Piece = (Vec<u8>, Option<Leave>);
+
+/// Where the bytes go.
+enum Sink<'a> {
+    Memory(&'a mut Vec<u8>),
+    Disk(mpsc::Sender<Piece>),
+}
+
+impl Sink<'_> {
     /// False where it takes no more: the disk's writer has failed, and says so when it is asked.
-    async fn take(&mut self, mut piece: Vec<u8>) -> bool {
+    async fn take(&mut self, mut piece: Vec<u8>, leave: Option<Leave>) -> bool {
         match self {
             Self::Memory(content) => {
                 content.append(&mut piece);
                 true
             }
-            Self::Disk(writer) => writer.send(piece).await.is_ok(),
+            Self::Disk(writer) => writer.send((piece, leave)).await.is_ok(),
         }
     }
 }
@@ -176,10 +230,10 @@ impl Sink {
 type Writer = JoinHandle<std::io::Result<()>>;
 
 /// A task that writes pieces to a file in the order in which they are sent, beside the runtime.
-fn write_behind(mut file: fs_err::File) -> (mpsc::Sender<Vec<u8>>, Writer) {
-    let (sender, mut receiver) = mpsc::channel::<Vec<u8>>(DISK_QUEUE);
+fn write_behind(mut file: fs_err::File) -> (mpsc::Sender<Piece>, Writer) {
+    let (sender, mut receiver) = mpsc::channel::<Piece>(DISK_QUEUE);
     let writer = tokio::task::spawn_blocking(move || {
-        while let Some(piece) = receiver.blocking_recv() {
+        while let Some((piece, _leave)) = receiver.blocking_recv() {
             file.write_all(&piece)?;
         }
         Ok(())

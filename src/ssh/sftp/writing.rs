@@ -91,6 +91,13 @@ impl Sftp {
         }
     }
 
+    /// Closes a handle whose fate no longer matters; a lost session has closed it already.
+    async fn close_quietly(&self, handle: String) {
+        if self.usable() {
+            let _ = self.moving("close", "", self.raw.close(handle)).await;
+        }
+    }
+
     async fn store(&self, path: &str, pieces: Pieces<'_>, mode: u32) -> Result<(), HostError> {
         for leftover in self.leftovers.take() {
             self.remove(leftover).await;

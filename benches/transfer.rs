@@ -1,0 +1,205 @@
+//! Packages from a host to this machine, over a real sshd on the loopback, with and without a longer way in between,
+//! beside what else would bring them: one of 512 MiB, and 1,000 of 20 KB.
+//!
+//! Every program connects anew, as ours does: what a figure has in it is all from nothing to the files on this disk. The
+//! large package is a sound GPKG, so that it can also be verified as one from a drone is, while it comes and afterwards.
+//!
+//! `SWARM_BENCH_ROUNDS` are so many rounds, of which the median counts; `SWARM_BENCH_MIB` is the large one's size.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark may end anywhere")]
+
+mod compare;
+mod delay;
+#[path = "../tests/program/sshd.rs"]
+#[expect(dead_code, reason = "its other half is for the tests")]
+mod sshd;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use compare::{Bar, Figure, Row, median, report, timed};
+use delay::Delay;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use sshd::Sshd;
+use swarm::ssh::{Destination, Host, RemoteHost};
+
+/// So many small packages, and of this size each.
+const SMALL: usize = 1_000;
+const SMALL_SIZE: usize = 20_000;
+/// So many are asked for at once.
+const SIDE_BY_SIDE: usize = 64;
+
+fn number(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// Where files lie, there and here.
+struct Place {
+    sshd: Sshd,
+    rounds: usize,
+}
+
+impl Place {
+    fn there(&self, name: &str) -> String {
+        self.sshd.text_path(&format!("there/{name}"))
+    }
+
+    /// An empty directory for what comes.
+    fn here(&self) -> PathBuf {
+        let directory = self.sshd.path("here");
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir(&directory).expect("a directory for what comes");
+        directory
+    }
+
+    /// The options of OpenSSH's programs.
+    fn options(&self, port: u16) -> Vec<String> {
+        let known = format!("UserKnownHostsFile={}", self.sshd.known_hosts().display());
+        let identity = self.sshd.identity().display().to_string();
+        let port = format!("Port={port}");
+        let words = ["-F", "none", "-i", &identity, "-o", &port, "-o", &known, "-o", "StrictHostKeyChecking=yes"];
+        words.map(str::to_owned).to_vec()
+    }
+
+    /// The median of some rounds of a program, each of which must bring so many bytes; none where it is not installed.
+    fn program(&self, bytes: u64, command: impl Fn(&Path) -> Command) -> Option<Figure> {
+        let once = || {
+            let here = self.here();
+            let (took, ended) = timed(|| command(&here).stdin(Stdio::null()).stdout(Stdio::null()).status());
+            match ended {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+                ended => {
+                    assert!(ended.expect("the program runs").success(), "a program that is measured beside failed")
+                }
+            }
+            assert_eq!(size(&here), bytes, "not all has come");
+            Some(took)
+        };
+        (0..self.rounds).map(|_| once()).collect::<Option<Vec<_>>>().map(|times| Figure::Time(median(times)))
+    }
+
+    /// The same of ours.
+    fn ours(&self, bytes: u64, port: u16, work: impl AsyncFn(&RemoteHost, &Path)) -> Figure {
+        let once = || {
+            let here = self.here();
+            let destination = Destination { port, ..self.sshd.destination() };
+            let (took, ()) = timed(|| {
+                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(async { work(&RemoteHost::new(&destination), &here).await });
+            });
+            assert_eq!(size(&here), bytes, "not all has come");
+            took
+        };
+        Figure::Time(median((0..self.rounds).map(|_| once()).collect()))
+    }
+}
+
+fn size(directory: &Path) -> u64 {
+    let files = std::fs::read_dir(directory).expect("the directory is there");
+    let sizes = files.map(|file| {
+        let file = file.expect("an entry");
+        if file.path().is_dir() { size(&file.path()) } else { file.metadata().expect("its size").len() }
+    });
+    sizes.sum()
+}
+
+fn shell(words: &[String]) -> String {
+    words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ")
+}
+
+/// One large package.
+fn large(place: &Place, port: u16, what: &str, times: f64) -> Row {
+    let bytes = std::fs::metadata(place.there("large")).unwrap().len();
+    let (options, remote) = (place.options(port), format!("127.0.0.1:{}", place.there("large")));
+    let sftp = |more: &[&str]| {
+        let (options, remote) = (&options, &remote);
+        place.program(bytes, |here| {
+            let mut sftp = Command::new("sftp");
+            sftp.arg("-q").args(options).args(more).arg(remote).arg(here);
+            sftp
+        })
+    };
+    let ours = place.ours(bytes, port, async |host, here| {
+        host.download(&place.there("large"), &here.join("large")).await.expect("it comes");
+    });
+    let rsync = place.program(bytes, |here| {
+        let mut rsync = Command::new("rsync");
+        rsync.args(["-aW", "-e", &format!("ssh {}", shell(&options))]).arg(&remote).arg(here);
+        rsync
+    });
+    let cat = place.program(bytes, |here| {
+        let mut ssh = Command::new("sh");
+        let there = place.there("large");
+        ssh.arg("-c").arg(format!("ssh {} 127.0.0.1 cat {there} >{}/large", shell(&options), here.display()));
+        ssh
+    });
+    let fast = sftp(&["-c", "aes128-gcm@openssh.com"]);
+    let row = Row::new(what, ours, Bar::Times(times)).beside("sftp", sftp(&[])).beside("sftp -c aes128-gcm", fast);
+    println!("beside {what}: rsync -aW {}, ssh cat {}", shown(rsync), shown(cat));
+    row
+}
+
+fn shown(figure: Option<Figure>) -> String {
+    figure.map_or_else(|| "not installed".to_owned(), |figure| figure.to_string())
+}
+
+/// Many small ones.
+fn small(place: &Place, port: u16, what: &str) -> Row {
+    let bytes = (SMALL * SMALL_SIZE) as u64;
+    let (options, there) = (place.options(port), place.there("small"));
+    let names: Vec<String> = (0..SMALL).map(|number| format!("package-{number}.gpkg.tar")).collect();
+    let ours = place.ours(bytes, port, async |host, here| {
+        let downloads = names.iter().map(|name| {
+            let (remote, local) = (format!("{there}/{name}"), here.join(name));
+            async move { host.download(&remote, &local).await }
+        });
+        let all = stream::iter(downloads.collect::<Vec<_>>()).buffer_unordered(SIDE_BY_SIDE);
+        all.try_collect::<Vec<_>>().await.expect("they come");
+    });
+    let rsync = place.program(bytes, |here| {
+        let mut rsync = Command::new("rsync");
+        rsync.args(["-a", "-e", &format!("ssh {}", shell(&options)), &format!("127.0.0.1:{there}/")]).arg(here);
+        rsync
+    });
+    let tar = place.program(bytes, |here| {
+        let mut tar = Command::new("sh");
+        let options = shell(&options);
+        tar.arg("-c").arg(format!("ssh {options} 127.0.0.1 tar -C {there} -cf - . | tar -C {} -xf -", here.display()));
+        tar
+    });
+    let batch = place.sshd.path("batch");
+    std::fs::write(&batch, format!("get -R {there}/*\n")).expect("a batch");
+    let sftp = place.program(bytes, |here| {
+        let mut sftp = Command::new("sftp");
+        sftp.arg("-q").args(&options).arg("-b").arg(&batch).arg("127.0.0.1").current_dir(here);
+        sftp
+    });
+    println!("beside {what}: sftp -b {}, tar over ssh {}", shown(sftp), shown(tar));
+    Row::new(what, ours, Bar::Times(1.0)).beside("rsync -a", rsync)
+}
+
+fn main() -> ExitCode {
+    let place = Place { sshd: Sshd::start(), rounds: number("SWARM_BENCH_ROUNDS", 5) };
+    std::fs::create_dir_all(place.there("small")).expect("a directory");
+    let mib = number("SWARM_BENCH_MIB", 512);
+    let content: Vec<u8> =
+        (0..(mib << 20) / 8).flat_map(|word| (word as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
+    std::fs::write(place.there("large"), &content).expect("the large package");
+    for number in 0..SMALL {
+        let name = place.there(&format!("small/package-{number}.gpkg.tar"));
+        std::fs::write(name, &content[number * SMALL_SIZE..][..SMALL_SIZE]).expect("a small package");
+    }
+    let (ten, fifty) = (Duration::from_millis(10), Duration::from_millis(50));
+    let (ten, fifty) = (Delay::new(place.sshd.port, ten), Delay::new(place.sshd.port, fifty));
+    let ports = [place.sshd.port, ten.port, fifty.port];
+    let known = ports.map(|port| format!("[127.0.0.1]:{port} {}", place.sshd.host_key()));
+    std::fs::write(place.sshd.known_hosts(), known.concat()).expect("the known hosts");
+    let rows = [
+        large(&place, place.sshd.port, &format!("a package of {mib} MiB, loopback"), 1.2),
+        large(&place, ten.port, &format!("a package of {mib} MiB, 10 ms round trip"), 3.0),
+        large(&place, fifty.port, &format!("a package of {mib} MiB, 50 ms round trip"), 5.0),
+        small(&place, place.sshd.port, "1,000 packages of 20 KB, loopback"),
+        small(&place, ten.port, "1,000 packages of 20 KB, 10 ms round trip"),
+    ];
+    if report(&rows) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
