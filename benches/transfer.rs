@@ -9,19 +9,28 @@
 
 mod compare;
 mod delay;
+#[path = "../tests/support/package.rs"]
+#[expect(dead_code, reason = "its other half is for the tests")]
+mod package;
+#[path = "../tests/program/plans.rs"]
+mod plans;
 #[path = "../tests/program/sshd.rs"]
 #[expect(dead_code, reason = "its other half is for the tests")]
 mod sshd;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use compare::{Bar, Figure, Row, median, report, timed};
 use delay::Delay;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use package::Package;
 use sshd::Sshd;
-use swarm::ssh::{Destination, Host, RemoteHost};
+use swarm::core::names::BuildId;
+use swarm::portage::gpkg;
+use swarm::ssh::{Destination, Growth, Host, RemoteHost};
 
 /// So many small packages, and of this size each.
 const SMALL: usize = 1_000;
@@ -139,6 +148,38 @@ fn large(place: &Place, port: u16, what: &str, times: f64) -> Row {
     row
 }
 
+/// The same large package as one from a drone is taken: looked through while it comes, with all that Portage would check.
+fn verified(place: &Place, what: &str) -> Row {
+    let (there, port) = (place.there("large"), place.sshd.port);
+    let bytes = std::fs::metadata(&there).unwrap().len();
+    let ours = place.ours(bytes, port, async |host, here| {
+        let file = here.join("large");
+        let growth = Arc::new(Growth::default());
+        let ending = growth.ending();
+        std::fs::write(&file, b"").expect("a file for what comes");
+        let (following, path) = (growth.follow(std::fs::File::open(&file).expect("it is there")), file.clone());
+        let reading = std::thread::spawn(move || gpkg::read_through(following, &path));
+        host.bring(&there, &file, Some(&growth)).await.expect("it comes");
+        drop(ending);
+        reading.join().expect("a reader").expect("it is sound");
+    });
+    let after = place.ours(bytes, port, async |host, here| {
+        let file = here.join("large");
+        host.download(&there, &file).await.expect("it comes");
+        gpkg::read(&file).expect("it is sound");
+    });
+    println!("beside {what}: verified after it has come {after}");
+    let options = shell(&place.options(port));
+    let programs = place.program(bytes, |here| {
+        let mut sftp = Command::new("sh");
+        let sums = "for sum in md5sum sha1sum b2sum sha512sum; do $sum large & done; wait";
+        let line = format!("sftp -q -c aes128-gcm@openssh.com {options} 127.0.0.1:{there} . && {{ {sums}; }}");
+        sftp.arg("-c").arg(line).current_dir(here);
+        sftp
+    });
+    Row::new(what, ours, Bar::None).beside("sftp -c aes128-gcm, then the four sums side by side", programs)
+}
+
 fn shown(figure: Option<Figure>) -> String {
     figure.map_or_else(|| "not installed".to_owned(), |figure| figure.to_string())
 }
@@ -184,7 +225,9 @@ fn main() -> ExitCode {
     let mib = number("SWARM_BENCH_MIB", 512);
     let content: Vec<u8> =
         (0..(mib << 20) / 8).flat_map(|word| (word as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
-    std::fs::write(place.there("large"), &content).expect("the large package");
+    let identity = plans::planned("app-lab/large-1.0", true).identity;
+    let package = Package { image: content.clone(), ..Package::of(&identity, BuildId(1), 1) };
+    std::fs::write(place.there("large"), package.bytes()).expect("the large package");
     for number in 0..SMALL {
         let name = place.there(&format!("small/package-{number}.gpkg.tar"));
         std::fs::write(name, &content[number * SMALL_SIZE..][..SMALL_SIZE]).expect("a small package");
@@ -196,6 +239,7 @@ fn main() -> ExitCode {
     std::fs::write(place.sshd.known_hosts(), known.concat()).expect("the known hosts");
     let rows = [
         large(&place, place.sshd.port, &format!("a package of {mib} MiB, loopback"), 1.2),
+        verified(&place, &format!("a package of {mib} MiB, loopback, verified")),
         large(&place, ten.port, &format!("a package of {mib} MiB, 10 ms round trip"), 3.0),
         large(&place, fifty.port, &format!("a package of {mib} MiB, 50 ms round trip"), 5.0),
         small(&place, place.sshd.port, "1,000 packages of 20 KB, loopback"),

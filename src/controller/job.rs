@@ -12,6 +12,7 @@
 //! A lost connection repeats the step that it hit, for as long as the loop lets the job be.
 
 mod begin;
+mod fetching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -46,7 +47,7 @@ use crate::drone::watch::Watch;
 use crate::epoch::Visitor;
 use crate::failpoint::Failpoint;
 use crate::portage::index::Stanza;
-use crate::release::accept::{self, Fault, Rejection};
+use crate::release::accept::Fault;
 use crate::release::{Staging, StagingError};
 use crate::ssh::{Host, HostError, HostErrorKind};
 
@@ -318,7 +319,7 @@ impl Work {
     async fn keep(&self, identity: &Identity, stanza: &Stanza) -> Result<(), Stop> {
         let (host, directory) = (self.host.as_ref(), &self.directory);
         let incoming = self.staging.incoming(&directory.job)?.join(stanza.path().basename());
-        self.persist(|| job::collect(host, directory, stanza, &incoming)).await?;
+        self.persist(|| job::collect(host, directory, stanza, &incoming, None)).await?;
         if let Err(error) = self.support.built(host, identity, stanza, &incoming).await {
             let note = format!("{} is not kept as a support package: {error}", identity.cpv);
             let _gone = self.reports.send(Report::Note(note)).await;
@@ -352,14 +353,7 @@ impl Work {
         let mut fetches = 0;
         let accepted = loop {
             fetches += 1;
-            let fetched = self.persist(|| job::collect(self.host.as_ref(), &self.directory, stanza, &incoming)).await;
-            if let Err(Stop::Local(error)) = fetched {
-                // Where the write failed nobody knows what it was for.
-                self.staging.require_room(&self.directory.job)?;
-                return Err(Stop::Local(error));
-            }
-            fetched?;
-            let error = match self.accept(&incoming, identity, build_id, stanza).await? {
+            let error = match self.fetch(identity, build_id, stanza, &incoming).await? {
                 Ok(accepted) => break accepted,
                 Err(error) => error,
             };
@@ -401,18 +395,6 @@ impl Work {
             return Err(Stop::Local(ControlError::Refused(reason)));
         }
         Ok(())
-    }
-
-    async fn accept(
-        &self,
-        incoming: &std::path::Path,
-        identity: &Identity,
-        build_id: BuildId,
-        stanza: &Stanza,
-    ) -> Result<Result<accept::Accepted, Rejection>, Stop> {
-        let (file, identity, stanza) = (incoming.to_owned(), identity.clone(), stanza.clone());
-        let keyring = self.keyring.clone();
-        blocking(move || accept::accept(&file, &stanza, &identity, Some(build_id), keyring.as_deref())).await
     }
 
     /// Removes what is left of the job, on both sides; what it brought stays on the drone until standbys have it.

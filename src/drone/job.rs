@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use crate::core::package::{Cpv, Identity, PackageName, Slot};
 use crate::epoch::{Claimant, EPOCH, Visitor};
 use crate::portage::index::{Index, Limits, Stanza};
 use crate::portage::probe::{self, ProbeError, Request, Resolution};
-use crate::ssh::{Host, HostError, Script, quoted};
+use crate::ssh::{Growth, Host, HostError, Script, quoted};
 
 /// More of a `Packages` file (bytes) than this is not read from a drone.
 const INDEX_LIMIT: u64 = 64 << 20;
@@ -433,8 +434,9 @@ pub async fn collect(
     directory: &JobDirectory,
     stanza: &Stanza,
     local: &Path,
+    growth: Option<&Arc<Growth>>,
 ) -> Result<u64, HostError> {
-    host.download(&directory.file(&format!("pkgs/{}", stanza.path())), local).await
+    host.bring(&directory.file(&format!("pkgs/{}", stanza.path())), local, growth).await
 }
 
 /// Leaves of a job that is over what its package can be fetched from again; the bytes that this takes there.

@@ -136,6 +136,18 @@ pub fn accept(
     build_id: Option<BuildId>,
     keyring: Option<&Path>,
 ) -> Result<Accepted, Rejection> {
+    accept_read(file, || gpkg::read(file), offered, wanted, build_id, keyring)
+}
+
+/// The same of a file that may have been read already, while it came.
+pub fn accept_read(
+    file: &Path,
+    read: impl FnOnce() -> Result<Gpkg, GpkgError>,
+    offered: &Stanza,
+    wanted: &Identity,
+    build_id: Option<BuildId>,
+    keyring: Option<&Path>,
+) -> Result<Accepted, Rejection> {
     let promised = Promised::of(offered)?;
     let size = fs_err::metadata(file).map_err(Rejection::Unread)?.len();
     if size != promised.size {
@@ -144,7 +156,7 @@ pub fn accept(
     if size <= SMALLEST {
         return Err(Refusal::TooSmall(size).into());
     }
-    let gpkg = match gpkg::read(file) {
+    let gpkg = match read() {
         Ok(gpkg) => gpkg,
         // Reading stops at the first fault, so what the whole file is has not been seen yet.
         Err(GpkgError::Read(error)) => return Err(Rejection::Unread(error)),

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::core::names::HostName;
 use crate::ssh::dial::Stream;
+use crate::ssh::growth::Growth;
 
 /// A POSIX shell script: it is sent to `/bin/sh` on standard input, whole before any of it runs, so that no login
 /// shell's noise or quoting is in its way. What it reads itself is what follows: nothing with [`Host::run`], the
@@ -157,8 +159,14 @@ pub trait Host: Send + Sync + fmt::Debug {
     async fn upload_on(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError>;
 
     /// Copies a file from there to the local path, from the byte on at which the local file ends, with reads in
-    /// flight to fill the line. Gives the number of bytes that came. Does not sync.
-    async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError>;
+    /// flight to fill the line. Gives the number of bytes that came. Does not sync. Where the file is to be read while
+    /// it comes, `growth` is told how far it is; an implementation may leave that to the end.
+    async fn bring(&self, remote: &str, local: &Path, growth: Option<&Arc<Growth>>) -> Result<u64, HostError>;
+
+    /// The same where nobody reads along.
+    async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
+        self.bring(remote, local, None).await
+    }
 
     /// Connects to a Unix socket there, as the user who logs in: `become` does not reach so far.
     async fn socket(&self, remote: &str) -> Result<Box<dyn Stream>, HostError>;

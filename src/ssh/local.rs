@@ -6,6 +6,7 @@
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use fs_err::os::unix::fs::OpenOptionsExt;
@@ -21,6 +22,7 @@ use crate::ssh::chance;
 use crate::ssh::destination::Destination;
 use crate::ssh::dial::Stream;
 use crate::ssh::exec;
+use crate::ssh::growth::Growth;
 use crate::ssh::host::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::sftp::{self, Leftovers, Sftp};
 use crate::ssh::shell;
@@ -199,9 +201,9 @@ impl Host for LocalHost {
         .await
     }
 
-    async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
+    async fn bring(&self, remote: &str, local: &Path, growth: Option<&Arc<Growth>>) -> Result<u64, HostError> {
         if let Some(sftp) = self.privileged().await? {
-            return sftp.download(remote, local).await;
+            return sftp.download(remote, local, growth).await;
         }
         let (from, to) = (remote.to_owned(), local.to_owned());
         let source = self.files(move || fs_err::File::open(from)).await?;

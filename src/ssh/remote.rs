@@ -16,6 +16,7 @@ use crate::core::names::HostName;
 use crate::core::text::printable;
 use crate::ssh::destination::{Become, Destination};
 use crate::ssh::dial::{DialError, Dialer, Lane, Stream, Tcp};
+use crate::ssh::growth::Growth;
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::{Jump, Tunnel};
 use crate::ssh::pace::Pace;
@@ -304,8 +305,8 @@ impl Host for RemoteHost {
         self.sftp(Lane::Bulk).await?.append(local, remote, mode).await
     }
 
-    async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
-        self.transfers.lease(|| self.sftp(Lane::Bulk)).await?.download(remote, local).await
+    async fn bring(&self, remote: &str, local: &Path, growth: Option<&Arc<Growth>>) -> Result<u64, HostError> {
+        self.transfers.lease(|| self.sftp(Lane::Bulk)).await?.download(remote, local, growth).await
     }
 
     async fn socket(&self, remote: &str) -> Result<Box<dyn Stream>, HostError> {

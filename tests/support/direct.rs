@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use swarm::core::names::HostName;
-use swarm::ssh::{Chunk, Host, HostError, HostErrorKind, Output, Running, Script, Stream};
+use swarm::ssh::{Chunk, Growth, Host, HostError, HostErrorKind, Output, Running, Script, Stream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -190,7 +190,7 @@ impl Host for Direct {
         self.upload(local, remote, mode).await
     }
 
-    async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
+    async fn bring(&self, remote: &str, local: &Path, _growth: Option<&Arc<Growth>>) -> Result<u64, HostError> {
         self.file(remote, |path| std::fs::copy(path, local)).await
     }
 

@@ -170,11 +170,20 @@ pub enum GpkgError {
 
 /// Verifies the package at `path` and yields what an index needs to know of it, in one pass.
 pub fn read(path: &Path) -> Result<Gpkg, GpkgError> {
+    read_through(fs_err::File::open(path)?, path)
+}
+
+/// The same through a reader of that file, which may wait for what is still to come of it.
+pub fn read_through(mut source: impl Read, path: &Path) -> Result<Gpkg, GpkgError> {
     let is_xpak_by_name = path.extension().is_some_and(|extension| extension == "tbz2" || extension == "xpak");
-    let mut file = fs_err::File::open(path)?;
-    match read_from(&mut file) {
-        Err(_) if is_xpak_by_name || ends_like_xpak(&mut file) => Err(GpkgError::Xpak),
-        Ok(_) if is_xpak_by_name => Err(GpkgError::Xpak),
+    let result = read_from(&mut source);
+    if result.is_err() {
+        // What tells the old format stands at the end, so it has to be there.
+        io::copy(&mut source, &mut io::sink())?;
+    }
+    match result {
+        _ if is_xpak_by_name => Err(GpkgError::Xpak),
+        Err(_) if ends_like_xpak(path) => Err(GpkgError::Xpak),
         result => result,
     }
 }
@@ -188,7 +197,8 @@ pub fn hashes(path: &Path) -> io::Result<(String, String)> {
 }
 
 /// An xpak has its metadata behind an archive, closed by `XPAKSTOP`, a length and `STOP` (xpak(5)).
-fn ends_like_xpak(file: &mut fs_err::File) -> bool {
+fn ends_like_xpak(path: &Path) -> bool {
+    let Ok(mut file) = fs_err::File::open(path) else { return false };
     let mut tail = [0; 16];
     file.seek(SeekFrom::End(-16)).is_ok()
         && file.read_exact(&mut tail).is_ok()

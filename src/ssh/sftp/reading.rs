@@ -10,6 +10,7 @@
 use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::join;
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 
 use super::budget::{Leave, Transfer};
 use super::{IN_FLIGHT, Sftp};
+use crate::ssh::growth::Growth;
 use crate::ssh::host::{HostError, HostErrorKind};
 
 /// Pieces that may wait for the local disk, above those in flight.
@@ -59,7 +61,12 @@ impl Sftp {
     }
 
     /// Appends to a local file what it lacks of a file there. Gives the number of bytes that came.
-    pub(crate) async fn download(&self, path: &str, local: &Path) -> Result<u64, HostError> {
+    pub(crate) async fn download(
+        &self,
+        path: &str,
+        local: &Path,
+        growth: Option<&Arc<Growth>>,
+    ) -> Result<u64, HostError> {
         let local_fault = |error: std::io::Error| {
             HostError::new(&self.host, HostErrorKind::Local, format!("cannot fetch {path} here: {error}"))
         };
@@ -79,7 +86,7 @@ impl Sftp {
             );
             return Err(HostError::new(&self.host, HostErrorKind::Local, text));
         }
-        let (pieces, writer) = write_behind(file);
+        let (pieces, writer) = write_behind(file, present, growth.cloned());
         let mut pieces = Sink::Disk(pieces);
         let first = begun.first.len() as u64;
         if let Some(pace) = &self.pace {
@@ -230,11 +237,16 @@ impl Sink<'_> {
 type Writer = JoinHandle<std::io::Result<()>>;
 
 /// A task that writes pieces to a file in the order in which they are sent, beside the runtime.
-fn write_behind(mut file: fs_err::File) -> (mpsc::Sender<Piece>, Writer) {
+fn write_behind(mut file: fs_err::File, present: u64, growth: Option<Arc<Growth>>) -> (mpsc::Sender<Piece>, Writer) {
     let (sender, mut receiver) = mpsc::channel::<Piece>(DISK_QUEUE);
     let writer = tokio::task::spawn_blocking(move || {
+        let mut length = present;
         while let Some((piece, _leave)) = receiver.blocking_recv() {
             file.write_all(&piece)?;
+            length += piece.len() as u64;
+            if let Some(growth) = &growth {
+                growth.to(length);
+            }
         }
         Ok(())
     });

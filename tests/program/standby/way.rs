@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use swarm::core::names::HostName;
-use swarm::ssh::{Host, HostError, Output, Running, Script, Stream};
+use swarm::ssh::{Growth, Host, HostError, Output, Running, Script, Stream};
 use tokio::sync::Notify;
 
 /// The way.
@@ -103,10 +103,10 @@ impl Host for Counted {
         self.host.upload_on(local, remote, mode).await
     }
 
-    async fn download(&self, remote: &str, local: &Path) -> Result<u64, HostError> {
+    async fn bring(&self, remote: &str, local: &Path, growth: Option<&Arc<Growth>>) -> Result<u64, HostError> {
         let present = std::fs::metadata(local).map_or(0, |file| file.len());
         self.files.lock().unwrap().insert(local.to_owned(), present);
-        let mut fetched = std::pin::pin!(self.host.download(remote, local));
+        let mut fetched = std::pin::pin!(self.host.bring(remote, local, growth));
         loop {
             tokio::select! {
                 fetched = &mut fetched => {
