@@ -175,7 +175,9 @@ impl Handler for Server {
     async fn read(&mut self, id: u32, handle: String, offset: u64, length: u32) -> Result<Data, StatusCode> {
         let short = self.lasting(|fault| if let Fault::Short(most) = fault { Some(*most) } else { None });
         let length = (length as usize).min(short.unwrap_or(usize::MAX));
-        let end = offset + length as u64;
+        // A read may ask for more than there is.
+        let size = self.file(&handle)?.metadata().map_err(|error| code(&error))?.len();
+        let end = size.min(offset + length as u64);
         let covers = |at: u64| offset <= at && at < end;
         if self.once(|fault| matches!(fault, Fault::CutAt(at) if covers(*at))).is_some() {
             self.line.cut();

@@ -2,13 +2,10 @@
 //! last byte is here; that takes the processor about as long as the line takes to bring it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
-use tokio::sync::oneshot;
-
 use super::{Stop, Work, blocking, local};
-use crate::controller::error::ControlError;
 use crate::core::names::BuildId;
 use crate::core::package::Identity;
 use crate::drone::job;
@@ -38,28 +35,26 @@ impl Work {
         }
         fetched?;
         drop(ending);
-        let read = reading.await.map_err(|_| {
-            Stop::Local(ControlError::Refused(
-                "reading a package broke off; this is a fault of swarm, please report it".to_owned(),
-            ))
-        })?;
         let (file, identity, stanza) = (incoming.to_owned(), identity.clone(), stanza.clone());
         let keyring = self.keyring.clone();
-        let accept =
-            move || accept::accept_read(&file, || read, &stanza, &identity, Some(build_id), keyring.as_deref());
+        let accept = move || {
+            // A thread that broke down has no answer; then it is read here, where that is told.
+            let read = || reading.recv().unwrap_or_else(|_| gpkg::read(&file));
+            accept::accept_read(&file, read, &stanza, &identity, Some(build_id), keyring.as_deref())
+        };
         blocking(accept).await
     }
 }
 
 /// Reads a package as its file grows, in a thread of its own: it waits for most of its time, and threads that are shared
 /// are wanted by whoever writes the file.
-fn read_along(file: &Path, growth: &Arc<Growth>) -> std::io::Result<oneshot::Receiver<Result<Gpkg, GpkgError>>> {
+fn read_along(file: &Path, growth: &Arc<Growth>) -> std::io::Result<mpsc::Receiver<Result<Gpkg, GpkgError>>> {
     // It is read from the first byte on, which may not have come yet.
     fs_err::OpenOptions::new().create(true).append(true).open(file)?;
     let following = growth.follow(fs_err::File::open(file)?);
-    let (answer, read) = oneshot::channel();
+    let (answer, read) = mpsc::channel();
     let file = file.to_owned();
-    thread::Builder::new().name("read along".to_owned()).spawn(move || {
+    thread::Builder::new().spawn(move || {
         // Nobody waits any more where the fetch was given up.
         let _given_up = answer.send(gpkg::read_through(following, &file));
     })?;
