@@ -30,6 +30,11 @@ fuzz minutes="1":
 bench:
     cargo bench --bench state --bench decide --bench release --bench monitor
 
+# The index of 10,000 packages beside `emaint`, the verification of 10 GB beside coreutils, and how long a drone rests
+# between two jobs (tests/lab/setup brings emaint)
+bench-beside:
+    cargo bench --bench index --bench verify --bench latency
+
 # How far a standby is behind under ten 1 MB packages a second, and what catching up costs (needs root and sshd)
 bench-standby:
     cargo bench --bench standby

@@ -68,7 +68,8 @@ pub fn plan(size: usize, edges: &[(usize, usize)]) -> Plan {
 
 /// A fleet with a plan.
 pub struct Fleet {
-    directory: TempDir,
+    /// The controller's side; in memory, unless syncing a disk is part of what is measured.
+    pub directory: TempDir,
     /// What the drones share.
     pub workshop: Arc<Workshop>,
     /// The drones: `drone0`, `drone1` …

@@ -47,6 +47,9 @@ const MEMBER_LIMIT: usize = 32;
 /// The largest Manifest that is read; real ones have two kilobytes.
 const MANIFEST_LIMIT: u64 = 1024 * 1024;
 
+/// How much is read at once where it is only hashed.
+const PIECE: usize = 256 * 1024;
+
 const MARK: &str = "gpkg-1";
 const MANIFEST: &str = "Manifest";
 
@@ -191,7 +194,15 @@ pub fn read_through(mut source: impl Read, path: &Path) -> Result<Gpkg, GpkgErro
 /// MD5 and SHA1 (hexadecimal) of a whole file, whatever it holds.
 pub fn hashes(path: &Path) -> io::Result<(String, String)> {
     let mut hashing = Hashing::new(fs_err::File::open(path)?);
-    io::copy(&mut hashing, &mut io::sink())?;
+    // In large pieces: each is handed to another thread.
+    let mut piece = vec![0; PIECE];
+    loop {
+        match hashing.read(&mut piece) {
+            Ok(0) => break,
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+    }
     let (_, md5, sha1) = hashing.finish()?;
     Ok((md5, sha1))
 }

@@ -29,9 +29,12 @@ impl Scheduler<'_> {
     /// Keeps memory for a package that can go nowhere now, where that is for want of memory and nothing is kept yet.
     pub(super) fn keep_memory(&self, package: u32, outlook: &mut Outlook, admits: Admits<'_>) {
         let memory = self.graph.cost(package).memory;
+        let large = |site: &Site| {
+            // All drones are looked at for this.
+            site.drone.memory.is_some_and(|own| own >= memory) || self.is_largest(site, memory)
+        };
         let able = self.fleet.sites().filter(|(drone, site)| {
-            let large = site.drone.memory.is_some_and(|own| own >= memory) || self.is_largest(site, memory);
-            site.opening == Opening::Open && !site.has_memory(memory) && large && admits(package, *drone)
+            site.opening == Opening::Open && !site.has_memory(memory) && large(site) && admits(package, *drone)
         });
         let first = able
             .map(|(drone, site)| Kept { drone, memory, free: self.free_at(site, memory) })

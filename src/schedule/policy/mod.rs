@@ -113,6 +113,7 @@ impl<'a> Scheduler<'a> {
         let mut put_off = PutOff::default();
         let mut outlook = Outlook::new(&self, now);
         while decisions.len() < STARTED
+            && self.fleet.takes_jobs()
             && let Some(decision) = self.next(&mut outlook, &mut put_off, admits)
         {
             let (package, drone) = (decision.package, decision.drone);

@@ -123,6 +123,11 @@ impl Fleet {
         self.free > 0
     }
 
+    /// Whether any drone may have one more job.
+    pub(super) fn takes_jobs(&self) -> bool {
+        self.sites.iter().any(|site| site.opening == Opening::Open && site.slots() != Some(0))
+    }
+
     /// Whether nothing runs.
     pub(super) fn is_idle(&self) -> bool {
         self.jobs == 0
