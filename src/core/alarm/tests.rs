@@ -407,6 +407,15 @@ fn a_channel_hears_only_of_what_it_wants_and_of_ends_only_what_it_was_told() {
     scene.apply(Event::RetryAsked { packages: BTreeSet::new(), at });
     scene.receive(3, 0, "drone0");
     assert_eq!(names(scene.look()), ["both"]);
+
+    // The next night it fails again: that is news to whoever heard of no end, too.
+    scene.now += 24 * HOUR;
+    let (build, selection, at) = ("build2".parse().unwrap(), Selection::World, scene.at());
+    let (plan, live) = (plan(1, &[]), BTreeMap::new());
+    scene.apply(Event::BuildOpened { build, selection, plan, live, rebuild: true, at });
+    scene.fail(4, 0, "drone0");
+    scene.fail(5, 0, "drone1");
+    assert_eq!(names(scene.look()), ["failures", "both"]);
 }
 
 #[test]
