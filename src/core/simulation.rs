@@ -1,4 +1,5 @@
-//! Property tests of the core: random plans, fleets and luck, played to their end.
+//! Property tests of the core: random plans, fleets and luck, played to their end. [`plan`] and [`opened`] make plans and
+//! states for the tests of others, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,7 +117,7 @@ fn start_all(state: &mut State, now: Timestamp) {
     }
 }
 
-/// The number of live jobs whose package is not in the state that says so.
+/// Every delegated package has a job of its own, and what is derived of the others is as if it were derived anew.
 fn check_places(state: &State) {
     let build = state.open_build().unwrap();
     let mut delegated = BTreeSet::new();
@@ -132,6 +133,14 @@ fn check_places(state: &State) {
     assert_eq!(build.queue(), looked_through.queue(), "the queue as it came to be, and as it is made anew");
     for package in (0..build.packages.len()).map(PackageIndex::at) {
         assert_eq!(build.is_blocked(package), looked_through.is_blocked(package), "{}", build.label(package));
+    }
+    let all = || (0..build.packages.len()).map(PackageIndex::at);
+    let one_by_one = all().filter(|package| build.is_blocked(*package));
+    let one_by_one: BTreeMap<_, _> = one_by_one.map(|package| (package, build.blocked_by(package))).collect();
+    assert_eq!(build.blockers(), one_by_one);
+    for failed in all().filter(|package| matches!(build.packages[package.index()].phase, Phase::Failed)) {
+        let waits = one_by_one.iter().filter(|(_, by)| by.contains(&failed)).map(|(package, _)| *package);
+        assert_eq!(build.blocks(failed), waits.collect(), "what waits for {}", build.label(failed));
     }
 }
 
