@@ -233,7 +233,7 @@ impl Running<'_> {
             (SOME_FAILED, Some(after)) if is_push => after.failures(),
             (INTERRUPTED, Some(after)) if is_push => {
                 let why = if late { "the time was over" } else { "it was interrupted" };
-                format!("{why}; {} packages are left for the next push", after.left())
+                format!("{why}; {}", after.left())
             }
             (status, _) => match last_words(&self.directory.join(log)) {
                 Some(words) => words,
