@@ -28,7 +28,7 @@ use super::value::Given;
 use crate::controller::now;
 use crate::controller::run::Halt;
 use crate::controller::verb::Verb;
-use crate::core::names::{HostName, Timestamp};
+use crate::core::names::{HostName, PlaybookName, RunId, Timestamp};
 use crate::core::status::Moment;
 use crate::core::text::{duration, printable};
 use steps::{meaning, weight};
@@ -66,8 +66,16 @@ pub enum RunError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// There is nothing to go on with.
-    #[error("{0}")]
-    Nothing(String),
+    #[error("the last run of {0} is not unfinished: `swarm play {0}` begins one")]
+    NotUnfinished(PlaybookName),
+    /// What is to be gone on with is not what was begun.
+    #[error("the playbook has changed since run {run} began: `swarm play {playbook}` begins a new one")]
+    Changed {
+        /// The run.
+        run: RunId,
+        /// The playbook.
+        playbook: PlaybookName,
+    },
 }
 
 impl Start<'_> {
@@ -113,15 +121,10 @@ impl Start<'_> {
         let name = &self.playbook.name;
         let record = self.runs.last(name)?.filter(Record::is_unfinished);
         let Some(mut record) = record else {
-            return Err(RunError::Nothing(format!(
-                "the last run of {name} is not unfinished: `swarm play {name}` begins one"
-            )));
+            return Err(RunError::NotUnfinished(name.clone()));
         };
         if record.digest != self.found.digest() {
-            let id = &record.id;
-            return Err(RunError::Nothing(format!(
-                "the playbook has changed since run {id} began: `swarm play {name}` begins a new one"
-            )));
+            return Err(RunError::Changed { run: record.id, playbook: name.clone() });
         }
         self.given = record.given.clone();
         record.troubles.extend(troubles);
