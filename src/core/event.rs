@@ -366,7 +366,7 @@ pub enum Event {
     RunFinished {
         /// Its id.
         run: RunId,
-        /// Its exit status, as section 5 of the design has them.
+        /// Its exit status, one of those of `swarm` itself.
         status: u8,
         /// Why it is that, in one line.
         reason: String,

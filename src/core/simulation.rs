@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::build::Phase;
-use super::decide::{End, Start, decide};
+use super::decide::{End, decide};
 use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, Selection, Trouble};
 use super::explain::explain;
 use super::failure::{Failure, FailureClass};
@@ -196,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn the_state_is_what_the_journal_says(
+    fn an_event_reads_back_from_the_journal_as_it_was_written(
         size in 1usize..12,
         edges in prop::collection::vec((0usize..12, 0usize..12), 0..30),
     ) {
@@ -220,9 +220,7 @@ proptest! {
             state.apply(event).unwrap();
         }
         for start in decide(&state, Timestamp(6)).starts {
-            let Start { job, package, drone, width, why, build_ids } = start;
-            let why = Some(why);
-            events.push(Event::JobStarted { job, package, drone, build_ids, width, why, at: Timestamp(6) });
+            events.push(start.event(Timestamp(6)));
         }
         for event in events {
             let text = serde_json::to_string(&event).unwrap();

@@ -1,4 +1,5 @@
-//! The view that people and programs get of the state: `swarm status`, the JSON of section 5 of the design.
+//! The view that people and programs get of the state: `swarm status`, and its JSON
+//! (`docs/reference/status.schema.json`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

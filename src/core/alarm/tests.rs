@@ -1,3 +1,5 @@
+//! Alarms over hours and nights on an imagined clock: what each channel is told, and what it is not.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

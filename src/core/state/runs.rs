@@ -27,7 +27,7 @@ pub struct Run {
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
-    /// Its exit status, as section 5 of the design has them.
+    /// Its exit status, one of those of `swarm` itself.
     pub status: u8,
     /// Why it is that, in one line.
     pub reason: String,
