@@ -239,13 +239,8 @@ impl State {
                 self.release = Some(release.clone());
             }
             Event::RolledBack { release, .. } => self.release = Some(release.clone()),
-            Event::RunStarted { run, playbook, due, deadline, at } => {
-                let run = Run { id: run.clone(), started: *at, due: *due, deadline: *deadline, finished: None };
-                self.runs.insert(playbook.clone(), run);
-            }
-            Event::RunFinished { run, status, reason, at } => {
-                self.finish_run(run, Finished { status: *status, reason: reason.clone(), at: *at });
-            }
+            Event::RunStarted(start) => self.start_run(start),
+            Event::RunFinished(end) => self.finish_run(end),
             Event::BuildsKept { count } => {
                 self.builds_kept = Some(*count);
                 self.forget_oldest();

@@ -28,6 +28,7 @@ use super::value::Given;
 use crate::controller::now;
 use crate::controller::run::Halt;
 use crate::controller::verb::Verb;
+use crate::core::event::{RunEnd, RunStart};
 use crate::core::names::{HostName, PlaybookName, RunId, Timestamp};
 use crate::core::status::Moment;
 use crate::core::text::{duration, printable};
@@ -192,19 +193,19 @@ fn local(at: Timestamp) -> String {
 }
 
 fn started(record: &Record) -> Verb {
-    Verb::RunStarted {
+    Verb::RunStarted(RunStart {
         run: record.id.clone(),
         playbook: record.playbook.clone(),
         due: record.due.map(|due| due.0),
         deadline: record.deadline.map(|deadline| deadline.0),
         at: record.started.0,
-    }
+    })
 }
 
 /// Its beginning again, since it may not have been heard of, and its end.
 fn finished(record: &Record, ended: &Ended) -> [Verb; 2] {
     let (run, reason) = (record.id.clone(), ended.reason.clone());
-    [started(record), Verb::RunFinished { run, status: ended.status, reason, at: ended.at.0 }]
+    [started(record), Verb::RunFinished(RunEnd { run, status: ended.status, reason, at: ended.at.0 })]
 }
 
 fn finished_line(record: &Record, ended: &Ended) -> String {
