@@ -11,6 +11,7 @@ use super::complete;
 use super::exit::Exit;
 use super::help;
 use crate::controller::now;
+use crate::core::moments::shown;
 use crate::core::names::{PlaybookName, Timestamp};
 use crate::core::nearest::hint;
 use crate::core::state::State;
@@ -21,9 +22,9 @@ use crate::timetable::daemon::{Daemon, Machine, Wanted};
 use crate::timetable::entry::Job;
 use crate::timetable::evidence::{Finding, Verdict, examine};
 use crate::timetable::fields::Fields;
+use crate::timetable::firing;
 use crate::timetable::place::{self, Installed};
 use crate::timetable::punctual::Punctuality;
-use crate::timetable::{firing, shown};
 use crate::ui::table::{Cell, Table, Tone, write_out};
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! What every controller answers over HTTP, at its socket and as a service: how things stand, and what happens.
 //!
-//! `GET /status` is the status of section 5 of the design; `GET /events` follows the events, one JSON a server-sent
+//! `GET /status` is the status as `swarm status --json` has it; `GET /events` follows the events, one JSON a server-sent
 //! event: `{"sequence":N,"at":SECONDS,"event":EVENT}` with the event's number in the journal; `{"at":…,"note":TEXT}` for
 //! what the operator is told besides; `{"at":…,"over":{"build":ID,"status":N}}` once the controller has done for a build
 //! what it can for now. [`Follower`] is the other end of the latter.
@@ -106,7 +106,7 @@ impl Told {
 pub struct Over {
     /// The build.
     pub build: BuildName,
-    /// The exit status of section 5 of the design.
+    /// The exit status of a `swarm push` that ended so.
     pub status: u8,
 }
 

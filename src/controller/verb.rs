@@ -15,8 +15,8 @@ use super::session::{Session, now};
 use super::{queue, reuse, rollback};
 use crate::core::build::{Build, Phase};
 use crate::core::decide::decide;
-use crate::core::event::Event;
-use crate::core::names::{BuildName, HostName, PlaybookName, ReleaseName, RunId, Timestamp};
+use crate::core::event::{Event, RunEnd, RunStart};
+use crate::core::names::{BuildName, HostName, ReleaseName};
 use crate::core::order::Submission;
 use crate::core::plan::PackageIndex;
 use crate::core::spread::most_jobs;
@@ -83,31 +83,9 @@ pub enum Verb {
         samples: Vec<Sample>,
     },
     /// Write down that an unattended run begins.
-    RunStarted {
-        /// Its id.
-        run: RunId,
-        /// What is run.
-        playbook: PlaybookName,
-        /// When the schedule wanted it to begin.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        due: Option<Timestamp>,
-        /// Nothing new starts after this moment.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        deadline: Option<Timestamp>,
-        /// When it began.
-        at: Timestamp,
-    },
+    RunStarted(RunStart),
     /// Write down that one is over.
-    RunFinished {
-        /// Its id.
-        run: RunId,
-        /// Its exit status.
-        status: u8,
-        /// Why it is that, in one line.
-        reason: String,
-        /// When it ended.
-        at: Timestamp,
-    },
+    RunFinished(RunEnd),
 }
 
 /// What a wish came to.
@@ -184,20 +162,15 @@ pub async fn carry_out(session: &mut Session, verb: &Verb) -> Result<Answer, Con
         Verb::Import { samples } => {
             session.record(&Event::HistoryImported { samples: samples.clone() }).map(|()| Vec::new())
         }
-        Verb::RunStarted { run, playbook, due, deadline, at } => {
-            let (run, playbook) = (run.clone(), playbook.clone());
-            let known =
-                session.state().runs.get(&playbook).is_some_and(|last| last.id == run && last.finished.is_none());
-            if !known {
-                session.record(&Event::RunStarted { run, playbook, due: *due, deadline: *deadline, at: *at })?;
+        Verb::RunStarted(start) => {
+            if !session.state().is_at_work(&start.run) {
+                session.record(&Event::RunStarted(start.clone()))?;
             }
             Ok(Vec::new())
         }
-        Verb::RunFinished { run, status, reason, at } => {
-            let (run, reason) = (run.clone(), reason.clone());
-            let at_work = session.state().runs.values().any(|last| last.id == run && last.finished.is_none());
-            if at_work {
-                session.record(&Event::RunFinished { run, status: *status, reason, at: *at })?;
+        Verb::RunFinished(end) => {
+            if session.state().is_at_work(&end.run) {
+                session.record(&Event::RunFinished(end.clone()))?;
             }
             Ok(Vec::new())
         }

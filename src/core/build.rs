@@ -246,6 +246,34 @@ impl Build {
         found
     }
 
+    /// The same of all blocked packages, in one pass: needs lie before their dependents. Cost: the needs of what is
+    /// blocked, times what failed.
+    pub fn blockers(&self) -> BTreeMap<PackageIndex, BTreeSet<PackageIndex>> {
+        let mut blockers: BTreeMap<PackageIndex, BTreeSet<PackageIndex>> = BTreeMap::new();
+        for package in (0..self.packages.len()).map(PackageIndex::at).filter(|package| self.is_blocked(*package)) {
+            let mut by = BTreeSet::new();
+            for need in &self.needs[package.index()] {
+                if matches!(self.packages[need.index()].phase, Phase::Failed) {
+                    by.insert(*need);
+                }
+                by.extend(blockers.get(need).into_iter().flatten());
+            }
+            blockers.insert(package, by);
+        }
+        blockers
+    }
+
+    /// The blocked packages that wait for this one, which failed. Cost: what needs them.
+    pub fn blocks(&self, package: PackageIndex) -> BTreeSet<PackageIndex> {
+        let mut found = BTreeSet::new();
+        let mut waiting = vec![package];
+        while let Some(next) = waiting.pop() {
+            let blocked = self.dependents(next).iter().copied().filter(|other| self.is_blocked(*other));
+            waiting.extend(blocked.filter(|other| found.insert(*other)));
+        }
+        found
+    }
+
     /// What it needs to build and what comes behind it all the same, since they need each other.
     pub fn built_before(&self, package: PackageIndex) -> impl Iterator<Item = PackageIndex> {
         self.broken.iter().filter(move |(first, _)| *first == package).map(|(_, later)| *later)
@@ -355,7 +383,7 @@ impl Build {
         }
     }
 
-    /// The same where the package may block others or be blocked; only then is the whole build looked at.
+    /// Sets a phase where the package may block others or be blocked; only then is the whole build looked at.
     pub(super) fn change_phase(&mut self, package: PackageIndex, phase: Phase) {
         let state = &self.packages[package.index()];
         let may_be_blocked = state.blocked || (matches!(phase, Phase::Needed) && state.missing > 0);

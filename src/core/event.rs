@@ -11,14 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::alarm::{Cause, Words};
 use super::build::Attempt;
 use super::names::{
-    BuildId, BuildName, ChannelName, ControllerName, Epoch, HostName, JobName, PlaybookName, ReleaseName, Revision,
-    RunId, Timestamp,
+    BuildId, BuildName, ChannelName, ControllerName, Epoch, HostName, JobName, ReleaseName, Revision, Timestamp,
 };
 use super::package::Cpv;
 use super::plan::{PackageIndex, Plan};
 pub use super::selection::{Selection, Wanted};
 use crate::schedule::estimate::Sample;
-pub use parts::{Cost, DroneSpec, Imprint, JobOutcome, ReceivedFile, Rooms, Trouble, Why};
+pub use parts::{Cost, DroneSpec, Imprint, JobOutcome, ReceivedFile, Rooms, RunEnd, RunStart, Trouble, Why};
 
 /// The version of the journal's form: it rises with each release that writes what the one before it cannot read, a new
 /// kind of event among them. Every release reads all versions up to its own, events and snapshots alike; a newer one it
@@ -348,31 +347,9 @@ pub enum Event {
         at: Timestamp,
     },
     /// An unattended run begins.
-    RunStarted {
-        /// Its id.
-        run: RunId,
-        /// What is run.
-        playbook: PlaybookName,
-        /// When the schedule wanted it to begin; none where nobody's schedule began it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        due: Option<Timestamp>,
-        /// Nothing new starts after this moment.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        deadline: Option<Timestamp>,
-        /// When it began.
-        at: Timestamp,
-    },
+    RunStarted(RunStart),
     /// An unattended run is over.
-    RunFinished {
-        /// Its id.
-        run: RunId,
-        /// Its exit status, as section 5 of the design has them.
-        status: u8,
-        /// Why it is that, in one line.
-        reason: String,
-        /// When it ended.
-        at: Timestamp,
-    },
+    RunFinished(RunEnd),
 }
 
 impl Event {

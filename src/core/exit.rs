@@ -1,4 +1,5 @@
-//! The exit statuses of every verb (section 5 of the design), which runs of playbooks and alarms go by as well.
+//! The exit statuses of every verb (`docs/reference/commands.md` lists them), which runs of playbooks and alarms go by as
+//! well.
 
 use super::decide::End;
 

@@ -5,11 +5,10 @@ use super::event::{Trouble, Why};
 use super::held::Holding;
 use super::names::{HostName, Timestamp};
 use super::plan::PackageIndex;
-use super::spread::is_refused;
-use super::spread::{most_jobs, spread};
+use super::spread::{is_refused, most_jobs, spread};
 use super::state::{Condition, Drone, Job, State};
 use super::status::Moment;
-use crate::core::text::duration;
+use super::text::{counted, duration, shell_word};
 
 /// So many of a kind are named; the rest is counted.
 const NAMED: usize = 10;
@@ -37,7 +36,7 @@ pub fn explain(state: &State, build: &Build, package: PackageIndex, now: Timesta
     let cycle = build.broken.iter().filter(|(first, later)| [first, later].contains(&&package));
     lines.splice(at..at, cycle.map(|(first, later)| broken(build, *first, *later)));
     if matches!(build.packages[package.index()].phase, Phase::Failed) {
-        lines.push(format!("mend the cause, then `swarm unblock {label}` tries it again"));
+        lines.push(format!("mend the cause, then `swarm unblock {}` tries it again", shell_word(label)));
     }
     lines
 }
@@ -69,13 +68,13 @@ fn delegated(state: &State, label: &str, job: &Job, now: Timestamp) -> Vec<Strin
     let lasted = now.seconds_since(job.since);
     let mut lines =
         vec![format!("{label} is delegated to {} since {} ({})", job.drone, Moment(job.since), duration(lasted))];
-    lines.extend(job.why.map(|why| format!("  {}, {} processes wide", reason(why), job.width)));
+    lines.extend(job.why.map(|why| format!("  {}, {} wide", reason(why), counted(job.width, "process"))));
     if let Some(Condition::Away { reason, since, .. }) = state.drones.get(&job.drone).map(|drone| &drone.condition) {
         let until = since.0.saturating_add(i64::try_from(state.patience(job, *since)).unwrap_or(i64::MAX));
         lines.push(format!("  {} is away since {}: {reason}", job.drone, Moment(*since)));
         lines.push(format!("another drone gets it where that one is not back by {}", Moment(Timestamp(until))));
     } else {
-        lines.push(format!("nothing is to be done; `swarm logs -f {label}` shows how it goes"));
+        lines.push(format!("nothing is to be done; `swarm logs -f {}` shows how it goes", shell_word(label)));
     }
     lines
 }
@@ -94,7 +93,10 @@ fn blocked(build: &Build, package: PackageIndex) -> Vec<String> {
     let by: Vec<&str> = build.blocked_by(package).into_iter().map(|by| build.label(by)).collect();
     vec![
         format!("{} is blocked: it needs {}, which failed", build.label(package), by.join(", ")),
-        format!("`swarm explain {}` says why, `swarm unblock` tries it again", by.first().copied().unwrap_or("PKG")),
+        format!(
+            "`swarm explain {}` says why, `swarm unblock` tries it again",
+            shell_word(by.first().copied().unwrap_or("PKG"))
+        ),
     ]
 }
 
@@ -144,7 +146,7 @@ fn waiting(state: &State, build: &Build, label: &str, missing: &[PackageIndex]) 
     if missing.len() > NAMED {
         lines.push(format!("  and {} more", missing.len() - NAMED));
     }
-    let first = missing.first().map_or("", |need| build.label(*need));
+    let first = shell_word(missing.first().map_or("", |need| build.label(*need)));
     lines.push(format!("nothing is to be done for it; `swarm explain {first}` says what that waits for"));
     lines
 }
@@ -176,7 +178,11 @@ fn objection(
         return Some("is drained: `swarm undrain` lets it work".to_owned());
     }
     if let Some(until) = drone.rest_until.filter(|until| *until > now) {
-        return Some(format!("is grounded until {} after {} failures of its own", Moment(until), drone.failures));
+        return Some(format!(
+            "is grounded until {} after {} of its own",
+            Moment(until),
+            counted(drone.failures, "failure")
+        ));
     }
     if Holding::of(state, drone, state.jobs_on(name).map(|(_, job)| job)).forbids(build, package) {
         let why = "has a job that was linked against what this one would replace there (it has no clean rooms)";
@@ -184,7 +190,7 @@ fn objection(
     }
     let busy = state.jobs_on(name).count();
     if let Some(most) = most_jobs(drone).filter(|most| busy >= *most as usize) {
-        return Some(format!("has no room: {busy} of {most} jobs"));
+        return Some(format!("has no room: {busy} of {}", counted(most, "job")));
     }
     if let Some(own) = drone.memory() {
         let of = |package: PackageIndex| build.graph().cost(package.0).memory;

@@ -1,7 +1,7 @@
 //! How a plan would go on a fleet that has nothing else to do, if the estimates are true.
 //!
 //! The build is played by the scheduler and the model that `swarm simulate` uses, with what the history says of its
-//! packages. Cost: that of [`model::play`], well under a second.
+//! packages. Cost: that of [`model::play`]: 1.5 s for 10,000 packages on 200 drones (`benches/monitor.rs`).
 
 use std::collections::BTreeSet;
 

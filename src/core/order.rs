@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Selection, Wanted};
-use super::names::HostName;
+use super::names::{BuildName, HostName};
 use super::plan::Plan;
 
 /// The request as it is written: `{"driver":NAME?, "packages":[ATOM] | "world":true | "plan":PLAN, …}`.
@@ -132,7 +132,7 @@ impl From<Submission> for Form {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Receipt {
     /// The build; none where nothing is to be built.
-    pub build: Option<super::names::BuildName>,
+    pub build: Option<BuildName>,
     /// What is to be told of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub said: Vec<String>,

@@ -14,7 +14,7 @@ use super::names::{BuildName, ChannelName, ControllerName, Epoch, HostName, JobN
 use super::plan::PackageIndex;
 use super::spread;
 use super::standby::{Following, StandbyView};
-use super::state::{Condition, Drone, Job, State};
+use super::state::{Condition, Drone, Job, JobsByDrone, State};
 use super::status::{AlarmView, ChannelView, DroneView, FailedView, LowDiskView, Moment, QueuedView, RunView, Status};
 use crate::schedule::estimate::Model;
 
@@ -147,9 +147,11 @@ impl Overview {
             let blocks = blocks.get(&label).copied().unwrap_or_default();
             (label, FailedOverview { view, blocks })
         });
+        let by_drone = state.jobs_by_drone();
         let drones = status.drones.into_iter().map(|(name, view)| {
-            let jobs = state.drones.get(&name).map(|drone| jobs(state, &model, drone, now)).unwrap_or_default();
-            let draining = state.drones.get(&name).is_some_and(|drone| drone.draining);
+            let known = state.drones.get(&name);
+            let jobs = known.map(|drone| jobs(state, &by_drone, &model, drone, now)).unwrap_or_default();
+            let draining = known.is_some_and(|drone| drone.draining);
             (name, DroneOverview { view, draining, jobs })
         });
         Self {
@@ -195,10 +197,17 @@ fn waiters(blocked: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, usize> {
     waiters
 }
 
-fn jobs(state: &State, model: &Model<'_>, drone: &Drone, now: Timestamp) -> Vec<JobOverview> {
-    let mut jobs: Vec<JobOverview> = state
-        .jobs_on(&drone.spec.name)
-        .filter_map(|(name, job)| {
+fn jobs(
+    state: &State,
+    by_drone: &JobsByDrone<'_>,
+    model: &Model<'_>,
+    drone: &Drone,
+    now: Timestamp,
+) -> Vec<JobOverview> {
+    let mut jobs: Vec<JobOverview> = by_drone
+        .on(&drone.spec.name)
+        .iter()
+        .filter_map(|&(name, job)| {
             let build = state.builds.get(&job.build)?;
             Some(JobOverview {
                 job: name.clone(),

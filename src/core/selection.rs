@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::NameError;
 use super::package::Cpv;
+use super::text::counted;
 
 /// Something to ask the resolver for, as the operator wrote it: an atom, a package name, or a set (`@world`).
 ///
@@ -98,7 +99,9 @@ impl fmt::Display for Selection {
             Self::Packages(cpvs) | Self::Exactly(cpvs) if cpvs.len() == 1 => {
                 write!(formatter, "{}", cpvs.iter().map(Cpv::as_str).collect::<String>())
             }
-            Self::Packages(cpvs) | Self::Exactly(cpvs) => write!(formatter, "a list of {} packages", cpvs.len()),
+            Self::Packages(cpvs) | Self::Exactly(cpvs) => {
+                write!(formatter, "a list of {}", counted(cpvs.len(), "package"))
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Property tests of the core: random plans, fleets and luck, played to their end.
+//! Property tests of the core: random plans, fleets and luck, played to their end. [`plan`] and [`opened`] make plans and
+//! states for the tests of others, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::build::Phase;
-use super::decide::{End, Start, decide};
+use super::decide::{End, decide};
 use super::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, Selection, Trouble};
 use super::explain::explain;
 use super::failure::{Failure, FailureClass};
@@ -116,7 +117,7 @@ fn start_all(state: &mut State, now: Timestamp) {
     }
 }
 
-/// The number of live jobs whose package is not in the state that says so.
+/// Every delegated package has a job of its own, and what is derived of the others is as if it were derived anew.
 fn check_places(state: &State) {
     let build = state.open_build().unwrap();
     let mut delegated = BTreeSet::new();
@@ -132,6 +133,14 @@ fn check_places(state: &State) {
     assert_eq!(build.queue(), looked_through.queue(), "the queue as it came to be, and as it is made anew");
     for package in (0..build.packages.len()).map(PackageIndex::at) {
         assert_eq!(build.is_blocked(package), looked_through.is_blocked(package), "{}", build.label(package));
+    }
+    let all = || (0..build.packages.len()).map(PackageIndex::at);
+    let one_by_one = all().filter(|package| build.is_blocked(*package));
+    let one_by_one: BTreeMap<_, _> = one_by_one.map(|package| (package, build.blocked_by(package))).collect();
+    assert_eq!(build.blockers(), one_by_one);
+    for failed in all().filter(|package| matches!(build.packages[package.index()].phase, Phase::Failed)) {
+        let waits = one_by_one.iter().filter(|(_, by)| by.contains(&failed)).map(|(package, _)| *package);
+        assert_eq!(build.blocks(failed), waits.collect(), "what waits for {}", build.label(failed));
     }
 }
 
@@ -187,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn the_state_is_what_the_journal_says(
+    fn an_event_reads_back_from_the_journal_as_it_was_written(
         size in 1usize..12,
         edges in prop::collection::vec((0usize..12, 0usize..12), 0..30),
     ) {
@@ -211,9 +220,7 @@ proptest! {
             state.apply(event).unwrap();
         }
         for start in decide(&state, Timestamp(6)).starts {
-            let Start { job, package, drone, width, why, build_ids } = start;
-            let why = Some(why);
-            events.push(Event::JobStarted { job, package, drone, build_ids, width, why, at: Timestamp(6) });
+            events.push(start.event(Timestamp(6)));
         }
         for event in events {
             let text = serde_json::to_string(&event).unwrap();

@@ -4,8 +4,6 @@
 //! whether or not a controller was killed meanwhile. Cost besides that of the decision: the packages that can start and
 //! the jobs that run.
 
-use std::collections::BTreeMap;
-
 use super::build::{Build, Phase};
 use super::event::{DroneSpec, Rooms, Why};
 use super::failure::FailureClass;
@@ -73,11 +71,8 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
     if ready.is_empty() || build.queue().is_empty() {
         return Vec::new();
     }
-    let mut jobs: BTreeMap<&HostName, Vec<&Job>> = BTreeMap::new();
-    for job in state.jobs.values() {
-        jobs.entry(&job.drone).or_default().push(job);
-    }
-    let jobs_on = |name: &HostName| jobs.get(name).map(Vec::as_slice).unwrap_or_default();
+    let jobs = state.jobs_by_drone();
+    let jobs_on = |name: &HostName| jobs.on(name).iter().map(|(_, job)| *job);
     let sites: Vec<Site> = ready.iter().map(|(name, drone)| left(drone, jobs_on(name), build.speed(name))).collect();
     let mut scheduler = Scheduler::new(build.graph(), build.paths(), build.queue(), &sites);
     let begun = state.jobs.values().map(|job| job.since.0).min().unwrap_or(now.0).min(now.0);
@@ -85,7 +80,7 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
     for (at, (name, drone)) in ready.iter().enumerate() {
         // What is received is over for the scheduler: its job only cleans up.
         let builds = |job: &&Job| matches!(build.packages[job.package.index()].phase, Phase::Delegated(_));
-        let active = jobs_on(name).iter().copied();
+        let active = jobs_on(name);
         let active = active.filter(|job| job.standing == Standing::Active && job.build == build.name);
         let mut running: Vec<&Job> = active.filter(builds).collect();
         running.sort_by_key(|job| (job.since, job.package));
@@ -95,7 +90,7 @@ pub fn spread(state: &State, build: &Build, now: Timestamp) -> Vec<Placement> {
         let rests = drone.rest_until.is_some_and(|until| until > now);
         scheduler.set(at, opening(drone.draining, rests));
     }
-    let holding = |(name, drone): &(&HostName, &Drone)| Holding::of(state, drone, jobs_on(name).iter().copied());
+    let holding = |(name, drone): &(&HostName, &Drone)| Holding::of(state, drone, jobs_on(name));
     let holdings: Vec<Holding> = ready.iter().map(holding).collect();
     let admits = |package: u32, at: usize| {
         let package = PackageIndex(package);
@@ -120,8 +115,8 @@ fn why(reason: Reason) -> Why {
 }
 
 /// A drone without the room that jobs take which are none of this build.
-fn left(drone: &Drone, jobs: &[&Job], speed: f64) -> Site {
-    let others = jobs.iter().filter(|job| job.standing != Standing::Active).count();
+fn left<'a>(drone: &Drone, jobs: impl Iterator<Item = &'a Job>, speed: f64) -> Site {
+    let others = jobs.filter(|job| job.standing != Standing::Active).count();
     let others = u32::try_from(others).unwrap_or(u32::MAX);
     let seen = seen(&drone.spec, Some(drone), speed);
     Site { jobs: seen.jobs.map(|most| most.saturating_sub(others)), ..seen }

@@ -9,7 +9,7 @@ mod succession;
 mod totals;
 
 pub use drone::{Condition, Drone};
-pub use jobs::{Job, Standing};
+pub use jobs::{Job, JobsByDrone, Standing};
 pub use queue::{NotClear, Queued, Turn};
 pub use runs::{Finished, Run};
 pub use totals::Totals;
@@ -131,7 +131,7 @@ impl State {
         self.open_build().or_else(|| self.builds.values().next_back())
     }
 
-    /// The jobs on a drone.
+    /// The jobs on a drone; of many drones [`State::jobs_by_drone`] knows them at once.
     pub fn jobs_on<'a>(&'a self, drone: &'a HostName) -> impl Iterator<Item = (&'a JobName, &'a Job)> {
         self.jobs.iter().filter(move |(_, job)| job.drone == *drone)
     }
@@ -239,13 +239,8 @@ impl State {
                 self.release = Some(release.clone());
             }
             Event::RolledBack { release, .. } => self.release = Some(release.clone()),
-            Event::RunStarted { run, playbook, due, deadline, at } => {
-                let run = Run { id: run.clone(), started: *at, due: *due, deadline: *deadline, finished: None };
-                self.runs.insert(playbook.clone(), run);
-            }
-            Event::RunFinished { run, status, reason, at } => {
-                self.finish_run(run, Finished { status: *status, reason: reason.clone(), at: *at });
-            }
+            Event::RunStarted(start) => self.start_run(start),
+            Event::RunFinished(end) => self.finish_run(end),
             Event::BuildsKept { count } => {
                 self.builds_kept = Some(*count);
                 self.forget_oldest();

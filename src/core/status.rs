@@ -1,4 +1,5 @@
-//! The view that people and programs get of the state: `swarm status`, the JSON of section 5 of the design.
+//! The view that people and programs get of the state: `swarm status`, and its JSON
+//! (`docs/reference/status.schema.json`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use super::failure::FailureClass;
 use super::names::{BuildName, ChannelName, Epoch, HostName, JobName, PlaybookName, ReleaseName, Timestamp};
 use super::plan::PackageIndex;
 use super::standby::{Copies, Following, StandbyView};
-use super::state::{Condition, Drone, Queued, Run, State};
+use super::state::{Condition, Drone, JobsByDrone, Queued, Run, State};
+use super::text::{counted, shell_word};
 
 /// A moment in RFC 3339, as every JSON of ours writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,10 +163,11 @@ pub struct DroneView {
 }
 
 impl DroneView {
-    /// The view of a drone.
-    pub fn of(state: &State, drone: &Drone, now: Timestamp) -> Self {
-        let building: Vec<String> = state
-            .jobs_on(&drone.spec.name)
+    /// The view of a drone; `jobs` are those of the state.
+    pub fn of(state: &State, jobs: &JobsByDrone<'_>, drone: &Drone, now: Timestamp) -> Self {
+        let building: Vec<String> = jobs
+            .on(&drone.spec.name)
+            .iter()
             .filter_map(|(_, job)| Some(state.builds.get(&job.build)?.label(job.package).to_owned()))
             .collect();
         let rests = drone.rest_until.is_some_and(|until| until > now);
@@ -181,7 +184,7 @@ impl DroneView {
             }
             Condition::Ready { address } if rests => {
                 let until = drone.rest_until.map_or_else(String::new, |until| format!(" until {}", Moment(until)));
-                let reason = format!("rests after {} failures of its own{until}", drone.failures);
+                let reason = format!("rests after {} of its own{until}", counted(drone.failures, "failure"));
                 (DroneState::Grounded, address.clone(), Some(reason))
             }
             Condition::Ready { address } => (DroneState::Idle, address.clone(), None),
@@ -373,6 +376,8 @@ impl Status {
     /// The view of a build, by default the open one, else the latest.
     pub fn of(state: &State, build: Option<&Build>, now: Timestamp) -> Self {
         let build = build.or_else(|| state.latest_build());
+        let jobs = state.jobs_by_drone();
+        let view = |(name, drone): (&HostName, &Drone)| (name.clone(), DroneView::of(state, &jobs, drone, now));
         let mut status = Self {
             build: build.map(|build| BuildView {
                 id: build.name.clone(),
@@ -387,7 +392,7 @@ impl Status {
             warnings: build.map(|build| build.plan.warnings.clone()).unwrap_or_default(),
             alarms: state.alarms.standing().map(AlarmView::of).collect(),
             channels: channels(state),
-            drones: state.drones.iter().map(|(name, drone)| (name.clone(), DroneView::of(state, drone, now))).collect(),
+            drones: state.drones.iter().map(view).collect(),
             release: state.release.clone(),
             orchestrators: state.orchestrators.clone(),
             standbys: BTreeMap::new(),
@@ -411,12 +416,14 @@ impl Status {
     }
 
     fn sort_packages(&mut self, state: &State, build: &Build) {
+        let mut blockers = build.blockers();
         for index in 0..build.packages.len() {
             let package = PackageIndex::at(index);
             let label = build.label(package).to_owned();
             match &build.packages[package.index()].phase {
                 Phase::Needed if build.is_blocked(package) => {
-                    let by = build.blocked_by(package).into_iter().map(|by| build.label(by).to_owned()).collect();
+                    let by = blockers.remove(&package).unwrap_or_default();
+                    let by = by.into_iter().map(|by| build.label(by).to_owned()).collect();
                     self.blocked.insert(label, by);
                 }
                 Phase::Needed => self.needed.push(label),
@@ -476,6 +483,6 @@ fn next_step(state: &State, build: Option<&Build>, status: &Status) -> String {
                 .to_owned()
         };
     }
-    let first = status.failed.keys().next().map_or("PKG", String::as_str);
+    let first = status.failed.keys().next().map_or("PKG".into(), |label| shell_word(label));
     format!("packages failed: `swarm logs {first}` shows why, `swarm push --retry-failed` tries them again")
 }

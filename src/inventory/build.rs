@@ -12,12 +12,12 @@ use super::hosts::{Defaults, Gateway, Kind, Network, WrittenHost};
 use super::housekeeping::Housekeeping;
 use super::limits::{Limits, PackageLimits, Pattern};
 use super::notify::{Channel, ChannelSettings};
-use super::read::{Document, Reading, Section, Site};
 use super::settings::SwarmSettings;
 use super::storage::{Storage, StorageSettings};
 use super::surroundings::Surroundings;
 use super::values::LOCAL;
 use super::{Inventory, hosts::Host};
+use crate::document::{Document, Reading, Section, Site};
 
 /// What is written, with where it is written. A part at fault is still there by name (its content is none), so that
 /// what points to it is not called a fault as well.

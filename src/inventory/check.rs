@@ -7,9 +7,9 @@ use crate::core::names::{HostName, NetworkName};
 use super::build::Parts;
 use super::fault::Fault;
 use super::hosts::Network;
-use super::read::Site;
 use super::route::network_of;
 use crate::core::nearest::did_you_mean;
+use crate::document::Site;
 
 /// Every host that is named must be there.
 pub(super) fn references(parts: &Parts, faults: &mut Vec<Fault>) {

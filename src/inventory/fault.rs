@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::core::text::counted;
 pub use crate::document::fault::Fault;
 
 /// No inventory, an unreadable one, or one with faults.
@@ -49,10 +50,7 @@ fn not_found(looked: &[String]) -> String {
 }
 
 fn faults(faults: &[Fault]) -> String {
-    let count = match faults.len() {
-        1 => "a fault".to_owned(),
-        more => format!("{more} faults"),
-    };
+    let count = counted(faults.len(), "fault");
     let lines: String = faults.iter().map(|fault| format!("\n{fault}")).collect();
     format!("the inventory has {count}:{lines}")
 }

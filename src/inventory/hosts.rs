@@ -15,9 +15,9 @@ use ipnet::IpNet;
 use crate::core::names::{HostName, Tag};
 use crate::ssh::{Become, SshConfig, Written};
 
-use super::read::{Reading, Section};
 use super::settings::at_least_one;
 use super::values::{self, Addresses, HttpUrl, RemoteDirectory, ValueError};
+use crate::document::{Reading, Section};
 
 /// One machine of the inventory.
 #[derive(Debug, Clone)]

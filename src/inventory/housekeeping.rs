@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::read::{Reading, Section};
 use super::settings::at_least_one;
 use super::values;
 use crate::core::state::BUILDS_KEPT;
+use crate::document::{Reading, Section};
 
 /// The limits. Releases have theirs in `[swarm] keep`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use std::time::Duration;
 use globset::{Glob, GlobMatcher};
 
 use super::exclude;
-use super::read::{Reading, Section};
 use super::values::{self, ValueError};
+use crate::document::{Reading, Section};
 
 /// A pattern over `category/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,7 +27,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::core::names::{HostName, NetworkName};
-use crate::document as read;
 
 pub use exclude::Exclude;
 pub use fault::{Fault, InventoryError};
@@ -118,6 +117,11 @@ impl Inventory {
         orchestrators
     }
 
+    /// Those of them that are this machine.
+    pub fn orchestrators_here(&self) -> impl Iterator<Item = (&Host, &OrchestratorSettings)> {
+        self.orchestrators().into_iter().filter(|(host, _)| self.is_here(host))
+    }
+
     /// The object storages, the one with the lowest priority number first; by name where two share it.
     pub fn storages(&self) -> &[Storage] {
         &self.storages
@@ -126,11 +130,6 @@ impl Inventory {
     /// The channels by which alarms are told, by name.
     pub fn channels(&self) -> &[Channel] {
         &self.channels
-    }
-
-    /// Those of them that this machine is.
-    pub fn orchestrators_here(&self) -> impl Iterator<Item = (&Host, &OrchestratorSettings)> {
-        self.orchestrators().into_iter().filter(|(host, _)| self.is_here(host))
     }
 
     /// The name of the machine whose packages are wanted; [`Inventory::host`] has it.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::read::{Reading, Section};
 use super::values::{self, ValueError};
 use crate::core::alarm::Kind;
 use crate::core::names::ChannelName;
 use crate::core::nearest::did_you_mean;
+use crate::document::{Reading, Section};
 
 /// A channel by which alarms are told.
 #[derive(Debug, Clone, PartialEq, Eq)]

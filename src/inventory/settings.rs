@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::core::names::HostName;
 
 use super::exclude::{self, Exclude};
-use super::read::{Reading, Section};
 use super::values;
+use crate::document::{Reading, Section};
 
 /// Which controller a command goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

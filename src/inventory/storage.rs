@@ -5,9 +5,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::read::{Reading, Section};
 use super::values::{HttpUrl, ValueError};
 use crate::core::names::HostName;
+use crate::document::{Reading, Section};
 
 /// S3-compatible object storage.
 #[derive(Debug, Clone, PartialEq, Eq)]

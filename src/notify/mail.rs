@@ -40,7 +40,7 @@ fn unique() -> String {
 }
 
 /// The whole mail. Its lines end as a text of this system does; `sendmail` makes of them what the wire wants.
-pub(super) fn mail(
+fn mail(
     to: &[MailAddress],
     from: Option<&MailAddress>,
     post: &Post,

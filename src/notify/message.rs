@@ -95,18 +95,18 @@ impl Message {
 }
 
 fn headline(raised: &[Alarm], recovered: &[Alarm]) -> String {
-    let all = |alarms: &[Alarm], what: &str| match alarms {
+    let all = |alarms: &[Alarm]| match alarms {
         [] => String::new(),
         [one] => one.words.headline.clone(),
         several if several.iter().all(|alarm| alarm.cause.is_package()) => {
             format!("{} packages failed", several.len())
         }
-        several => format!("{} {what}, first: {}", several.len(), several[0].words.headline),
+        several => format!("{} alarms, first: {}", several.len(), several[0].words.headline),
     };
     match (raised, recovered) {
-        ([], over) => format!("recovered: {}", all(over, "alarms")),
-        (raised, []) => all(raised, "alarms"),
-        (raised, over) => format!("{}; {} recovered", all(raised, "alarms"), over.len()),
+        ([], over) => format!("recovered: {}", all(over)),
+        (raised, []) => all(raised),
+        (raised, over) => format!("{}; {} recovered", all(raised), over.len()),
     }
 }
 

@@ -17,6 +17,7 @@ pub use message::{Message, Post};
 pub use program::ProgramError;
 
 use crate::core::names::Timestamp;
+use crate::core::text::printable;
 use crate::http::client::AskError;
 use crate::http::tls::TlsError;
 use crate::inventory::notify::{Channel, Way};
@@ -83,4 +84,12 @@ pub async fn send(channel: &Channel, post: &Post, message: &Message, at: Timesta
         }
     };
     tokio::time::timeout(PATIENCE, sent).await.map_err(|_| SendError::Late)?
+}
+
+/// What whoever refused said of it, in one line behind a colon; nothing where it said nothing.
+fn reason(said: &[u8]) -> String {
+    match printable(&String::from_utf8_lossy(said)) {
+        said if said.is_empty() => said,
+        said => format!(": {}", said.replace('\n', "; ")),
+    }
 }

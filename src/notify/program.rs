@@ -6,8 +6,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use wait_timeout::ChildExt;
 
-use super::{PATIENCE, SendError};
-use crate::core::text::printable;
+use super::{PATIENCE, SendError, reason};
 
 /// More (bytes) of what a program says of its failure is not read.
 const SAID: u64 = 4096;
@@ -66,9 +65,5 @@ fn give(mut command: Command, program: String, text: &[u8]) -> Result<(), SendEr
     let mut words = Vec::new();
     // What it says only explains its status.
     let _unread = said.rewind().and_then(|()| said.take(SAID).read_to_end(&mut words));
-    let said = match printable(&String::from_utf8_lossy(&words)) {
-        said if said.is_empty() => said,
-        said => format!(": {}", said.replace('\n', "; ")),
-    };
-    Err(ProgramError::Status { program, status, said }.into())
+    Err(ProgramError::Status { program, status, said: reason(&words) }.into())
 }

@@ -11,12 +11,11 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use serde::Serialize;
 
-use super::{Message, PATIENCE, Post, SendError};
+use super::{Message, PATIENCE, Post, SendError, reason};
 use crate::core::alarm::Alarm;
 use crate::core::names::Timestamp;
 use crate::core::status::Moment;
-use crate::core::text::printable;
-use crate::http::client::Client;
+use crate::http::client::{AskError, Client};
 use crate::http::tls;
 use crate::inventory::notify::WebhookUrl;
 
@@ -59,7 +58,7 @@ impl<'a> Item<'a> {
 }
 
 /// The body of the request.
-pub(super) fn body(post: &Post, message: &Message, at: Timestamp) -> serde_json::Result<Vec<u8>> {
+fn body(post: &Post, message: &Message, at: Timestamp) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Body {
         swarm: &post.swarm,
         host: &post.host,
@@ -99,7 +98,7 @@ pub(super) async fn send(
     let answer = client.ask(request).await;
     let answer = answer.map_err(|source| match source {
         // It would show the whole address.
-        crate::http::client::AskError::Address(_) => address(),
+        AskError::Address(_) => address(),
         source => SendError::Ask { host: host.clone(), source },
     })?;
     let status = answer.status();
@@ -107,9 +106,5 @@ pub(super) async fn send(
         return Ok(());
     }
     let said = client.read(answer.into_body(), ANSWER).await.unwrap_or_default();
-    let said = match printable(&String::from_utf8_lossy(&said)) {
-        said if said.is_empty() => said,
-        said => format!(": {}", said.replace('\n', "; ")),
-    };
-    Err(SendError::Refused { host, status: status.as_u16(), said })
+    Err(SendError::Refused { host, status: status.as_u16(), said: reason(&said) })
 }

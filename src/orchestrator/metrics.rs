@@ -209,8 +209,9 @@ fn builds(state: &State, now: Timestamp, page: &mut Page) {
 }
 
 fn drones(state: &State, now: Timestamp, page: &mut Page) {
-    let drones: Vec<(&str, DroneView)> =
-        state.drones.iter().map(|(name, drone)| (name.as_str(), DroneView::of(state, drone, now))).collect();
+    let jobs = state.jobs_by_drone();
+    let drones = state.drones.iter().map(|(name, drone)| (name.as_str(), DroneView::of(state, &jobs, drone, now)));
+    let drones: Vec<(&str, DroneView)> = drones.collect();
     let states = drones
         .iter()
         .flat_map(|(name, view)| DroneState::ALL.map(|each| ([*name, each.as_str()], u8::from(view.state == each))));

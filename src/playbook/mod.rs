@@ -24,7 +24,7 @@ mod sight;
 pub use child::end_with_the_run;
 
 use clock::{Deadline, Window};
-use step::Step;
+use step::{Step, StepName, What};
 use value::Parameters;
 
 use crate::core::names::PlaybookName;
@@ -44,4 +44,17 @@ pub struct Playbook {
     pub deadline: Option<Deadline>,
     /// What is done, in this order; never empty.
     pub steps: Vec<Step>,
+}
+
+impl Playbook {
+    /// Where the step is whose output others read by this name: a command. A step of another kind may be called the same,
+    /// as its name may be no more than what it does.
+    pub fn place_of(&self, name: &StepName) -> Option<usize> {
+        self.steps.iter().position(|step| step.name == *name && matches!(step.what, What::Exec(_)))
+    }
+
+    /// Whether another step reads what this one puts out.
+    pub fn is_read(&self, step: &Step) -> bool {
+        matches!(step.what, What::Exec(_)) && self.steps.iter().any(|other| other.what.reads() == Some(&step.name))
+    }
 }

@@ -30,7 +30,7 @@ use super::clock::Window;
 use super::step::{Choice, Command, Exec, Finalize, Hosts, Notify, OnFailure, Push, Step, StepName, What, When, Where};
 use super::value::{Need, Parameter, ParameterName, Parameters, Word};
 use crate::core::nearest::did_you_mean;
-use crate::core::text::escaped;
+use crate::core::text::{counted, escaped};
 use crate::document::fault::Fault;
 use crate::document::{Document, Reading, Section};
 use crate::inventory::values::{duration, line};
@@ -41,12 +41,8 @@ const ON_FAILURE: [(&str, OnFailure); 3] =
 
 /// A playbook with faults.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the playbook has {}:{}", counted(.0.len()), .0.iter().map(|fault| format!("\n{fault}")).collect::<String>())]
+#[error("the playbook has {}:{}", counted(.0.len(), "fault"), .0.iter().map(|fault| format!("\n{fault}")).collect::<String>())]
 pub struct Faults(pub Vec<Fault>);
-
-fn counted(faults: usize) -> String {
-    if faults == 1 { "a fault".to_owned() } else { format!("{faults} faults") }
-}
 
 /// What a step can do.
 #[derive(Debug, Clone, Copy)]

@@ -54,7 +54,7 @@ pub struct Ended {
     pub how: How,
     /// When; of a lost one when that was found.
     pub at: Moment,
-    /// Its exit status, as section 5 of the design has them.
+    /// Its exit status, one of those of `swarm` itself.
     pub status: u8,
     /// Why it is that, in one line.
     pub reason: String,

@@ -28,7 +28,8 @@ use super::value::Given;
 use crate::controller::now;
 use crate::controller::run::Halt;
 use crate::controller::verb::Verb;
-use crate::core::names::{HostName, Timestamp};
+use crate::core::event::{RunEnd, RunStart};
+use crate::core::names::{HostName, PlaybookName, RunId, Timestamp};
 use crate::core::status::Moment;
 use crate::core::text::{duration, printable};
 use steps::{meaning, weight};
@@ -66,8 +67,16 @@ pub enum RunError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// There is nothing to go on with.
-    #[error("{0}")]
-    Nothing(String),
+    #[error("the last run of {0} is not unfinished: `swarm play {0}` begins one")]
+    NotUnfinished(PlaybookName),
+    /// What is to be gone on with is not what was begun.
+    #[error("the playbook has changed since run {run} began: `swarm play {playbook}` begins a new one")]
+    Changed {
+        /// The run.
+        run: RunId,
+        /// The playbook.
+        playbook: PlaybookName,
+    },
 }
 
 impl Start<'_> {
@@ -113,15 +122,10 @@ impl Start<'_> {
         let name = &self.playbook.name;
         let record = self.runs.last(name)?.filter(Record::is_unfinished);
         let Some(mut record) = record else {
-            return Err(RunError::Nothing(format!(
-                "the last run of {name} is not unfinished: `swarm play {name}` begins one"
-            )));
+            return Err(RunError::NotUnfinished(name.clone()));
         };
         if record.digest != self.found.digest() {
-            let id = &record.id;
-            return Err(RunError::Nothing(format!(
-                "the playbook has changed since run {id} began: `swarm play {name}` begins a new one"
-            )));
+            return Err(RunError::Changed { run: record.id, playbook: name.clone() });
         }
         self.given = record.given.clone();
         record.troubles.extend(troubles);
@@ -189,19 +193,19 @@ fn local(at: Timestamp) -> String {
 }
 
 fn started(record: &Record) -> Verb {
-    Verb::RunStarted {
+    Verb::RunStarted(RunStart {
         run: record.id.clone(),
         playbook: record.playbook.clone(),
         due: record.due.map(|due| due.0),
         deadline: record.deadline.map(|deadline| deadline.0),
         at: record.started.0,
-    }
+    })
 }
 
 /// Its beginning again, since it may not have been heard of, and its end.
 fn finished(record: &Record, ended: &Ended) -> [Verb; 2] {
     let (run, reason) = (record.id.clone(), ended.reason.clone());
-    [started(record), Verb::RunFinished { run, status: ended.status, reason, at: ended.at.0 }]
+    [started(record), Verb::RunFinished(RunEnd { run, status: ended.status, reason, at: ended.at.0 })]
 }
 
 fn finished_line(record: &Record, ended: &Ended) -> String {

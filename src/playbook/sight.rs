@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::child;
-use crate::core::text::{printable, some};
+use crate::core::text::{agreeing, counted, printable, some};
 
 /// A status takes no longer.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -58,18 +58,23 @@ impl Sight {
             self.failed.iter().map(|(label, failed)| format!("{label} ({})", failed.class)).collect();
         let blocked = match self.blocked.len() {
             0 => String::new(),
-            blocked => format!(", {blocked} blocked by them"),
+            blocked => format!(", {blocked} blocked by {}", agreeing(names.len(), "it", "them")),
         };
-        let count = if names.len() == 1 { "1 package".to_owned() } else { format!("{} packages", names.len()) };
-        let left = match self.left() {
+        let count = counted(names.len(), "package");
+        let left = match self.still_to_build() {
             0 => String::new(),
-            left => format!(", {left} are left for the next push"),
+            _ => format!(", {}", self.left()),
         };
         printable(&format!("{count} failed: {}{blocked}{left}", some(&names)))
     }
 
-    /// How many packages are still to be built.
-    pub fn left(&self) -> usize {
+    /// What is still to be built, in words.
+    pub fn left(&self) -> String {
+        let left = self.still_to_build();
+        format!("{} {} left for the next push", counted(left, "package"), agreeing(left, "is", "are"))
+    }
+
+    fn still_to_build(&self) -> usize {
         self.needed.len() + self.delegated.len()
     }
 }
@@ -88,7 +93,9 @@ mod tests {
             "failed":{"a/c-1":{"class":"build","reason":"x"}},"blocked":{"a/e-1":["a/c-1"]},"drones":{},"release":null}"#;
         let some: Sight = serde_json::from_str(text).unwrap();
         assert!(some.differs(&nothing) && !some.differs(&some.clone()));
-        assert_eq!(some.failures(), "1 package failed: a/c-1 (build), 1 blocked by them, 1 are left for the next push");
-        assert_eq!(some.left(), 1);
+        assert_eq!(
+            some.failures(),
+            "1 package failed: a/c-1 (build), 1 blocked by it, 1 package is left for the next push"
+        );
     }
 }

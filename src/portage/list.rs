@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::core::package::Cpv;
+use crate::core::text::counted;
 
 /// The number of lines at fault that a message shows in full.
 const SHOWN_LINES: usize = 20;
@@ -56,7 +57,7 @@ impl fmt::Display for BadLines {
             line.fmt(formatter)?;
         }
         match self.0.len().checked_sub(SHOWN_LINES) {
-            Some(more) if more > 0 => write!(formatter, "\nand {more} more lines"),
+            Some(more) if more > 0 => write!(formatter, "\nand {}", counted(more, "more line")),
             _ => Ok(()),
         }
     }

@@ -20,6 +20,7 @@ use std::str::FromStr;
 use super::list::{BadLine, BadLines};
 use super::terminal;
 use crate::core::package::{Cpv, Slot};
+use crate::core::text::counted;
 
 /// The marks of a merge, column by column: interactive, new or forced, slot or replaced, fetch-restricted or remote,
 /// version, downgrade, masked.
@@ -146,7 +147,8 @@ impl Reader {
         let found = self.list.len();
         if found < total && self.bad.is_empty() {
             self.warnings.push(format!(
-                "line {number} counts {total} packages, but the list above it has only {found}: was it cut?"
+                "line {number} counts {}, but the list above it has only {found}: was it cut?",
+                counted(total, "package")
             ));
         }
     }

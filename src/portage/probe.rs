@@ -15,7 +15,7 @@ use crate::core::event::Selection;
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity, PackageName, Slot};
 use crate::core::plan::{self, Edge, EdgeKind, Oddity, PackageIndex, Plan, PlannedPackage};
-use crate::core::text::printable;
+use crate::core::text::{agreeing, counted, printable};
 use crate::core::texts::{Fields, Words};
 
 mod warnings;
@@ -389,7 +389,11 @@ pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Of
     let RawAnswer { identities, packages, survey: configuration, .. } = answer_of(stdout, stderr)?;
     let raw = identities.ok_or_else(|| unreadable("it is of another kind"))?;
     if raw.len() != wanted {
-        return Err(unreadable(format!("{} packages were asked for, it has {}", wanted, raw.len())));
+        return Err(unreadable(format!(
+            "{} asked for, it has {}",
+            counted(wanted, "package") + agreeing(wanted, " was", " were"),
+            raw.len()
+        )));
     }
     let eclasses_of = |offer: &RawOffer| match offer {
         RawOffer::Trouble { .. } => BTreeSet::new(),

@@ -118,11 +118,10 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// A graph of these costs and needs. Gives a package that waits for itself where there is one; a need that is no
-    /// package is left out.
+    /// A graph of these costs and needs; a need that is no package is left out.
     ///
     /// # Errors
-    /// The index of a package in a circle.
+    /// Packages wait for each other: the index of one of them.
     pub fn new(costs: Vec<Cost>, mut needs: Vec<Vec<u32>>) -> Result<Self, usize> {
         needs.resize(costs.len(), Vec::new());
         let mut dependents = vec![Vec::new(); costs.len()];
@@ -220,11 +219,6 @@ impl Graph {
         self.costs.is_empty()
     }
 
-    /// How many dependencies.
-    pub fn edges(&self) -> usize {
-        self.needs.iter().map(Vec::len).sum()
-    }
-
     /// What a package costs; nothing where it is not in the graph.
     pub fn cost(&self, package: u32) -> Cost {
         self.costs.get(package as usize).copied().unwrap_or_default()
@@ -282,7 +276,7 @@ mod tests {
     #[test]
     fn dependencies_may_come_later() {
         let (graph, names) = Graph::read(&(line("b", &["a", "a"]) + "\n" + &line("a", &[]))).unwrap();
-        assert_eq!((graph.needs(0), graph.dependents(1), graph.edges()), (&[1][..], &[0][..], 1));
+        assert_eq!((graph.needs(0), graph.dependents(1), graph.needs(1)), (&[1][..], &[0][..], &[][..]));
         assert_eq!(names, ["b", "a"]);
         assert_eq!(graph.tails(|cost| cost.alone(4.0)), [4.0, 8.0]);
     }

@@ -1,4 +1,4 @@
-//! What is written for a daemon: golden texts for each of them.
+//! What is written for a daemon: an entry of cron's in the form that this one reads, or systemd's two units.
 
 use std::path::PathBuf;
 

@@ -118,16 +118,20 @@ fn text_of(machine: &Machine, path: &Path) -> Option<String> {
 /// Whether the file is one that the daemon takes: owner, mode, links, name, end.
 fn form(machine: &Machine, daemon: &Daemon, entry: &Installed) -> Vec<Finding> {
     let path = machine.path(&entry.path);
-    let Ok(status) = fs::metadata(&path) else { return vec![Finding::fault("it cannot be looked at")] };
+    let status = match fs::metadata(&path) {
+        Ok(status) => status,
+        Err(error) => return vec![Finding::fault(format!("it cannot be looked at: {error}"))],
+    };
     let name = entry.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let plain = |each: char| each.is_ascii_alphanumeric() || matches!(each, '-' | '_');
     let mode = status.mode() & 0o7777;
     let system = matches!(daemon.kind, Kind::Debian | Kind::Cronie | Kind::Dcron);
     let shown = entry.path.display();
-    let links = fs::symlink_metadata(&path).map_or(0, |link| link.uid());
+    // Where the path is a link, that one's owner counts as well.
+    let link_owner = fs::symlink_metadata(&path).map_or(0, |link| link.uid());
     let faults = [
         (system && status.uid() != 0, format!("it belongs to user {}, not to root: chown root {shown}", status.uid())),
-        (system && links != 0, format!("the link {shown} does not belong to root")),
+        (system && link_owner != 0, format!("the link {shown} does not belong to root")),
         (mode & 0o022 != 0, format!("others may write it (mode {mode:o}): chmod 644 {shown}")),
         (
             daemon.kind == Kind::Cronie && mode & 0o111 != 0,

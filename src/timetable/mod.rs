@@ -20,5 +20,3 @@ pub mod fields;
 pub mod firing;
 pub mod place;
 pub mod punctual;
-
-pub use crate::core::moments::shown;

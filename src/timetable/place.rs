@@ -19,9 +19,17 @@ pub enum PlaceError {
         /// The file.
         path: PathBuf,
     },
-    /// A file cannot be read or written.
+    /// A file or directory cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unread {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file cannot be written or removed.
     #[error("cannot write {}: {source}{}", path.display(), cure(source))]
-    Io {
+    Unwritten {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -128,7 +136,7 @@ pub fn remove(machine: &Machine, playbook: &PlaybookName, dry_run: bool) -> Resu
             }
             match whole {
                 true => fs::remove_file(machine.path(&path))
-                    .map_err(|source| PlaceError::Io { path: path.clone(), source })?,
+                    .map_err(|source| PlaceError::Unwritten { path: path.clone(), source })?,
                 false => write(machine, &path, &rest, 0o600)?,
             }
         }
@@ -139,14 +147,19 @@ pub fn remove(machine: &Machine, playbook: &PlaybookName, dry_run: bool) -> Resu
     Ok(lines)
 }
 
-/// All entries of ours on this machine, whichever daemon they are for.
+/// All entries of ours on this machine, whichever daemon they are for. What nobody but root may read is none of ours for
+/// anybody else.
 ///
 /// # Errors
-/// A directory or file cannot be read.
+/// A directory or file cannot be read for another reason.
 pub fn installed(machine: &Machine) -> Result<Vec<Installed>, PlaceError> {
     let mut found = Vec::new();
     for (directory, timer) in [("/etc/cron.d", false), ("/etc/systemd/system", true), (SPOOL, false)] {
-        let Ok(entries) = fs::read_dir(machine.path(directory)) else { continue };
+        let entries = match fs::read_dir(machine.path(directory)) {
+            Ok(entries) => entries,
+            Err(error) if is_passed_over(&error) => continue,
+            Err(source) => return Err(PlaceError::Unread { path: directory.into(), source }),
+        };
         let mut names: Vec<String> =
             entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
@@ -159,12 +172,20 @@ pub fn installed(machine: &Machine) -> Result<Vec<Installed>, PlaceError> {
             if !wanted {
                 continue;
             }
-            // What nobody but root may read is none of ours for anybody else.
-            let Ok(Some(text)) = read(machine, &path) else { continue };
-            found.extend(entries_of(&path, &text, timer));
+            match read(machine, &path) {
+                Ok(text) => found.extend(text.into_iter().flat_map(|text| entries_of(&path, &text, timer))),
+                Err(PlaceError::Unread { source, .. }) if is_passed_over(&source) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(found)
+}
+
+/// Whether a place has no entry of ours by this: it is not there, is no file, or is not for us to read.
+fn is_passed_over(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    matches!(error.kind(), NotFound | NotADirectory | IsADirectory | PermissionDenied)
 }
 
 const SPOOL: &str = "/var/spool/cron/crontabs";
@@ -211,13 +232,13 @@ fn read(machine: &Machine, path: &Path) -> Result<Option<String>, PlaceError> {
     match fs::read(machine.path(path)) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(PlaceError::Io { path: path.to_owned(), source }),
+        Err(source) => Err(PlaceError::Unread { path: path.to_owned(), source }),
     }
 }
 
 /// A daemon never sees half of it: it is written under a name that all of them pass over, and renamed.
 fn write(machine: &Machine, path: &Path, text: &str, mode: u32) -> Result<(), PlaceError> {
-    let error = |source| PlaceError::Io { path: path.to_owned(), source };
+    let error = |source| PlaceError::Unwritten { path: path.to_owned(), source };
     let place = machine.path(path);
     let written = || {
         let directory = place.parent().unwrap_or(Path::new("/"));
@@ -237,7 +258,7 @@ fn tell(machine: &Machine, daemon: &Daemon, path: &Path) -> Result<(), PlaceErro
     let update = daemon.directory.join("cron.update");
     let file = fs::OpenOptions::new().append(true).create(true).open(machine.path(&update));
     let told = file.and_then(|mut file| writeln!(file, "{}", name.to_string_lossy()));
-    told.map_err(|source| PlaceError::Io { path: update, source })
+    told.map_err(|source| PlaceError::Unwritten { path: update, source })
 }
 
 fn systemd(arguments: &[&str]) -> Result<(), PlaceError> {

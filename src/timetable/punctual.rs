@@ -13,7 +13,7 @@ pub enum Punctuality {
     NotDueYet,
     /// It was due a moment ago, and may still begin.
     AboutToBegin,
-    /// It was due and did not begin. Whether an earlier one is at work still.
+    /// It was due and did not begin.
     Missing {
         /// When it was due.
         due: Timestamp,

@@ -14,7 +14,7 @@ use swarm::controller::housekeeping::{self, Deed};
 use swarm::controller::run::Finish;
 use swarm::controller::{Session, now, queue};
 use swarm::core::decide::End;
-use swarm::core::event::Event;
+use swarm::core::event::{Event, RunEnd, RunStart};
 use swarm::core::names::{PlaybookName, RunId};
 use swarm::core::plan::{Plan, PlannedPackage};
 use tokio::time::sleep;
@@ -101,9 +101,9 @@ fn record_run(fleet: &Fleet, session: &mut Session) {
     let playbook: PlaybookName = "nightly-world".parse().unwrap();
     let run = RunId::new(&playbook, now(), 1);
     write(fleet.path("state/runs").join(run.as_str()).join("record.json"), 2000);
-    let started = Event::RunStarted { run: run.clone(), playbook, due: None, deadline: None, at: now() };
+    let started = Event::RunStarted(RunStart { run: run.clone(), playbook, due: None, deadline: None, at: now() });
     session.record(&started).unwrap();
-    session.record(&Event::RunFinished { run, status: 0, reason: "done".to_owned(), at: now() }).unwrap();
+    session.record(&Event::RunFinished(RunEnd { run, status: 0, reason: "done".to_owned(), at: now() })).unwrap();
 }
 
 /// What a kill, a reset or an exchange of disks may leave.

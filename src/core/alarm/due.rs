@@ -64,7 +64,9 @@ fn telling(state: &State, listener: &Listener, now: Timestamp) -> Option<Telling
     let raised: Vec<Alarm> = state.alarms.standing().filter(is_news).cloned().collect();
     let is_over = |alarm: &&Alarm| {
         alarm.told.contains(name)
-            && alarm.cleared.is_some_and(|cleared| now.seconds_since(cleared) >= calm(state, alarm))
+            && alarm
+                .cleared
+                .is_some_and(|cleared| now.seconds_since(cleared) >= calm(alarm, ends_at_once(state, alarm)))
     };
     let wants_recovery = listener.on.contains(&Kind::Recovery);
     let recovered = state.alarms.alarms.values().filter(|_| wants_recovery).filter(is_over).cloned().collect();
@@ -72,9 +74,13 @@ fn telling(state: &State, listener: &Listener, now: Timestamp) -> Option<Telling
     (!telling.raised.is_empty() || !telling.recovered.is_empty()).then_some(telling)
 }
 
-/// How long (seconds) this has to stay away before it is told to be over.
-fn calm(state: &State, alarm: &Alarm) -> u64 {
-    let at_once = alarm.cause.ends_at_once() || (alarm.cause == Cause::Waiting && !find::work_waits(state));
+/// Whether its end is certain: also that of work that waited, where none is left.
+fn ends_at_once(state: &State, alarm: &Alarm) -> bool {
+    alarm.cause.ends_at_once() || (alarm.cause == Cause::Waiting && !find::work_waits(state))
+}
+
+/// How long (seconds) a trouble has to stay away before it is over; `at_once` says whether its end is certain.
+pub(super) fn calm(alarm: &Alarm, at_once: bool) -> u64 {
     let doublings = if at_once { alarm.times.checked_sub(2) } else { alarm.times.checked_sub(1) };
     doublings.map_or(0, |doublings| CALM.saturating_mul(1 << doublings.min(20)).min(LONGEST_CALM))
 }

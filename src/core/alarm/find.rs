@@ -11,7 +11,7 @@ use crate::core::decide::{End, decide};
 use crate::core::exit::Exit;
 use crate::core::names::{HostName, Timestamp};
 use crate::core::plan::PackageIndex;
-use crate::core::state::{Finished, Run, Standing as JobStanding, State};
+use crate::core::state::{Run, Standing as JobStanding, State};
 
 /// Work may stand still for so long (seconds) before that is a trouble.
 const STILL: u64 = 600;
@@ -20,10 +20,6 @@ const ON_THE_WAY: u64 = 3600;
 /// A failed package is held back for so long (seconds) at the most while its build goes on.
 const HELD_BACK: u64 = 3600;
 
-/// The exit statuses that have a cause of their own.
-const SOME_FAILED: u8 = Exit::SomeFailed as u8;
-const NO_DRONE: u8 = Exit::NoDrone as u8;
-const ALL_DIFFER: u8 = Exit::AllDiffer as u8;
 /// A run without a deadline is taken to be lost after so long (seconds).
 const LONGEST_RUN: i64 = 24 * 3600;
 /// What runs at a deadline still comes to its end; after so long (seconds) behind it that is too long.
@@ -186,10 +182,12 @@ fn runs(state: &State, now: Timestamp, found: &mut BTreeMap<Cause, Standing>) {
     for (playbook, run) in &state.runs {
         let cause = Cause::Run { playbook: playbook.clone() };
         let (words, happened) = match &run.finished {
-            Some(Finished { status: 0, .. }) => continue,
-            Some(Finished { status: SOME_FAILED, .. }) if packages => continue,
-            Some(Finished { status: NO_DRONE | ALL_DIFFER, .. }) if waiting => continue,
-            Some(finished) => (words::of_failed_run(playbook, run, finished), finished.at),
+            Some(finished) => match Exit::of_status(finished.status.into()) {
+                Some(Exit::Done) => continue,
+                Some(Exit::SomeFailed) if packages => continue,
+                Some(Exit::NoDrone | Exit::AllDiffer) if waiting => continue,
+                _ => (words::of_failed_run(playbook, run, finished), finished.at),
+            },
             None if is_under_way(run, now) => {
                 found.insert(cause, Standing::Open);
                 continue;

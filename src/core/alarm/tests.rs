@@ -1,15 +1,19 @@
+//! Alarms over hours and nights on an imagined clock: what each channel is told, and what it is not.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::event::{Event, JobOutcome, ReceivedFile, Rooms, Selection, Trouble};
+use crate::core::event::{Event, JobOutcome, ReceivedFile, Rooms, RunEnd, RunStart, Selection, Trouble};
 use crate::core::failure::{Failure, FailureClass};
 use crate::core::names::{BuildId, JobName};
 use crate::core::plan::{PackageIndex, Plan};
 use crate::core::simulation::{opened, plan};
 use crate::core::state::State;
 use crate::core::texts::Fields;
+
+mod channels;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -311,12 +315,12 @@ fn a_run_holds_failed_packages_back_and_is_told_itself_where_nothing_else_says_w
         let (at, deadline) = (scene.at(), Some(Timestamp(scene.now + 5 * HOUR)));
         let run = crate::core::names::RunId::new(&playbook, at, 1);
         let (started, playbook) = (run.clone(), playbook.clone());
-        scene.apply(Event::RunStarted { run: started, playbook, due: None, deadline, at });
+        scene.apply(Event::RunStarted(RunStart { run: started, playbook, due: None, deadline, at }));
         run
     };
     let end = |scene: &mut Scene, run: &crate::core::names::RunId, status: u8| {
         let (run, at) = (run.clone(), scene.at());
-        scene.apply(Event::RunFinished { run, status, reason: "step 2 (push) failed".into(), at });
+        scene.apply(Event::RunFinished(RunEnd { run, status, reason: "step 2 (push) failed".into(), at }));
     };
     let mut scene = Scene::new(plan(1, &[]), &[(4, 1), (4, 1)]);
     scene.now = HOUR;
@@ -369,74 +373,7 @@ fn a_full_disk_is_the_only_trouble_told_of_what_it_keeps_from_going_on() {
 }
 
 #[test]
-fn what_somebody_saw_for_himself_is_told_only_where_that_is_wanted_or_once_it_happens_again_unseen() {
-    let mut scene = Scene::new(plan(1, &[]), &[(4, 1), (4, 1)]);
-    scene.listeners.push(Listener { attended: true, ..listener("pager") });
-    scene.facts.attended = true;
-    scene.fail(1, 0, "drone0");
-    scene.fail(2, 0, "drone1");
-    let told = scene.look();
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].channel.as_str(), "pager");
-    scene.facts.attended = false;
-    scene.pass(HOUR);
-    assert_eq!(scene.told.len(), 1, "nothing has happened since");
-    let at = scene.at();
-    scene.apply(Event::RetryAsked { packages: BTreeSet::new(), at });
-    scene.fail(3, 0, "drone0");
-    scene.fail(4, 0, "drone1");
-    let told = scene.look();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0].channel.as_str(), "mail");
-}
-
-#[test]
-fn a_channel_hears_only_of_what_it_wants_and_of_ends_only_what_it_was_told() {
-    let mut scene = Scene::new(plan(1, &[]), &[(4, 1), (4, 1)]);
-    let of = |name: &str, on: &[Kind]| Listener { on: on.iter().copied().collect(), ..listener(name) };
-    scene.listeners = vec![
-        of("failures", &[Kind::Failure]),
-        of("stalls", &[Kind::Stall, Kind::Recovery]),
-        of("both", &[Kind::Failure, Kind::Recovery]),
-    ];
-    scene.fail(1, 0, "drone0");
-    scene.fail(2, 0, "drone1");
-    let names = |told: Vec<Telling>| told.iter().map(|told| told.channel.to_string()).collect::<Vec<_>>();
-    assert_eq!(names(scene.look()), ["failures", "both"]);
-    let at = scene.at();
-    scene.apply(Event::RetryAsked { packages: BTreeSet::new(), at });
-    scene.receive(3, 0, "drone0");
-    assert_eq!(names(scene.look()), ["both"]);
-}
-
-#[test]
-fn a_channel_that_fails_is_asked_again_with_growing_pauses_and_loses_nothing() {
-    let mut scene = Scene::new(plan(1, &[]), &[(4, 1), (4, 1)]);
-    scene.fail(1, 0, "drone0");
-    scene.fail(2, 0, "drone1");
-    for event in look(&scene.state, &scene.facts, scene.at()) {
-        scene.apply(event);
-    }
-    let mut tries = Vec::new();
-    for minute in 0..=300 {
-        scene.now = minute * MINUTE;
-        if due(&scene.state, &scene.listeners, scene.at()).is_empty() {
-            continue;
-        }
-        tries.push(minute);
-        let (channel, why, at) = ("mail".parse().unwrap(), "is away".to_owned(), scene.at());
-        scene.apply(Event::ChannelFailed { channel, why, at });
-    }
-    assert_eq!(tries, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]);
-    let view = crate::core::status::Status::of(&scene.state, None, scene.at());
-    assert_eq!(view.channels.len(), 1);
-    scene.now += HOUR;
-    assert_eq!(scene.headlines().0.len(), 1);
-    assert!(scene.state.alarms.channels.is_empty());
-}
-
-#[test]
-fn alarms_of_drones_that_the_inventory_gained_since_do_not_disturb_an_old_snapshot() {
+fn a_snapshot_of_before_there_were_alarms_is_read_and_what_waits_in_it_is_found() {
     let mut body = serde_json::to_value(Scene::new(plan(1, &[]), &[(4, 1)]).state).unwrap();
     for key in ["alarms", "moved", "released_at"] {
         body.as_object_mut().unwrap().remove(key);

@@ -10,7 +10,7 @@ use crate::core::names::{HostName, PlaybookName, ReleaseName, Timestamp};
 use crate::core::plan::PackageIndex;
 use crate::core::state::{Condition, Drone, Finished, LowDisk, Run, State};
 use crate::core::status::Moment;
-use crate::core::text::{printable, some};
+use crate::core::text::{agreeing, counted, printable, shell_word, some};
 
 /// More drones than this are not told one by one.
 const DRONES: usize = 12;
@@ -51,7 +51,7 @@ pub(super) fn of_package(failed: &Failed<'_>, facts: &Facts) -> Words {
         format!("tried {} on {}, last on {} at {}", times(attempts.len()), some(&drones), last.drone, Moment(last.at)),
     ];
     lines.extend(last.log.as_ref().map(|log| format!("log: {}/{log}", facts.directory)));
-    let blocked = blocked_by(build, package);
+    let blocked: Vec<&str> = build.blocks(package).into_iter().map(|blocked| build.label(blocked)).collect();
     if !blocked.is_empty() {
         lines.push(format!("blocks {}: {}", blocked.len(), some(&blocked)));
     }
@@ -60,22 +60,11 @@ pub(super) fn of_package(failed: &Failed<'_>, facts: &Facts) -> Words {
     Words { headline: format!("{label} failed: {}", last.failure.class), lines, next: format!("swarm logs {word}") }
 }
 
-/// A label as a shell takes it: the flags in some have brackets around them.
-fn shell_word(label: &str) -> String {
-    if label.contains(['[', ']']) { format!("'{label}'") } else { label.to_owned() }
-}
-
 fn times(number: usize) -> String {
     match number {
         1 => "once".to_owned(),
-        more => format!("{more} times"),
+        more => counted(more, "time"),
     }
-}
-
-fn blocked_by(build: &Build, package: PackageIndex) -> Vec<&str> {
-    let all = (0..build.packages.len()).map(PackageIndex::at);
-    let blocked = all.filter(|other| build.is_blocked(*other) && build.blocked_by(*other).contains(&package));
-    blocked.map(|other| build.label(other)).collect()
 }
 
 /// Of work that waits while nothing is built.
@@ -92,7 +81,9 @@ pub(super) fn of_waiting(state: &State, facts: &Facts, end: Option<End>, since: 
         lines.push("no controller is at work".to_owned());
     }
     lines.extend(state.drones.iter().take(DRONES).map(|(name, drone)| format!("{name}: {}", stands(drone, now))));
-    lines.extend((state.drones.len() > DRONES).then(|| format!("and {} more drones", state.drones.len() - DRONES)));
+    lines.extend(
+        (state.drones.len() > DRONES).then(|| format!("and {}", counted(state.drones.len() - DRONES, "more drone"))),
+    );
     lines.extend(state.drones.is_empty().then(|| "no drone is in the inventory".to_owned()));
     let next = match end {
         Some(End::AllDiffer) => "swarm parity",
@@ -107,9 +98,11 @@ fn what_waits(state: &State) -> String {
     let waits = |build: &Build| build.packages.iter().filter(|package| matches!(package.phase, Phase::Needed)).count();
     let queued = state.queue.len();
     match (state.open_build().filter(|build| !build.is_over()).map(waits), queued) {
-        (Some(packages), 0) => format!("{packages} packages wait"),
-        (Some(packages), more) => format!("{packages} packages and {more} more builds wait"),
-        (None, queued) => format!("{queued} builds wait"),
+        (Some(packages), 0) => format!("{} {}", counted(packages, "package"), agreeing(packages, "waits", "wait")),
+        (Some(packages), more) => {
+            format!("{} and {} wait", counted(packages, "package"), counted(more, "more build"))
+        }
+        (None, queued) => format!("{} {}", counted(queued, "build"), agreeing(queued, "waits", "wait")),
     }
 }
 
@@ -118,7 +111,9 @@ fn stands(drone: &Drone, now: Timestamp) -> String {
         Condition::Away { reason, since, .. } => format!("since {}: {}", Moment(*since), printable(reason)),
         _ if drone.draining => "drained: `swarm undrain` lets it work".to_owned(),
         Condition::Ready { .. } => match drone.rest_until.filter(|until| *until > now) {
-            Some(until) => format!("rests until {} after {} failures of its own", Moment(until), drone.failures),
+            Some(until) => {
+                format!("rests until {} after {} of its own", Moment(until), counted(drone.failures, "failure"))
+            }
             None => "could work when it was seen last".to_owned(),
         },
         Condition::Unknown => "not reached yet".to_owned(),

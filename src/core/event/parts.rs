@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::core::failure::Failure;
-use crate::core::names::{BuildId, HostName, Timestamp};
+use crate::core::names::{BuildId, HostName, PlaybookName, RunId, Timestamp};
 use crate::core::texts::Fields;
 
 /// What the inventory says of a drone, as far as it is needed to decide.
@@ -123,4 +123,36 @@ pub enum JobOutcome {
     /// Nobody wants what it builds any more, or its drone lost it after it had been given to another: it was ended and
     /// removed, and counts against nobody.
     Discarded,
+}
+
+/// The beginning of an unattended run, as whoever runs it tells its controller and as the journal has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct RunStart {
+    /// Its id.
+    pub run: RunId,
+    /// What is run.
+    pub playbook: PlaybookName,
+    /// When the schedule wanted it to begin; none where nobody's schedule began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// Nothing new starts after this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// When it began.
+    pub at: Timestamp,
+}
+
+/// The end of an unattended run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct RunEnd {
+    /// Its id.
+    pub run: RunId,
+    /// Its exit status, one of those of `swarm` itself.
+    pub status: u8,
+    /// Why it is that, in one line.
+    pub reason: String,
+    /// When it ended.
+    pub at: Timestamp,
 }

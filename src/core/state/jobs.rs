@@ -21,6 +21,7 @@ const ATTEMPT_LIMIT: usize = 12;
 const FIRST_REST: i64 = 30;
 /// The longest rest, in seconds.
 const LONGEST_REST: i64 = 3600;
+
 /// What a build took, measured or else from its start to its end as this side saw it.
 fn sample(cpv: Cpv, job: &Job, cost: Option<Cost>, at: Timestamp) -> Sample {
     let seen = at.seconds_since(job.since) as f64;
@@ -75,7 +76,27 @@ pub struct Job {
     pub holds: BTreeSet<PackageIndex>,
 }
 
+/// The jobs by the drone that they are on: for whoever looks at many drones, as each look at one goes through all jobs.
+#[derive(Debug, Clone, Default)]
+pub struct JobsByDrone<'a>(BTreeMap<&'a HostName, Vec<(&'a JobName, &'a Job)>>);
+
+impl<'a> JobsByDrone<'a> {
+    /// Those on this drone, by name.
+    pub fn on(&self, drone: &HostName) -> &[(&'a JobName, &'a Job)] {
+        self.0.get(drone).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
 impl State {
+    /// All jobs by drone. Cost: a pass over them.
+    pub fn jobs_by_drone(&self) -> JobsByDrone<'_> {
+        let mut jobs = JobsByDrone::default();
+        for (name, job) in &self.jobs {
+            jobs.0.entry(&job.drone).or_default().push((name, job));
+        }
+        jobs
+    }
+
     pub(super) fn find_job(
         &mut self,
         job: &JobName,

@@ -85,18 +85,8 @@ mod tests {
         let mut state = opened(plan(2, &[(1, 0)]), &[(8, 1), (4, 1)]);
         for at in [1, 2].map(Timestamp) {
             let start = decide(&state, at).starts.remove(0);
-            let (job, why) = (start.job.clone(), Some(start.why));
-            state
-                .apply(&Event::JobStarted {
-                    job: start.job,
-                    package: start.package,
-                    drone: start.drone,
-                    build_ids: start.build_ids,
-                    width: start.width,
-                    why,
-                    at,
-                })
-                .unwrap();
+            let job = start.job.clone();
+            state.apply(&start.event(at)).unwrap();
             let outcome = JobOutcome::Failed { failure: Failure { class, reason: "oops".into() }, log: None };
             state.apply(&Event::JobEnded { job, outcome, at }).unwrap();
         }

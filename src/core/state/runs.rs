@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::State;
+use crate::core::event::{RunEnd, RunStart};
 use crate::core::names::{PlaybookName, RunId, Timestamp};
 
 /// An unattended run of a playbook.
@@ -27,7 +28,7 @@ pub struct Run {
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
-    /// Its exit status, as section 5 of the design has them.
+    /// Its exit status, one of those of `swarm` itself.
     pub status: u8,
     /// Why it is that, in one line.
     pub reason: String,
@@ -41,11 +42,22 @@ impl State {
         self.runs.iter().max_by_key(|(_, run)| (run.started, &run.id))
     }
 
+    pub(super) fn start_run(&mut self, start: &RunStart) {
+        let RunStart { run, playbook, due, deadline, at } = start;
+        let run = Run { id: run.clone(), started: *at, due: *due, deadline: *deadline, finished: None };
+        self.runs.insert(playbook.clone(), run);
+    }
+
     /// A run that its playbook's next one has replaced is only a record by now.
-    pub(super) fn finish_run(&mut self, id: &RunId, finished: Finished) {
-        if let Some(run) = self.runs.values_mut().find(|run| run.id == *id) {
-            run.finished = Some(finished);
+    pub(super) fn finish_run(&mut self, end: &RunEnd) {
+        if let Some(run) = self.runs.values_mut().find(|run| run.id == end.run) {
+            run.finished = Some(Finished { status: end.status, reason: end.reason.clone(), at: end.at });
         }
+    }
+
+    /// Whether this is the last run of its playbook, and not known to be over.
+    pub fn is_at_work(&self, run: &RunId) -> bool {
+        self.runs.values().any(|last| last.id == *run && last.finished.is_none())
     }
 }
 
@@ -57,11 +69,12 @@ mod tests {
     fn started(playbook: &str, at: i64) -> (RunId, Event) {
         let playbook: PlaybookName = playbook.parse().unwrap();
         let run = RunId::new(&playbook, Timestamp(at), 1);
-        (run.clone(), Event::RunStarted { run, playbook, due: None, deadline: None, at: Timestamp(at) })
+        let start = RunStart { run: run.clone(), playbook, due: None, deadline: None, at: Timestamp(at) };
+        (run, Event::RunStarted(start))
     }
 
     fn finished(run: &RunId, status: u8, at: i64) -> Event {
-        Event::RunFinished { run: run.clone(), status, reason: "why".into(), at: Timestamp(at) }
+        Event::RunFinished(RunEnd { run: run.clone(), status, reason: "why".into(), at: Timestamp(at) })
     }
 
     #[test]

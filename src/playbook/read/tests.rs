@@ -1,3 +1,5 @@
+//! Playbooks as they are meant, and every fault of one with its message.
+
 use super::*;
 
 fn faults(steps: &str) -> Vec<String> {
@@ -102,4 +104,14 @@ fn a_playbook_is_read_as_it_is_meant() {
     assert_eq!((push.failed_packages, push.replace, push.rebuild), (OnFailure::GoOn, true, false));
     assert!(push.on.as_ref().is_some_and(|on| on.parameter().is_some()));
     assert!(matches!(finalize.what, What::Finalize(Finalize { partial: true, max_failed: Some(0) })));
+}
+
+#[test]
+fn what_is_read_is_the_command_of_that_name_and_no_other_step_that_is_called_the_same() {
+    let text = "name = 'night'\ndescription = 'd'\n[[step]]\ndo = 'prune'\n\
+        [[step]]\ndo = 'exec'\nname = 'prune'\non = 'driver'\ncommand = ['x']\n\
+        [[step]]\ndo = 'push'\npackages_from = 'prune'\n";
+    let playbook = read(Path::new("n.toml"), text).unwrap();
+    assert_eq!(playbook.place_of(&"prune".parse().unwrap()), Some(1));
+    assert_eq!(playbook.steps.iter().map(|step| playbook.is_read(step)).collect::<Vec<_>>(), [false, true, false]);
 }

@@ -23,7 +23,7 @@ pub fn dry(start: &Start<'_>) -> Vec<Result<String, String>> {
             driver: &start.driver,
             queued: start.queued,
             until: deadline,
-            is_read: start.playbook.steps.iter().any(|other| other.what.reads() == Some(&step.name)),
+            is_read: start.playbook.is_read(step),
             atoms: &atoms,
         };
         let head = format!("{} {}", index + 1, step.name);

@@ -79,7 +79,11 @@ impl Running<'_> {
                 interrupted: false,
             },
             Ok(ran) => {
-                let said = outcome::take(&told).unwrap_or(true);
+                // What cannot be read may well have told of a change.
+                let said = outcome::take(&told).unwrap_or_else(|error| {
+                    self.record.troubles.push(format!("whether {} changed something is not known: {error}", step.name));
+                    true
+                });
                 let differs = before.is_some_and(|before| after.as_ref().is_none_or(|after| before.differs(after)));
                 let exec = matches!(&step.what, What::Exec(exec) if exec.changes) && ran.code() == 0;
                 self.judge(step, &ran, &log, after.as_ref(), said || differs || exec)
@@ -115,7 +119,7 @@ impl Running<'_> {
         let step = &self.start.playbook.steps[index];
         let atoms = match step.what.reads() {
             Some(from) => {
-                let at = self.start.playbook.steps.iter().position(|other| other.name == *from).unwrap_or(index);
+                let at = self.start.playbook.place_of(from).unwrap_or(index);
                 let atoms = self.atoms(at)?;
                 if atoms.is_empty() {
                     return Ok(None);
@@ -129,14 +133,10 @@ impl Running<'_> {
             driver: &self.start.driver,
             queued: self.start.queued,
             until: self.record.deadline.map(|deadline| deadline.0).filter(|_| !self.start.any_time),
-            is_read: self.is_read(step),
+            is_read: self.start.playbook.is_read(step),
             atoms: &atoms,
         };
         command_line(step, &circumstances).map(Some)
-    }
-
-    fn is_read(&self, step: &Step) -> bool {
-        self.start.playbook.steps.iter().any(|other| other.what.reads() == Some(&step.name))
     }
 
     /// The atoms that a step has named.
@@ -177,7 +177,7 @@ impl Running<'_> {
         let step = &self.start.playbook.steps[index];
         let path = self.directory.join(log);
         let stderr: File = fs_err::OpenOptions::new().create(true).append(true).open(path)?.into();
-        let stdout = match self.is_read(step) {
+        let stdout = match self.start.playbook.is_read(step) {
             true => fs_err::File::create(self.output(index))?.into(),
             false => stderr.try_clone()?,
         };
@@ -233,7 +233,7 @@ impl Running<'_> {
             (SOME_FAILED, Some(after)) if is_push => after.failures(),
             (INTERRUPTED, Some(after)) if is_push => {
                 let why = if late { "the time was over" } else { "it was interrupted" };
-                format!("{why}; {} packages are left for the next push", after.left())
+                format!("{why}; {}", after.left())
             }
             (status, _) => match last_words(&self.directory.join(log)) {
                 Some(words) => words,
@@ -254,7 +254,7 @@ pub(super) fn weight(step: &Step, status: u8, late: bool) -> OnFailure {
     }
 }
 
-/// The status of a step among those of section 5 of the design. What a stranger's program means by its own, nobody knows.
+/// The status of a step among those of `swarm` itself. What a stranger's program means by its own, nobody knows.
 pub(super) fn meaning(step: &Step, status: u8) -> u8 {
     match &step.what {
         What::Exec(_) if status != 0 && status != INTERRUPTED => 1,

@@ -1,3 +1,5 @@
+//! Packages as Portage builds them, and every way to be none: each fault has its message.
+
 use std::io::Write;
 
 use proptest::prelude::*;

@@ -1,8 +1,10 @@
+//! Indexes as Portage reads and writes them, and what is refused of a host's.
+
 use std::collections::BTreeSet;
+use std::io::Read;
 
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
-use std::io::Read;
 
 use super::reduce::{Words, reduce};
 use super::*;

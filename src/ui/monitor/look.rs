@@ -40,6 +40,7 @@ impl Look {
                 .into_iter()
                 .map(|view| Row { awaited: view.waits_for, awaits: Vec::new(), job: None, view })
                 .collect();
+            let mut blockers = build.blockers();
             for row in &mut rows {
                 let is_there = |need: &PackageIndex| build.received_path(*need).is_some();
                 match row.view.place {
@@ -48,7 +49,7 @@ impl Look {
                         row.awaits = needs.filter(|need| !is_there(need)).take(NAMED).collect();
                     }
                     Place::Blocked => {
-                        let by = build.blocked_by(row.view.package);
+                        let by = blockers.remove(&row.view.package).unwrap_or_default();
                         row.awaited = by.len();
                         row.awaits = by.into_iter().take(NAMED).collect();
                     }

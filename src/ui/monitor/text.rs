@@ -11,8 +11,9 @@ use crate::core::names::Timestamp;
 use crate::core::overview::Overview;
 use crate::core::status::{DroneState, Moment, RunView};
 use crate::core::text::escaped;
+use crate::core::text::rough_duration;
 use crate::ui::status;
-use crate::ui::text::{line, span};
+use crate::ui::text::line;
 
 /// The keys, and what each does.
 pub const KEYS: [(&str, &str); 26] = [
@@ -137,7 +138,7 @@ pub fn left(overview: &Overview, now: Timestamp) -> Option<String> {
     Some(match build.left_s {
         Some(left_s) => {
             let left = left_s.saturating_sub(now.seconds_since(overview.at.0));
-            if left == 0 { "nearly done".to_owned() } else { format!("about {} left", span(left)) }
+            if left == 0 { "nearly done".to_owned() } else { format!("about {} left", rough_duration(left)) }
         }
         None if build.packages.needed + build.packages.delegated == 0 => "nothing left to build".to_owned(),
         None => "time left unknown".to_owned(),
@@ -203,7 +204,7 @@ pub fn swarm(model: &Model) -> Vec<Line<'static>> {
 
 /// How the last unattended run went.
 fn last_run(run: &RunView, now: Timestamp) -> String {
-    let ago = |moment: &Moment| span(now.seconds_since(moment.0));
+    let ago = |moment: &Moment| rough_duration(now.seconds_since(moment.0));
     let (Some(finished), Some(status)) = (&run.finished, run.status) else {
         return format!("{}, at work for {}", run.name, ago(&run.started));
     };
@@ -214,7 +215,8 @@ fn last_run(run: &RunView, now: Timestamp) -> String {
 /// What is live, and since when.
 pub fn release(overview: &Overview, now: Timestamp) -> String {
     let Some(release) = &overview.release else { return "none".to_owned() };
-    let since = overview.released.as_ref().map(|moment| format!(", live for {}", span(now.seconds_since(moment.0))));
+    let since =
+        overview.released.as_ref().map(|moment| format!(", live for {}", rough_duration(now.seconds_since(moment.0))));
     format!("{release}{}", since.unwrap_or_default())
 }
 

@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::Canvas;
+use crate::core::text::rough_duration;
 use crate::ui::monitor::message::Link;
 use crate::ui::monitor::style::Role;
 use crate::ui::monitor::text;
-use crate::ui::text::{line, span};
+use crate::ui::text::line;
 
 /// The bar of the build has so many columns.
 const BAR: std::ops::Range<usize> = 10..60;
@@ -80,9 +81,10 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
         Link::Here { at_work: true } => (format!("{} at work", controller()), Role::Good),
         Link::Here { at_work: false } => ("no controller at work".to_owned(), Role::Plain),
         Link::There(address) => (format!("{} at {}", controller(), line(address)), Role::Good),
-        Link::Away { since, why } => {
-            (format!("connection away for {}: {}", span(model.now.seconds_since(*since)), line(why)), Role::Bad)
-        }
+        Link::Away { since, why } => (
+            format!("connection away for {}: {}", rough_duration(model.now.seconds_since(*since)), line(why)),
+            Role::Bad,
+        ),
     }
 }
 
@@ -132,7 +134,8 @@ fn counts(canvas: &mut Canvas<'_>, area: Rect, counts: Counts) {
         1 => Some("1 alarm".to_owned()),
         count => Some(format!("{count} alarms")),
     };
-    let began = look.overview.build.as_ref().map(|build| span(canvas.model.now.seconds_since(build.started.0)));
+    let began =
+        look.overview.build.as_ref().map(|build| rough_duration(canvas.model.now.seconds_since(build.started.0)));
     let began = began.map(|began| Span::raw(format!("began {began} ago")));
     let alarms = alarms.map(|alarms| canvas.span(alarms, Role::Bad));
     let facts: Vec<_> = alarms.into_iter().chain(began).flat_map(|fact| [Span::raw("  "), fact]).collect();

@@ -6,13 +6,14 @@ use ratatui::text::{Line, Span};
 use super::{Canvas, below};
 use crate::core::build::Place;
 use crate::core::overview::JobOverview;
+use crate::core::text::rough_duration;
 use crate::ui::monitor::look::{Look, Row};
 use crate::ui::monitor::message::Tone;
 use crate::ui::monitor::model::{DroneLine, Model, Pane, Section};
 use crate::ui::monitor::style::Role;
 use crate::ui::monitor::text;
 use crate::ui::status;
-use crate::ui::text::{line, span};
+use crate::ui::text::line;
 
 /// The bar of a job has so many columns.
 const JOB_BAR: usize = 10;
@@ -34,8 +35,8 @@ fn column(text: &str, width: usize) -> String {
 fn times(job: &JobOverview, ago: u64) -> String {
     let lasted = job.lasted_s + ago;
     match job.expected_s.checked_sub(lasted).filter(|left| *left > 0) {
-        Some(left) => format!(" {} left of {}", span(left), span(job.expected_s)),
-        None => format!(" for {}, {} expected", span(lasted), span(job.expected_s)),
+        Some(left) => format!(" {} left of {}", rough_duration(left), rough_duration(job.expected_s)),
+        None => format!(" for {}, {} expected", rough_duration(lasted), rough_duration(job.expected_s)),
     }
 }
 
@@ -148,7 +149,7 @@ fn package(canvas: &Canvas<'_>, look: &Look, row: &Row, name: usize, wide: bool)
     let mut spans = vec![canvas.span(column(word, 8), role), mark, Span::raw(column(&line(&row.view.label), name))];
     if wide {
         let takes = matches!(row.view.place, Place::Needed | Place::Delegated | Place::Blocked);
-        let expected = if takes { format!("~{}", span(row.view.expected_s)) } else { String::new() };
+        let expected = if takes { format!("~{}", rough_duration(row.view.expected_s)) } else { String::new() };
         spans.push(canvas.span(column(&expected, 9), Role::Faint));
     }
     let job = row.job.as_ref().and_then(|name| {

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::core::alarm::{Cause, Words};
-use crate::core::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, Selection, Trouble};
+use crate::core::event::{DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, RunEnd, RunStart, Selection, Trouble};
 use crate::core::explain::explain;
 use crate::core::failure::{Failure, FailureClass};
 use crate::core::names::{BuildId, BuildName, Epoch, HostName, JobName, Timestamp};
@@ -127,19 +127,19 @@ fn events() -> Vec<Event> {
         Event::HistoryImported { samples: samples.collect() },
         Event::FleetDeclared { drones: vec![drone("izar", 16), drone("tarn", 8), drone("vega", 4)] },
         Event::ReleaseSeen { release: Some("20261125T030000".parse().unwrap()) },
-        Event::RunStarted {
+        Event::RunStarted(RunStart {
             run: "r-night".parse().unwrap(),
             playbook: "nightly-world".parse().unwrap(),
             due: None,
             deadline: None,
             at: at(-1000),
-        },
-        Event::RunFinished {
+        }),
+        Event::RunFinished(RunEnd {
             run: "r-night".parse().unwrap(),
             status: 3,
             reason: "1 package failed".to_owned(),
             at: at(-900),
-        },
+        }),
         Event::BuildOpened {
             build: build(),
             selection: Selection::World,

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use swarm::core::alarm::{Cause, Words};
 use swarm::core::build::Phase;
-use swarm::core::event::{Cost, DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, Selection, Trouble, Why};
+use swarm::core::event::{
+    Cost, DroneSpec, Event, JobOutcome, ReceivedFile, Rooms, RunEnd, RunStart, Selection, Trouble, Why,
+};
 use swarm::core::failure::{Failure, FailureClass};
 use swarm::core::names::{BuildId, BuildName, Epoch, HostName, JobName, Timestamp};
 use swarm::core::plan::{Edge, EdgeKind, PackageIndex, Plan};
@@ -166,14 +168,19 @@ impl Farm {
             Event::DiskLow { what: "/var/lib/swarm".into(), free: 123 << 20, at },
             Event::AlarmRaised { cause: Cause::Waiting, words, attended: false, at },
             Event::OrchestratorSeen { orchestrator: "deneb".parse().unwrap(), release: None },
-            Event::RunStarted {
+            Event::RunStarted(RunStart {
                 run: run.parse().unwrap(),
                 playbook: playbook.parse().unwrap(),
                 due: None,
                 deadline: None,
                 at,
-            },
-            Event::RunFinished { run: run.parse().unwrap(), status: 3, reason: "two packages failed".to_owned(), at },
+            }),
+            Event::RunFinished(RunEnd {
+                run: run.parse().unwrap(),
+                status: 3,
+                reason: "two packages failed".to_owned(),
+                at,
+            }),
             Event::BuildQueued {
                 build: "20261126-220000".parse().unwrap(),
                 selection: Selection::World,
