@@ -105,15 +105,28 @@ fn file(option: Option<&Path>) -> PathBuf {
 
 /// All files of a directory are one inventory, so one more in it would be a second fleet in the first.
 fn refuse_existing(file: &Path) -> anyhow::Result<()> {
-    let is_inventory = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "toml");
-    let beside = file.parent().filter(|directory| directory.is_dir()).map(fs_err::read_dir).transpose()?;
-    let found = beside.into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).find(is_inventory);
-    match found.filter(|_| file.file_name().is_some_and(|name| name == FILE) || file.exists()) {
-        Some(found) => {
-            bail!("there is an inventory already, {}: name another with --inventory, or say --force", found.display())
-        }
-        None => Ok(()),
+    if file.exists() {
+        return already(file);
     }
+    // A file of another name was named itself, and is read alone.
+    if file.file_name().is_none_or(|name| name != FILE) {
+        return Ok(());
+    }
+    let here = Path::new(".");
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(here);
+    if directory.is_dir() {
+        for entry in fs_err::read_dir(directory)? {
+            let beside = entry?.path();
+            if beside.extension().is_some_and(|ending| ending == "toml") {
+                return already(&beside);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn already(found: &Path) -> anyhow::Result<()> {
+    bail!("there is an inventory already, {}: name another with --inventory, or say --force", found.display())
 }
 
 /// What was given, and what the operator answers.
@@ -157,4 +170,23 @@ fn draft(given: Arguments) -> anyhow::Result<Draft> {
 
 fn parsed(text: &str) -> anyhow::Result<Named> {
     text.parse().map_err(anyhow::Error::msg)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inventory_that_is_there_is_never_written_over_unasked() {
+        let root = tempfile::tempdir().unwrap();
+        let refused = |file: &Path| refuse_existing(file).is_err();
+        let (fleet, own) = (root.path().join(FILE), root.path().join("own.toml"));
+        assert!(!refused(&root.path().join("none/fleet.toml")) && !refused(&fleet) && !refused(&own));
+        fs_err::write(root.path().join("other.toml"), "").unwrap();
+        assert!(refused(&fleet) && !refused(&own), "one more in a directory would be a part of the same fleet");
+        fs_err::write(&own, "").unwrap();
+        assert!(refused(&own));
+        // A file of the working directory has no directory in its name.
+        assert!(refused(Path::new("Cargo.toml")));
+    }
 }

@@ -5,7 +5,9 @@
 //! given along, so that `Match user` sees it, and goes before; what neither says is as without a configuration. To tell
 //! that from what is said, `ssh -G` is asked once what holds with no configuration at all.
 //!
-//! The user's own file is the one in `HOME`, where that is another than what the password file says.
+//! The user's own file is the one in `HOME`, where that is another than what the password file says. Where there is no
+//! OpenSSH here nobody has made it a configuration either, and what the inventory leaves open is as usual; but a file that
+//! the inventory names has to be read.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -59,7 +61,12 @@ fn resolved_within(destination: &Destination, jumps: usize) -> BoxFuture<'_, Res
 }
 
 async fn completed(destination: &Destination, config: &SshConfig, jumps: usize) -> Result<Destination, HostError> {
-    let Some(usual) = usual().await else { return Ok(destination.clone()) };
+    let Some(usual) = usual().await.map_err(|problem| fault(destination, problem))? else {
+        return match &config.file {
+            None => Ok(destination.clone()),
+            Some(file) => Err(fault(destination, format!("there is no `ssh` on PATH to read {}", file.display()))),
+        };
+    };
     let source = Source::of(config, usual);
     let asked =
         join_all(destination.ways.iter().map(|way| source.ask(destination, config.written, &way.address))).await;
@@ -86,14 +93,15 @@ async fn completed(destination: &Destination, config: &SshConfig, jumps: usize) 
     Ok(complete)
 }
 
-/// What holds with no configuration; none where there is no OpenSSH here to be asked.
-async fn usual() -> Option<&'static Said> {
+/// What holds with no configuration; none where there is no OpenSSH here to be asked. An answer that did not come is asked
+/// for again the next time.
+async fn usual() -> Result<Option<&'static Said>, String> {
     static USUAL: OnceCell<Option<Said>> = OnceCell::const_new();
-    let asked = USUAL.get_or_init(|| async {
-        let printed = run(&["-F".into(), "none".into()], "host").await;
-        printed.inspect_err(|error| tracing::debug!(error, "no ssh configuration is used")).ok()?.parse().ok()
+    let asked = USUAL.get_or_try_init(|| async {
+        let printed = run(&["-F".into(), "none".into()], "host").await?;
+        printed.map(|printed| printed.parse()).transpose()
     });
-    asked.await.as_ref()
+    asked.await.map(Option::as_ref)
 }
 
 /// Where the configuration is, as options of ssh.
@@ -135,8 +143,12 @@ impl<'a> Source<'a> {
             options.push("-p".into());
             options.push(destination.port.to_string().into());
         }
-        let printed = run(&options, address).await.map_err(|problem| fault(destination, problem))?;
-        printed.parse().map_err(|problem: String| fault(destination, problem))
+        let said = match run(&options, address).await {
+            Ok(Some(printed)) => printed.parse(),
+            Ok(None) => Err("there is no `ssh` on PATH any more".to_owned()),
+            Err(problem) => Err(problem),
+        };
+        said.map_err(|problem| fault(destination, problem))
     }
 
     /// Fills in what the inventory leaves open.
@@ -197,20 +209,22 @@ impl<'a> Source<'a> {
     }
 }
 
-async fn run(options: &[std::ffi::OsString], address: &str) -> Result<String, String> {
+/// What `ssh -G` prints; none where there is no `ssh`.
+async fn run(options: &[std::ffi::OsString], address: &str) -> Result<Option<String>, String> {
     let mut ssh = Command::new("ssh");
     ssh.arg("-GT").args(options).arg("--").arg(address).stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(PATIENCE, ssh.output())
-        .await
-        .map_err(|_| {
-            format!("`ssh -G {address}` has not answered within {PATIENCE:?}: see `Match exec` in its configuration")
-        })?
-        .map_err(|error| format!("`ssh -G {address}` cannot be run: {error}"))?;
+    let answered = timeout(PATIENCE, ssh.output()).await.map_err(|_| {
+        format!("`ssh -G {address}` has not answered within {PATIENCE:?}: see `Match exec` in its configuration")
+    })?;
+    let output = match answered {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        output => output.map_err(|error| format!("`ssh -G {address}` cannot be run: {error}"))?,
+    };
     if !output.status.success() {
         let said = printable(&String::from_utf8_lossy(&output.stderr));
         return Err(format!("the ssh configuration cannot be used, as `ssh -G {address}` says: {said}"));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 fn fault(destination: &Destination, problem: String) -> HostError {

@@ -1,9 +1,11 @@
 //! Where a host is and how one gets in: plain data, filled in from the inventory.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::core::names::HostName;
+use crate::ssh::known_hosts::DEFAULT_PORT;
 use crate::ssh::local::LOCAL;
 
 /// How an ordinary user becomes root there.
@@ -32,7 +34,7 @@ pub struct Destination {
     pub keys: Keys,
     /// The known_hosts file that pins host keys.
     pub known_hosts: PathBuf,
-    /// The name under which its host keys are pinned, in place of its address and port.
+    /// The name under which its host keys are pinned, in place of its addresses and port.
     pub host_key_alias: Option<String>,
     /// OpenSSH's configuration, which is asked for what the inventory leaves open; none where it is not, or was.
     pub ssh_config: Option<SshConfig>,
@@ -90,9 +92,10 @@ impl Way {
 }
 
 impl Destination {
-    /// Its addresses, in the order in which they are tried.
+    /// Its addresses, in the order in which they are tried; one to which several ways lead once.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
-        self.ways.iter().map(|way| way.address.as_str())
+        let mut seen = BTreeSet::new();
+        self.ways.iter().map(|way| way.address.as_str()).filter(move |address| seen.insert(*address))
     }
 
     /// Whether it is this machine itself, which needs no connection.
@@ -100,13 +103,16 @@ impl Destination {
         self.addresses().eq([LOCAL])
     }
 
-    /// Its addresses with its port, under which its host keys are pinned, the one in use first; then its name in the
-    /// inventory.
+    /// The names under which its host keys may be pinned, with their ports; new ones are pinned under the first: its
+    /// addresses, the one in use first, then its name in the inventory. Where it has an alias, that in place of all
+    /// addresses: one that needs an alias is not the machine's alone (the end of a tunnel, say), so what is pinned for it
+    /// may be another machine's key.
     pub(crate) fn pinned_as<'a>(&'a self, in_use: &'a str) -> impl Iterator<Item = (&'a str, u16)> {
         // OpenSSH writes a HostKeyAlias without a port.
-        let alias = self.host_key_alias.as_deref().map(|alias| (alias, 22));
+        let alias = self.host_key_alias.as_deref().map(|alias| (alias, DEFAULT_PORT));
         let others = self.addresses().filter(move |other| *other != in_use);
-        let own = std::iter::once(in_use).chain(others).chain([self.name.as_str()]);
+        let addresses = std::iter::once(in_use).chain(others).filter(move |_| alias.is_none());
+        let own = addresses.chain([self.name.as_str()]);
         alias.into_iter().chain(own.map(|name| (name, self.port)))
     }
 

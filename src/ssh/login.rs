@@ -1,9 +1,9 @@
 //! Logging in with a key: the agent's, or one from a file, with a certificate where one lies beside it.
 //!
 //! Where the inventory, or ssh's configuration with IdentitiesOnly, names an identity, that key alone is used (the agent
-//! signs with it where the file is encrypted).
-//! Else the agent's keys come first, then the usual files, as with ssh. sshd closes the connection after about six keys
-//! that it does not know, so a full agent needs the identity named.
+//! signs with it where the file is encrypted). Else the agent's keys come first, then those that ssh's configuration names
+//! or the usual files, as with ssh. sshd closes the connection after about six keys that it does not know, so a full agent
+//! needs the identity named.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

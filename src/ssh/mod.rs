@@ -2,10 +2,11 @@
 //!
 //! Nothing here knows Portage. A [`Host`] runs scripts and moves files; what they mean is the caller's business.
 //!
-//! From the bottom: `config` asks OpenSSH's own configuration what the inventory leaves open; [`dial`] makes a stream to one of a host's addresses, by TCP or through a jump host; `link` makes
-//! it an SSH connection with a trusted host key (`trust`, [`known_hosts`]) that has let us in (`login`); `pool` keeps a
-//! host's connections, those for commands apart from those for transfers; `exec` and `sftp` use channels on them;
-//! [`remote`] joins all that behind [`Host`]. [`local`] has the same for this machine. `ask` reads what our scripts answer.
+//! From the bottom: `config` asks OpenSSH's own configuration what the inventory leaves open; [`dial`] makes a stream to
+//! one of a host's addresses, by TCP or through a jump host; `link` makes it an SSH connection with a trusted host key
+//! (`trust`, [`known_hosts`]) that has let us in (`login`); `pool` keeps a host's connections, those for commands apart
+//! from those for transfers; `exec` and `sftp` use channels on them; [`remote`] joins all that behind [`Host`]. [`local`]
+//! has the same for this machine. `ask` reads what our scripts answer.
 
 use std::sync::Arc;
 

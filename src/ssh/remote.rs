@@ -1,6 +1,5 @@
 //! A host over SSH.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +13,8 @@ use tokio::time::timeout;
 
 use crate::core::names::HostName;
 use crate::core::text::printable;
-use crate::ssh::destination::{Become, Destination};
-use crate::ssh::dial::{DialError, Dialer, Lane, Stream, Tcp};
+use crate::ssh::destination::{Become, Destination, Way};
+use crate::ssh::dial::{DialError, Dialer, Lane, Stream, Tcp, first_success};
 use crate::ssh::growth::Growth;
 use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::{Jump, Tunnel};
@@ -29,6 +28,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The host has this long to open a channel.
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The next way to one address is tried after this long without an answer; a jump host's login takes some round trips.
+const NEXT_WAY_AFTER: Duration = Duration::from_secs(1);
 
 /// Channels that are refused while others are open on the same connection lead to another connection; this often.
 const REFUSALS: usize = 20;
@@ -227,26 +229,29 @@ impl RemoteHost {
 /// Takes each of a host's addresses by its own way.
 #[derive(Debug)]
 struct Ways {
-    through: HashMap<String, Jump>,
+    /// Addresses, each with what is gone through; none is reached from here. Aliases of ssh's configuration may lead to
+    /// one address by several ways.
+    ways: Vec<(String, Option<Jump>)>,
 }
 
 #[async_trait]
 impl Dialer for Ways {
     async fn dial(&self, address: &str, port: u16, lane: Lane) -> Result<Box<dyn Stream>, DialError> {
-        match self.through.get(address) {
-            Some(jump) => jump.dial(address, port, lane).await,
-            None => Tcp.dial(address, port, lane).await,
-        }
+        let attempts = self.ways.iter().filter(|(other, _)| other == address).map(|(_, jump)| match jump {
+            Some(jump) => jump.dial(address, port, lane),
+            None => Tcp.dial(address, port, lane),
+        });
+        let dialled = first_success(attempts.collect(), NEXT_WAY_AFTER, |_| false).await;
+        dialled.map_err(|mut errors| {
+            errors.pop().unwrap_or_else(|| DialError::Io(std::io::Error::other("no way leads to this address")))
+        })
     }
 }
 
 /// How streams to this destination are made.
 pub(crate) fn dialer(destination: &Destination) -> Arc<dyn Dialer> {
-    let through = destination.ways.iter().filter_map(|way| {
-        let jump = Jump::through(way.jump.as_ref()?);
-        Some((way.address.clone(), jump))
-    });
-    Arc::new(Ways { through: through.collect() })
+    let way = |way: &Way| (way.address.clone(), way.jump.as_deref().map(Jump::through));
+    Arc::new(Ways { ways: destination.ways.iter().map(way).collect() })
 }
 
 #[async_trait]

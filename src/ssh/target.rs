@@ -17,16 +17,21 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let bad = |what: &str, is: &str| format!("{text:?} is not [USER@]HOST[:PORT]: {what:?} is no {is}");
         let (user, place) = text.rsplit_once('@').map_or((None, text), |(user, place)| (Some(user), place));
+        if let Some(user @ "") = user {
+            return Err(bad(user, "user"));
+        }
         let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, port)) => (host, port.strip_prefix(':')),
+            Some((host, "")) => (host, None),
+            Some((host, rest)) => (host, Some(rest.strip_prefix(':').ok_or_else(|| bad(rest, "port"))?)),
             None if place.matches(':').count() == 1 => {
                 place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)))
             }
             None => (place, None),
         };
-        let bad = |port: &str| format!("{text:?} is not [USER@]HOST[:PORT]: {port:?} is no port");
-        let port = port.map(|port| port.parse().map_err(|_| bad(port))).transpose()?;
+        let read = |port: &str| port.parse().ok().filter(|port| *port > 0).ok_or_else(|| bad(port, "port"));
+        let port = port.map(read).transpose()?;
         Ok(Self { user: user.map(str::to_owned), host: host.to_owned(), port })
     }
 }
@@ -48,6 +53,14 @@ mod tests {
             let read: Target = text.parse().unwrap();
             assert_eq!((read.user.as_deref(), read.host.as_str(), read.port), (user, host, port), "{text}");
         }
-        assert!("izar:ssh".parse::<Target>().unwrap_err().contains("\"ssh\" is no port"));
+        for (text, fault) in [
+            ("izar:ssh", "\"ssh\" is no port"),
+            ("izar:", "\"\" is no port"),
+            ("izar:0", "\"0\" is no port"),
+            ("[fe80::1]22", "\"22\" is no port"),
+            ("@izar", "\"\" is no user"),
+        ] {
+            assert!(text.parse::<Target>().unwrap_err().ends_with(fault), "{text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! A destination's addresses are one machine. The address in use is looked up first, and its pins alone decide where
 //! there are any; where there are none, a key pinned for another of the addresses, or for the inventory's name, will
 //! do. So a host that was trusted over the local network is trusted over the VPN as well, and an answer from some
-//! other machine never is.
+//! other machine never is. A host with a HostKeyAlias is looked up under that, and what its addresses have is nothing to it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -102,13 +102,14 @@ impl Trust {
         }
     }
 
-    /// The names under which this machine may be pinned, the address in use first.
+    /// The names under which this machine may be pinned, the one that decides first.
     fn names<'a>(&'a self, address: &'a str) -> impl Iterator<Item = (&'a str, u16)> {
         self.destination.pinned_as(address)
     }
 
     fn refusal(&self, address: &str, key: &PublicKey, verdict: &Verdict, fault: Option<String>) -> HostError {
         let port = self.destination.port;
+        let (pinned, pinned_port) = self.names(address).next().unwrap_or((address, port));
         let file = self.known.path().display();
         let name = &self.destination.name;
         let offered = format!("offered: {} {}", key.algorithm(), fingerprint(key));
@@ -124,7 +125,7 @@ impl Trust {
                  answers in its place\n  {offered}\n{}  find out which; only if the new key is right, remove the old \
                  one: ssh-keygen -R '{}' -f {file}, then: swarm hosts trust {name}",
                 pins(expected, &file.to_string()),
-                host_name(address, port),
+                host_name(pinned, pinned_port),
             ),
             Verdict::Revoked { line, fingerprint } => format!(
                 "the host key at {address} port {port} is revoked\n  {offered}\n  revoked: {fingerprint} ({file}:{line})\
@@ -183,5 +184,36 @@ impl client::Handler for Guard {
             Ok(()) => Ok(true),
             Err(refusal) => Err(GuardError::Refused(Box::new(refusal))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use russh::keys::PrivateKey;
+    use russh::keys::key::safe_rng;
+
+    use super::*;
+    use crate::ssh::destination::Way;
+    use crate::ssh::known_hosts::record;
+
+    #[test]
+    fn what_is_pinned_for_an_address_proves_nothing_of_a_host_with_an_alias() {
+        let key = || PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap().public_key().clone();
+        let (tunnel, own) = (key(), key());
+        let directory = tempfile::tempdir().unwrap();
+        let known_hosts = directory.path().join("known_hosts");
+        record(&known_hosts, "127.0.0.1", 22, &tunnel).unwrap();
+        let ways = vec![Way::direct("127.0.0.1")];
+        let plain = Destination { ways, port: 2222, known_hosts: known_hosts.clone(), ..Destination::of_tests() };
+        let aliased = Destination { host_key_alias: Some("izar".to_owned()), ..plain.clone() };
+        let judge = |destination: &Destination, key: &PublicKey| {
+            Trust::load(destination).unwrap().judge_key("127.0.0.1", key, None).map_err(|error| error.message)
+        };
+        assert_eq!(judge(&plain, &tunnel), Ok(()));
+        assert!(judge(&aliased, &tunnel).unwrap_err().contains("is not known"));
+        record(&known_hosts, "izar", 22, &own).unwrap();
+        assert_eq!(judge(&aliased, &own), Ok(()));
+        let changed = judge(&aliased, &tunnel).unwrap_err();
+        assert!(changed.contains("has changed") && changed.contains("ssh-keygen -R 'izar' -f"), "{changed}");
     }
 }

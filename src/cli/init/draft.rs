@@ -1,6 +1,7 @@
 //! The text of a first inventory.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -35,7 +36,25 @@ impl FromStr for Named {
     }
 }
 
+impl fmt::Display for Named {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(formatter, "{user}@")?;
+        }
+        match (&self.address, self.port) {
+            (address, None) => write!(formatter, "{address}"),
+            (Address::Ip(IpAddr::V6(ip)), Some(port)) => write!(formatter, "[{ip}]:{port}"),
+            (address, Some(port)) => write!(formatter, "{address}:{port}"),
+        }
+    }
+}
+
 impl Named {
+    /// Whether user and port are left to others.
+    fn says_no_more(&self) -> bool {
+        self.user.is_none() && self.port.is_none()
+    }
+
     /// Its table.
     fn table(&self, kind: &str, more: &str) -> String {
         let Self { name, address, user, port } = self;
@@ -74,7 +93,7 @@ impl Draft {
     /// The inventory.
     ///
     /// # Errors
-    /// Two different hosts would have one name.
+    /// Two different hosts would have one name, or one host would be reached in two ways.
     pub fn text(&self) -> anyhow::Result<String> {
         let mut text = format!(
             "# The fleet, as `swarm init` was told of it and has tried it. inventory/argo.toml, which comes with swarm, has\n\
@@ -100,11 +119,9 @@ impl Draft {
         for (host, table) in self.tables() {
             match known.insert(&host.name, host) {
                 None => text.push_str(&table),
-                Some(same) if same.address == host.address => {}
+                Some(same) if same == host || (same.address == host.address && host.says_no_more()) => {}
                 Some(other) => bail!(
-                    "{} and {} would both be called {}: name one of them by an alias of ssh's configuration",
-                    other.address,
-                    host.address,
+                    "{other} and {host} would both be called {}: name one of them by an alias of ssh's configuration",
                     host.name
                 ),
             }
@@ -194,6 +211,10 @@ mod tests {
     fn hosts_that_cannot_be_told_apart_or_read_are_refused() {
         let twice = draft("local", &["izar.one", "izar.two"], &[], None);
         assert!(twice.text().unwrap_err().to_string().contains("izar.one and izar.two would both be called izar"));
+        // Behind one address there may be several machines.
+        let shared = draft("local", &["[fe80::1]:22", "a@[fe80::1]:23"], &[], None);
+        let error = shared.text().unwrap_err().to_string();
+        assert!(error.contains("[fe80::1]:22 and a@[fe80::1]:23 would both be called host-fe80--1"), "{error}");
         for text in ["", "root@", "a:b", "10.42.0.300", "a/24"] {
             assert!(text.parse::<Named>().is_err(), "{text:?}");
         }

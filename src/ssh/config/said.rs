@@ -91,7 +91,8 @@ fn hop(
     let bad = |problem: String| format!("its ssh configuration has a ProxyJump that cannot be used: {problem}");
     let plain = text.trim().trim_start_matches("ssh://").trim_end_matches('/');
     let Target { user, host, port } = plain.parse().map_err(bad)?;
-    let name = host.replace(':', "-").parse().map_err(|problem| bad(format!("{problem}")))?;
+    // A name does not begin with a dash, as that of ::1 would.
+    let name = host.replace(':', "-").trim_start_matches('-').parse().map_err(|problem| bad(format!("{problem}")))?;
     let written = Written { user: user.is_some(), port: port.is_some(), identity: false, known_hosts: false };
     Ok(Destination {
         name,
@@ -138,7 +139,7 @@ mod tests {
 
     const PRINTED: &str = "host izar\nuser build\nhostname 10.42.0.7\nport 2222\nidentitiesonly yes\n\
         identityfile ~/.ssh/%r-%h\nidentityfile /keys/a b\nuserknownhostsfile /home/op/.ssh/a /home/op/.ssh/b\n\
-        hostkeyalias izar\nproxyjump op@gate:2200,[fe80::1]\n";
+        hostkeyalias izar\nproxyjump op@gate:2200,[::1]\n";
 
     fn usual() -> Said {
         "user op\nhostname host\nport 22\nuserknownhostsfile /home/op/.ssh/known_hosts /home/op/.ssh/known_hosts2\n"
@@ -164,7 +165,7 @@ mod tests {
         let config = SshConfig::default();
         let said: Said = PRINTED.parse().unwrap();
         let near = said.jump(&local, &config, &usual(), 8).unwrap().unwrap();
-        assert_eq!((near.ways[0].address.as_str(), near.port), ("fe80::1", 22));
+        assert_eq!((near.ways[0].address.as_str(), near.port), ("::1", 22));
         let far = near.ways[0].jump.as_ref().unwrap();
         assert_eq!((far.ways[0].address.as_str(), far.port, far.user.as_str()), ("gate", 2200, "op"));
         assert!(far.ways[0].jump.is_none() && far.ssh_config.as_ref().unwrap().written.port);
