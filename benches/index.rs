@@ -12,7 +12,6 @@
 //! packages. It ends with status 1 where a figure is beyond its bar.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark may end anywhere")]
 
-#[expect(dead_code, reason = "some of it is for other benchmarks")]
 mod compare;
 mod emaint;
 #[expect(dead_code, reason = "its other half is for other benchmarks")]

@@ -9,7 +9,6 @@
 //! number of jobs for each drone. It ends with status 1 where a figure is beyond its bar.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark may end anywhere")]
 
-#[expect(dead_code, reason = "some of it is for other benchmarks")]
 mod compare;
 #[path = "../tests/support/mod.rs"]
 #[expect(dead_code, reason = "its other half is for the tests")]

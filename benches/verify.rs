@@ -7,7 +7,6 @@
 //! SWARM_BENCH_MEGABYTES takes another size than 10 GB. It ends with status 1 where a figure is beyond its bar.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark may end anywhere")]
 
-#[expect(dead_code, reason = "some of it is for other benchmarks")]
 mod compare;
 #[expect(dead_code, reason = "its other half is for other benchmarks")]
 mod fleet;
