@@ -21,6 +21,7 @@ pub mod http;
 pub mod inventory;
 pub mod notify;
 pub mod orchestrator;
+mod pause;
 pub mod playbook;
 pub mod portage;
 pub mod release;

@@ -1,6 +1,6 @@
 //! What every controller answers over HTTP, at its socket and as a service: how things stand, and what happens.
 //!
-//! `GET /status` is the status as `swarm status --json` has it; `GET /events` follows the events, one JSON a server-sent
+//! `GET /status` is what `swarm status --json` prints; `GET /events` follows the events, one JSON a server-sent
 //! event: `{"sequence":N,"at":SECONDS,"event":EVENT}` with the event's number in the journal; `{"at":…,"note":TEXT}` for
 //! what the operator is told besides; `{"at":…,"over":{"build":ID,"status":N}}` once the controller has done for a build
 //! what it can for now. [`Follower`] is the other end of the latter.
@@ -121,6 +121,28 @@ pub struct StateView<S = State> {
     pub state: S,
 }
 
+/// Events were missed, or do not fit: the state has to be fetched anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed;
+
+impl StateView {
+    /// Takes in an event that was told; whether it was news.
+    ///
+    /// # Errors
+    /// Others before it were missed, or it does not fit.
+    pub fn take_in(&mut self, sequence: i64, event: &Event) -> Result<bool, Missed> {
+        if sequence <= self.sequence {
+            return Ok(false);
+        }
+        if sequence > self.sequence + 1 {
+            return Err(Missed);
+        }
+        self.state.apply(event).map_err(|_| Missed)?;
+        self.sequence = sequence;
+        Ok(true)
+    }
+}
+
 /// An event, as listeners get it.
 ///
 /// # Errors
@@ -224,8 +246,23 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::core::names::BuildId;
+    use crate::core::names::{BuildId, Epoch};
     use crate::core::plan::PackageIndex;
+
+    #[test]
+    fn an_event_is_taken_in_once_and_a_gap_before_it_is_seen() {
+        let claim = |epoch| {
+            let controller = "izar".parse().unwrap();
+            Event::EpochClaimed { epoch: Epoch(epoch), controller, voters: [].into(), at: Timestamp(0) }
+        };
+        let mut view = StateView { sequence: 4, state: State::default() };
+        for (sequence, epoch, taken) in [(4, 9, Ok(false)), (5, 1, Ok(true)), (5, 9, Ok(false)), (7, 9, Err(Missed))] {
+            assert_eq!(view.take_in(sequence, &claim(epoch)), taken, "{sequence}");
+        }
+        assert_eq!((view.sequence, view.state.epoch), (5, Epoch(1)));
+        let unfit = Event::JobBack { job: "b1-1".parse().unwrap() };
+        assert_eq!((view.take_in(6, &unfit), view.sequence), (Err(Missed), 5));
+    }
 
     #[test]
     fn what_is_told_is_read_as_it_was_meant() {

@@ -46,6 +46,7 @@ use crate::drone::verdict;
 use crate::drone::watch::Watch;
 use crate::epoch::Visitor;
 use crate::failpoint::Failpoint;
+use crate::pause::Pauses;
 use crate::portage::index::Stanza;
 use crate::release::accept::Fault;
 use crate::release::{Staging, StagingError};
@@ -159,9 +160,10 @@ impl Work {
 
     /// Goes through the steps again and again where this side has no room: what was done is found done.
     async fn steps_with_room(&self, log: &KeptLog) -> Result<(), Stop> {
-        let mut pause = ROOM_AGAIN;
+        let mut pauses = Pauses::new(ROOM_AGAIN, ROOM_AGAIN_LATEST);
+        let mut was_full = false;
         loop {
-            let error = match self.steps(log, pause > ROOM_AGAIN).await {
+            let error = match self.steps(log, was_full).await {
                 Err(Stop::Local(error)) => error,
                 done => return done,
             };
@@ -169,8 +171,8 @@ impl Work {
             // What has come in part is of no use here, and keeps others from being whole.
             let _stays = self.staging.discard(&self.directory.job);
             let _gone = self.reports.send(Report::Full { what, error }).await;
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(ROOM_AGAIN_LATEST);
+            was_full = true;
+            tokio::time::sleep(pauses.next()).await;
         }
     }
 

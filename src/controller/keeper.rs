@@ -21,6 +21,7 @@ use crate::drone::tend::{self, Brought, Circumstances, Claimed};
 use crate::drone::{room, strays};
 use crate::epoch::Visitor;
 use crate::inventory::{CleanRoom, RemoteDirectory};
+use crate::pause::Pauses;
 use crate::ssh::{Host, HostError, HostErrorKind};
 
 /// Between two looks at a drone that is well: a third of the lease, so that two looks may fail.
@@ -83,22 +84,21 @@ impl Keeper {
     /// Looks for as long as anybody listens.
     pub async fn run(mut self) {
         let mut reached = Reached::default();
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let sighting = self.look(&mut reached).await;
+            if !matches!(sighting, Sighting::Away { .. } | Sighting::Unknown) {
+                pauses.reset();
+            }
             let rest = match &sighting {
                 Sighting::Ready { .. } => INTERVAL,
                 Sighting::Held { seconds, .. } => INTERVAL.min(Duration::from_secs(seconds + 1)),
                 // The loop answers with a higher epoch, or ends.
                 Sighting::Outranked { .. } => INTERVAL,
                 // It is told by the next rounds of votes.
-                Sighting::Unknown => pause,
+                Sighting::Unknown => pauses.next(),
                 Sighting::Away { trouble: Trouble::Differs, .. } => COMPARE_AGAIN,
-                Sighting::Away { .. } => pause,
-            };
-            pause = match &sighting {
-                Sighting::Away { .. } | Sighting::Unknown => (pause * 2).min(LONGEST_PAUSE),
-                _ => FIRST_PAUSE,
+                Sighting::Away { .. } => pauses.next(),
             };
             if self.reports.send(Report::Drone { drone: self.drone.clone(), sighting }).await.is_err() {
                 return;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::pause::Pauses;
 use crate::ssh::{HostError, HostErrorKind};
 
 /// The first pause before a lost step is repeated; it doubles.
@@ -34,13 +35,12 @@ where
     Step: FnMut() -> Answer,
     Answer: Future<Output = Result<T, HostError>>,
 {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         match step().await {
             Err(error) if may_pass(error.kind) => doubt.notify_one(),
             answer => return answer,
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(pauses.next()).await;
     }
 }

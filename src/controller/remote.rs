@@ -28,6 +28,7 @@ use crate::http::access::{Token, TokenError};
 use crate::http::client::{AskError, Client};
 use crate::http::tls::{self, TlsError};
 use crate::inventory::{ControllerPlace, Inventory};
+use crate::pause::Pauses;
 use crate::store::{Journal, name};
 
 /// What can be told at once is told within this time.
@@ -339,25 +340,31 @@ impl RemoteError {
 }
 
 /// How long nobody has answered, and whether the operator knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Waiting {
-    pause: Option<Duration>,
+    pauses: Pauses,
+    told: bool,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE), told: false }
+    }
 }
 
 impl Waiting {
     /// Waits a moment; tells the operator the first time.
     pub async fn pause(&mut self, error: &RemoteError, mut tell: impl FnMut(&str)) {
-        if self.pause.is_none() {
+        if !std::mem::replace(&mut self.told, true) {
             tell(&format!("{error}; it is asked again until another answers (Ctrl-C ends that)"));
         }
-        let pause = self.pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
-        self.pause = Some(pause);
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(self.pauses.next()).await;
     }
 
     /// Somebody answers.
     pub fn over(&mut self) {
-        self.pause = None;
+        self.pauses.reset();
+        self.told = false;
     }
 }
 

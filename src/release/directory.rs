@@ -15,6 +15,14 @@ pub(super) const FILE_MODE: u32 = 0o644;
 
 const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// What lies in a directory; nothing where it is not there.
+pub(super) fn entries(path: &Path) -> io::Result<Vec<std::fs::DirEntry>> {
+    match std::fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.collect(),
+    }
+}
+
 /// An open directory and its path; the path serves messages alone.
 #[derive(Debug)]
 pub(super) struct Directory {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::compose::Base;
 use super::error::ReleaseError;
 use super::record::Record;
-use super::{imprint, layout, tree};
+use super::{directory, imprint, layout, tree};
 use crate::core::names::{BuildId, ReleaseName, Timestamp};
 use crate::core::package::Cpv;
 use crate::portage::index::{self, Index, Limits, PackagePath};
@@ -117,15 +117,14 @@ impl Release {
 
     pub(super) fn largest_build_id(&self, cpv: &Cpv) -> Result<Option<BuildId>, ReleaseError> {
         let directory = self.root.join(cpv.package());
-        let entries = match std::fs::read_dir(&directory) {
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-                return Ok(None);
-            }
+        let entries = match directory::entries(&directory) {
+            // A production that was taken over may have a file of that name.
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Ok(None),
             entries => entries.map_err(ReleaseError::doing("read", &directory))?,
         };
         let mut largest = None;
         for entry in entries {
-            let name = entry.map_err(ReleaseError::doing("read", &directory))?.file_name();
+            let name = entry.file_name();
             let path = name.to_str().and_then(|name| format!("{}/{name}", cpv.package()).parse::<PackagePath>().ok());
             largest = largest.max(path.filter(|path| path.cpv() == cpv).and_then(|path| path.build_id()));
         }

@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::directory::Directory;
+use super::directory::{self, Directory};
 use super::error::ReleaseError;
 use crate::core::names::ReleaseName;
 use crate::failpoint::Failpoint;
@@ -184,11 +184,8 @@ impl Layout {
 
     fn entries(&self) -> Result<Vec<OsString>, ReleaseError> {
         let releases = self.releases();
-        let entries = match std::fs::read_dir(&releases) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(ReleaseError::doing("read", &releases))?,
-        };
-        entries.map(|entry| Ok(entry.map_err(ReleaseError::doing("read", &releases))?.file_name())).collect()
+        let entries = directory::entries(&releases).map_err(ReleaseError::doing("read", &releases))?;
+        Ok(entries.iter().map(std::fs::DirEntry::file_name).collect())
     }
 
     /// Points production to a directory of the releases, in one step: clients see what was there before or this.

@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, RenameFlags};
 use rustix::io::Errno;
 
-use super::directory::{Directory, FILE_MODE};
+use super::directory::{Directory, FILE_MODE, entries};
 use super::file_error::FileError;
 use super::side_by_side::side_by_side;
 use super::{imprint, tree};
@@ -308,8 +308,7 @@ impl Staging {
     fn list_package(&self, package: &str, list: &mut Vec<Staged>) -> Result<(), StagingError> {
         let directory = self.root.path.join(package);
         let failed = |source| StagingError::io("read", &directory, source);
-        for entry in std::fs::read_dir(&directory).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
+        for entry in entries(&directory).map_err(failed)? {
             let name = entry.file_name();
             let path = name.to_str().and_then(|name| format!("{package}/{name}").parse::<PackagePath>().ok());
             let metadata = entry.metadata().map_err(failed)?;
@@ -384,13 +383,8 @@ fn make(directory: &Directory, name: &str) -> Result<Directory, StagingError> {
 /// The names of the directories in a directory; none where it is not there. Symlinks are none.
 fn directories(path: &Path) -> Result<Vec<String>, StagingError> {
     let failed = |source| StagingError::io("read", path, source);
-    let entries = match std::fs::read_dir(path) {
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
     let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
+    for entry in entries(path).map_err(failed)? {
         if entry.file_type().map_err(failed)?.is_dir()
             && let Ok(name) = entry.file_name().into_string()
         {

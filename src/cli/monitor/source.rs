@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::beside::Beside;
 use super::log::{self, Here};
 use super::place::{Attached, Lines, Place, said};
-use crate::controller::api::{Told, What};
+use crate::controller::api::{Missed, StateView, Told, What};
 use crate::controller::{now, socket};
 use crate::core::build::Build;
 use crate::core::event::Event;
@@ -20,6 +20,7 @@ use crate::core::overview;
 use crate::core::state::State;
 use crate::core::status::Status;
 use crate::inventory::Inventory;
+use crate::pause::Pauses;
 use crate::ui::monitor::{Link, Look, Message, Said, Tone};
 
 /// Between two looks whether there is something to tell.
@@ -75,12 +76,11 @@ pub struct Source {
     beside: Beside,
     told: mpsc::UnboundedSender<Message>,
     asked: mpsc::UnboundedReceiver<Request>,
-    state: Option<State>,
-    sequence: i64,
+    known: Option<StateView>,
     lines: Option<Lines>,
     /// Since when there is no connection.
     away: Option<Timestamp>,
-    pause: Duration,
+    pauses: Pauses,
     try_again: Instant,
     link: Link,
     log: Option<Log>,
@@ -106,11 +106,10 @@ impl Source {
             beside,
             told,
             asked,
-            state: None,
-            sequence: 0,
+            known: None,
             lines: None,
             away: None,
-            pause: FIRST_PAUSE,
+            pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
             try_again: Instant::now(),
             link: Link::Opening,
             log: None,
@@ -145,6 +144,11 @@ impl Source {
         }
     }
 
+    /// What is known, as far as it is.
+    fn state(&self) -> Option<&State> {
+        self.known.as_ref().map(|known| &known.state)
+    }
+
     fn tell(&self, message: Message) {
         // Nobody may look any more.
         let _ended = self.told.send(message);
@@ -159,14 +163,14 @@ impl Source {
         self.try_again = Instant::now() + FIRST_PAUSE;
         match self.place.attach().await {
             Ok(Attached { state, sequence, recent, lines }) => {
-                if self.state.is_none() {
+                if self.known.is_none() {
                     self.tell(Message::Happened(recent));
                 }
                 if self.away.take().is_some() {
                     self.say(now(), "connected again".to_owned(), Tone::Good);
                 }
-                (self.state, self.sequence, self.lines) = (Some(state), sequence, Some(lines));
-                self.pause = FIRST_PAUSE;
+                (self.known, self.lines) = (Some(StateView { sequence, state }), Some(lines));
+                self.pauses.reset();
                 if let Place::There(remote) = &self.place {
                     let link = Link::There(remote.base().to_owned());
                     self.link(link);
@@ -194,8 +198,7 @@ impl Source {
         }
         let since = *self.away.get_or_insert_with(now);
         self.link(Link::Away { since, why });
-        self.try_again = Instant::now() + self.pause;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.try_again = Instant::now() + self.pauses.next();
     }
 
     fn take(&mut self, line: &str) {
@@ -205,23 +208,22 @@ impl Source {
     }
 
     fn hear(&mut self, line: &str) -> Heard {
-        let Some(state) = &mut self.state else { return Heard::Gap };
+        let Some(known) = &mut self.known else { return Heard::Gap };
         // A newer controller may tell what this program does not know: the state then says what it came to.
         let Some(told) = Told::read(line) else { return Heard::Gap };
         match told.what {
             What::Note(note) => self.say(told.at, note, Tone::Plain),
             What::Over(_) => {}
-            What::Event { sequence, .. } if sequence <= self.sequence => {}
-            What::Event { sequence, .. } if sequence > self.sequence + 1 => return Heard::Gap,
             What::Event { sequence, event } => {
-                let before = state.controller.clone();
-                if state.apply(&event).is_err() {
-                    return Heard::Gap;
+                let before = known.state.controller.clone();
+                match known.take_in(sequence, &event) {
+                    Ok(true) => {}
+                    Ok(false) => return Heard::All,
+                    Err(Missed) => return Heard::Gap,
                 }
-                self.sequence = sequence;
                 self.changed = true;
-                let said = said(&event, state, told.at);
-                let another = before.is_some() && before != state.controller;
+                let said = said(&event, &known.state, told.at);
+                let another = before.is_some() && before != known.state.controller;
                 if let Some(said) = said {
                     self.tell(Message::Happened(vec![said]));
                 }
@@ -256,7 +258,7 @@ impl Source {
     }
 
     fn explained(&self, label: &str) -> Result<Vec<String>, String> {
-        let state = self.state.as_ref().ok_or("nothing is known yet")?;
+        let state = self.state().ok_or("nothing is known yet")?;
         let build = state.latest_build().ok_or("nothing has been asked for yet")?;
         let package = build.find(label).map_err(|error| error.to_string())?;
         Ok(explain(state, build, package, now()))
@@ -264,7 +266,7 @@ impl Source {
 
     fn read_log(&mut self) {
         let (Some(Log::Here(log)), Place::Here(directory)) = (&mut self.log, &self.place) else { return };
-        for message in log.read(self.state.as_ref(), directory) {
+        for message in log.read(self.known.as_ref().map(|known| &known.state), directory) {
             self.tell(message);
         }
     }
@@ -296,7 +298,7 @@ impl Source {
 
     /// Has the rest forecast beside all else, now and then.
     async fn foretell(&mut self) {
-        let Some(state) = self.state.as_ref() else { return };
+        let Some(state) = self.known.as_ref().map(|known| &known.state) else { return };
         if let Some(made) = self.forecast.made.take_if(|made| made.is_finished()) {
             let (left, took) = match made.await {
                 Ok(made) => made,
@@ -321,7 +323,7 @@ impl Source {
     /// Tells how the state looks now.
     fn look(&mut self) {
         let (begun, at) = (Instant::now(), now());
-        let Some(state) = &self.state else { return };
+        let Some(state) = self.state() else { return };
         let mut status = Status::of(state, None, at);
         let beside = self.beside.fill(&mut status);
         let left_s = self.forecast.left.map(|(left, said)| left.saturating_sub(at.seconds_since(said)));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::{Remote, RemoteError, Waiting};
-use crate::controller::api::{Follower, Over, StateView, Told, What};
+use crate::controller::api::{Follower, Missed, Over, StateView, Told, What};
 use crate::controller::run::Halt;
 use crate::controller::session::{Observer, now};
 use crate::core::build::Build;
@@ -40,8 +40,8 @@ pub enum Followed {
 struct Following<'a> {
     build: &'a BuildName,
     observer: &'a mut dyn Observer,
-    state: State,
-    sequence: i64,
+    /// What is known there, as far as it was heard.
+    known: StateView,
     /// How many are before it, as the operator was told last.
     before: Option<usize>,
     announced: bool,
@@ -69,8 +69,7 @@ pub async fn follow(
     let mut following = Following {
         build,
         observer,
-        state: State::default(),
-        sequence: -1,
+        known: StateView { sequence: -1, state: State::default() },
         before: None,
         announced: false,
         known_to: None,
@@ -97,9 +96,8 @@ impl Following<'_> {
     /// Listens first and then asks for the state, so that nothing is missed in between.
     async fn once(&mut self, remote: &Remote, waiting: &mut Waiting) -> Result<Stop, RemoteError> {
         let mut events = remote.events().await?;
-        let StateView { sequence, state } = remote.state().await?;
+        self.known = remote.state().await?;
         waiting.over();
-        (self.sequence, self.state) = (sequence, state);
         self.look();
         loop {
             if let Some(followed) = self.settled() {
@@ -120,18 +118,18 @@ impl Following<'_> {
     }
 
     fn own(&self) -> Option<&Build> {
-        self.state.builds.get(self.build)
+        self.known.state.builds.get(self.build)
     }
 
     fn is_open(&self) -> bool {
-        self.state.open.as_ref() == Some(self.build)
+        self.known.state.open.as_ref() == Some(self.build)
     }
 
     /// What the state itself says of the end.
     fn settled(&mut self) -> Option<Followed> {
-        let waits = self.state.queue.iter().any(|queued| queued.name == *self.build);
+        let waits = self.known.state.queue.iter().any(|queued| queued.name == *self.build);
         if waits || self.own().is_some() {
-            self.known_to = Some((self.state.controller.clone(), self.sequence));
+            self.known_to = Some((self.known.state.controller.clone(), self.known.sequence));
         }
         match self.own() {
             Some(build) if build.released.is_some() => Some(Followed::Finished { complete: true }),
@@ -140,8 +138,9 @@ impl Following<'_> {
             }
             // One that has not heard of all yet, or took over before it had, does not know it either.
             None if !waits => {
-                let known_to = self.known_to.as_ref().filter(|(controller, _)| *controller == self.state.controller);
-                let reset = known_to.is_some_and(|(_, sequence)| *sequence <= self.sequence);
+                let known_to =
+                    self.known_to.as_ref().filter(|(controller, _)| *controller == self.known.state.controller);
+                let reset = known_to.is_some_and(|(_, sequence)| *sequence <= self.known.sequence);
                 Some(if reset { Followed::Reset } else { Followed::Unknown })
             }
             _ => None,
@@ -176,17 +175,15 @@ impl Following<'_> {
                 None
             }
             What::Over(Over { build, status }) => (build == *self.build).then_some(Stop::Ended(Followed::Over(status))),
-            What::Event { sequence, .. } if sequence <= self.sequence => None,
-            What::Event { sequence, .. } if sequence > self.sequence + 1 => Some(Stop::Gap),
             What::Event { sequence, event } => {
                 let was_open = self.is_open();
-                if self.state.apply(&event).is_err() {
-                    (self.sequence, self.state) = (-1, State::default());
-                    return Some(Stop::Gap);
+                match self.known.take_in(sequence, &event) {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    Err(Missed) => return Some(Stop::Gap),
                 }
-                self.sequence = sequence;
                 if was_open && self.announced {
-                    self.observer.saw(&event, &self.state, told.at);
+                    self.observer.saw(&event, &self.known.state, told.at);
                 }
                 self.look();
                 None
@@ -196,14 +193,14 @@ impl Following<'_> {
 
     /// The drones that were found away since the build began, which was before this began to listen.
     fn tell_drones(&mut self, begun: Timestamp) {
-        for (name, drone) in &self.state.drones {
+        for (name, drone) in &self.known.state.drones {
             if let Condition::Away { trouble, reason, since, .. } = &drone.condition
                 && *since >= begun
                 && *trouble != Trouble::LeftOut
             {
                 let (drone, reason) = (name.clone(), reason.clone());
                 let event = Event::DroneAway { drone, trouble: *trouble, reason, at: *since };
-                self.observer.saw(&event, &self.state, *since);
+                self.observer.saw(&event, &self.known.state, *since);
             }
         }
     }
@@ -212,7 +209,7 @@ impl Following<'_> {
     fn look(&mut self) {
         if self.is_open() && !self.announced {
             self.announced = true;
-            if let Some(build) = self.state.builds.get(self.build) {
+            if let Some(build) = self.known.state.builds.get(self.build) {
                 let event = Event::BuildOpened {
                     build: build.name.clone(),
                     selection: build.selection.clone(),
@@ -221,13 +218,13 @@ impl Following<'_> {
                     rebuild: build.rebuild,
                     at: build.started,
                 };
-                self.observer.saw(&event, &self.state, now());
+                self.observer.saw(&event, &self.known.state, now());
                 let begun = build.started;
                 self.tell_drones(begun);
             }
         }
-        let place = self.state.queue.iter().position(|queued| queued.name == *self.build);
-        let worked_off = self.state.open_build().is_some_and(|build| !build.is_over());
+        let place = self.known.state.queue.iter().position(|queued| queued.name == *self.build);
+        let worked_off = self.known.state.open_build().is_some_and(|build| !build.is_over());
         let before = place.map(|place| place + usize::from(worked_off)).filter(|before| *before > 0);
         if let Some(before) = before.filter(|_| self.before != before) {
             self.observer.note(&format!("build {} waits: {before} before it", self.build));
