@@ -1,4 +1,5 @@
-//! `swarm balance`, `unblock`, `reset`, `drain` and `undrain`: told to the controller that is at work, else done here.
+//! What an operator wants done (`swarm balance`, `unblock`, `reset`, `prune`, `drain`, `undrain`, and of other files
+//! `finalize` and `rollback`): told to the controller that is at work, else done here.
 
 use clap::Args;
 use tokio::sync::mpsc;

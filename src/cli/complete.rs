@@ -3,6 +3,7 @@
 //! Whoever presses a key wants no message: what cannot be read offers nothing.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
@@ -109,9 +110,18 @@ fn inventory() -> Option<Inventory> {
 }
 
 fn inventory_option() -> Option<PathBuf> {
-    let words: Vec<OsString> = std::env::args_os().collect();
-    let at = words.iter().position(|word| word == "--inventory")?;
-    words.get(at + 1).map(PathBuf::from)
+    option_of(std::env::args_os())
+}
+
+/// What `--inventory PATH`, or `--inventory=PATH`, says among these words.
+fn option_of(words: impl IntoIterator<Item = OsString>) -> Option<PathBuf> {
+    let mut words = words.into_iter();
+    words
+        .find_map(|word| match word.as_bytes().strip_prefix(b"--inventory=") {
+            Some(path) => Some(Some(OsStr::from_bytes(path).into())),
+            None => (word == "--inventory").then_some(None),
+        })?
+        .or_else(|| words.next().map(PathBuf::from))
 }
 
 fn playbook_names() -> Vec<String> {
@@ -121,4 +131,23 @@ fn playbook_names() -> Vec<String> {
 
 fn state() -> State {
     inventory().and_then(|inventory| Journal::state_of(&inventory.swarm.state).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inventory_is_the_one_that_the_line_names_in_either_form() {
+        for (line, path) in [
+            ("swarm --inventory here drain ", Some("here")),
+            ("swarm --inventory=here drain ", Some("here")),
+            ("swarm drain --inventory", None),
+            ("swarm drain --inventories here", None),
+            ("swarm drain", None),
+        ] {
+            let words = line.split_whitespace().map(OsString::from);
+            assert_eq!(option_of(words), path.map(PathBuf::from), "{line}");
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! The operator's yes.
 //!
 //! A verb asks before it throws away what no other verb brings back, or writes over what is somebody else's: `reset`,
-//! `sync --system`, `failover --take-over`, and `hosts trust`, which decides whom to believe. Where nobody can be asked it
-//! refuses (1) and names `--yes`. What can be taken back (`finalize`, `rollback`, `drain`), what the inventory has set the
-//! limits of (`prune`), and what an option says that a refusal asked for (`--replace`) is done without a question, so
-//! that playbooks and cron can. All of them have `--dry-run`.
+//! `sync --system` and `sync --undo`, `failover --take-over`, and `hosts trust`, which decides whom to believe. Where
+//! nobody can be asked it refuses (1) and names `--yes`. What can be taken back (`finalize`, `rollback`, `drain`,
+//! `schedule remove`), what is over and of which all that counts is here (`hosts check --clean`), what the inventory has
+//! set the limits of (`prune`), and what an option says that a refusal asked for (`--replace`) is done without a question,
+//! so that playbooks and cron can. Whatever removes or writes over has `--dry-run`.
 
 use std::io::{BufRead, IsTerminal, Write};
 

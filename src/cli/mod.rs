@@ -52,6 +52,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::controller::verb::Verb as Wish;
+use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::ui::table::tell;
 use crate::ui::terminal::colours_errors;
@@ -214,12 +215,17 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = runtime.block_on(run(cli)).unwrap_or_else(|error| {
-        tell(local(&format!("swarm: {}", chain(&error))));
+        tell(last_words(&error));
         Exit::of_error(&error)
     });
     // A transfer that was interrupted must not hold the exit up.
     runtime.shutdown_background();
     exit.into()
+}
+
+/// What is said of an error that ends the program. It may hold what a host or a file said.
+fn last_words(error: &anyhow::Error) -> String {
+    local(&escaped(&format!("swarm: {}", chain(error))))
 }
 
 /// An error with its causes, as far as it does not name them itself.
@@ -276,5 +282,17 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Sync(arguments) => sync::run(&arguments, inventory).await,
         Verb::Play(arguments) => play::run(&arguments, &inventory, cli.inventory.as_deref()).await,
         Verb::Runs(arguments) => runs::run(&arguments, &inventory),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_name_each_cause_once_and_do_nothing_to_the_terminal() {
+        let said =
+            anyhow::anyhow!("it says \u{1b}[2Jgone").context("izar: it says \u{1b}[2Jgone").context("cannot look");
+        assert_eq!(last_words(&said), "swarm: cannot look: izar: it says \\u{1b}[2Jgone");
     }
 }

@@ -13,6 +13,7 @@ use crate::controller::{ControlError, Session, alarms, now, socket};
 use crate::core::names::ChannelName;
 use crate::core::nearest::hint;
 use crate::core::status::Moment;
+use crate::core::text::escaped;
 use crate::inventory::Inventory;
 use crate::notify::{Message, Post};
 use crate::ui;
@@ -69,7 +70,7 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
         match outcome {
             Ok(()) => write_out(&format!("{name} was told\n"))?,
             Err(error) => {
-                tell(format_args!("swarm: {name} {error}"));
+                tell(escaped(&format!("swarm: {name} {error}")));
                 exit = Exit::Impossible;
             }
         }

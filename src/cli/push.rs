@@ -23,7 +23,6 @@ use crate::controller::remote::Remote;
 use crate::controller::run::{self, Finish, Orders, Outside};
 use crate::controller::socket::Socket;
 use crate::controller::{Session, finalize, housekeeping, install, now, planning, queue, reuse};
-use crate::core::build::Phase;
 use crate::core::decide::End;
 use crate::core::event::{Event, Selection};
 use crate::core::names::{HostName, Timestamp};
@@ -202,10 +201,8 @@ async fn push(
 /// The build stays open; what failed of it is told as that.
 fn out_of_time(session: &mut Session) -> Exit {
     let Some(build) = session.state().open_build() else { return Exit::Interrupted };
-    let count = |wanted: fn(&Phase) -> bool| build.packages.iter().filter(|package| wanted(&package.phase)).count();
-    let (received, failed) =
-        (count(|phase| matches!(phase, Phase::Received(_))), count(|phase| matches!(phase, Phase::Failed)));
-    let left = build.packages.len() - received - failed;
+    let counts = build.counts();
+    let (received, failed, left) = (counts.received, counts.failed, counts.left());
     session.note(&format!(
         "the time is over: {received} received, {failed} failed, {left} are left for the next `swarm push`"
     ));
@@ -286,7 +283,7 @@ pub fn begin(
         return Ok(false);
     }
     let build = queue::build_name(session)?;
-    let failed = if rebuild { BTreeMap::new() } else { session.state().failed_before(&planned.plan, now()) };
+    let failed = queue::failed_before(session, &planned.plan, rebuild);
     let event = |live| Event::BuildOpened { build, selection, plan: planned.plan, live, rebuild, at: now() };
     queue::open(session, live, failed, event)?;
     Ok(true)

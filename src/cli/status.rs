@@ -63,8 +63,9 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
 }
 
 async fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Status> {
+    let elsewhere = Remote::to_look(inventory)?;
     let mut state = books::state(inventory).await?.unwrap_or_default();
-    if Remote::to_look(inventory)?.is_none() {
+    if elsewhere.is_none() {
         state.release = Shelf::look(&inventory.swarm.production)?.live()?;
     }
     let build = match &arguments.build {
@@ -72,7 +73,7 @@ async fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<
         None => None,
     };
     let mut status = Status::of(&state, build, now());
-    match Remote::to_look(inventory)? {
+    match elsewhere {
         Some(elsewhere) => elsewhere.fill(&mut status).await?,
         None => View::new(inventory, None).fill(&mut status, now())?,
     }

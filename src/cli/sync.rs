@@ -19,7 +19,7 @@ use crate::inventory::{self, Inventory};
 use crate::playbook::outcome;
 use crate::ui::table::{tell, write_out};
 
-/// So many changes of each kind and area are named in a dry run.
+/// So many changes of each area are named in a dry run.
 const NAMED: usize = 20;
 
 #[derive(Debug, Args)]
@@ -34,8 +34,8 @@ pub struct Arguments {
     /// Write it over the drones' own /etc/portage, too; repositories stay theirs
     #[arg(long)]
     system: bool,
-    /// Bring back what a drone's own /etc/portage was before --system
-    #[arg(long, conflicts_with_all = ["dry_run", "system"])]
+    /// Bring back what a drone's own /etc/portage was before --system; what was changed there since then is lost
+    #[arg(long, conflicts_with = "system")]
     undo: bool,
     #[command(flatten)]
     consent: Consent,
@@ -49,9 +49,15 @@ pub async fn run(arguments: &Arguments, inventory: Inventory) -> anyhow::Result<
         let deed = format!("writes over the own /etc/portage of {all}");
         arguments.consent.require(&format!("Write over /etc/portage of {all}?"), &deed)?;
     }
+    if arguments.undo && !dry_run {
+        let deed = format!("loses what was changed in /etc/portage of {all} since --system");
+        let question = format!("Bring the old /etc/portage of {all} back? What was changed there since is lost.");
+        arguments.consent.require(&question, &deed)?;
+    }
     let sync = Sync::new(Arc::new(inventory))?;
     if arguments.undo {
-        return change_system(&sync, drones, System::Undo).await;
+        let system = if dry_run { System::TryUndo } else { System::Undo };
+        return change_system(&sync, drones, system).await;
     }
     let mut ready = Vec::new();
     let mut shown = Ok(());
@@ -96,6 +102,7 @@ async fn change_system(sync: &Sync, drones: Vec<HostName>, system: System) -> an
                 ))?;
             }
             (Ok(()), System::Undo) => write_out(&format!("{drone}: /etc/portage is its own again\n"))?,
+            (Ok(()), System::TryUndo) => write_out(&format!("{drone}: /etc/portage would be its own again\n"))?,
             (Err(error), _) => {
                 all = false;
                 tell(format_args!("swarm: {drone}: {}", escaped(&words(&drone, &error))));

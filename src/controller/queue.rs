@@ -10,7 +10,7 @@ use crate::core::build::Attempt;
 use crate::core::event::{Event, ReceivedFile, Selection};
 use crate::core::names::BuildName;
 use crate::core::order::Submission;
-use crate::core::plan::PackageIndex;
+use crate::core::plan::{PackageIndex, Plan};
 use crate::core::text::some;
 use crate::portage::index::Stanza;
 
@@ -99,7 +99,7 @@ pub fn open_next(session: &mut Session, build: &BuildName) -> Result<(), Control
     let live = if queued.rebuild { BTreeMap::new() } else { reuse::live(session, &queued.plan)? };
     let release = session.state().release.clone().filter(|_| live.len() == all);
     let names = live.clone();
-    let failed = if queued.rebuild { BTreeMap::new() } else { session.state().failed_before(&queued.plan, now()) };
+    let failed = failed_before(session, &queued.plan, queued.rebuild);
     open(session, live, failed, |live| Event::QueuedBuildOpened { build: build.clone(), live, at: now() })?;
     let Some(release) = release else {
         note_live(session, &names, all);
@@ -112,6 +112,12 @@ pub fn open_next(session: &mut Session, build: &BuildName) -> Result<(), Control
     session.record(&Event::BuildFinished { build: build.clone(), at: now() })?;
     session.record(&Event::BuildReleased { build: build.clone(), release, at: now() })?;
     reuse::unstage(session, &files)
+}
+
+/// What of a plan has failed in just the form that it wants, with the attempts, and so is not to be tried again; nothing
+/// where all is to be built anew.
+pub fn failed_before(session: &Session, plan: &Plan, rebuild: bool) -> BTreeMap<PackageIndex, Vec<Attempt>> {
+    if rebuild { BTreeMap::new() } else { session.state().failed_before(plan, now()) }
 }
 
 /// Opens a build: what is live of it is staged again, what has failed in just that form is not tried again, and what

@@ -20,7 +20,7 @@ pub struct NoBinhost;
 /// The file.
 ///
 /// # Errors
-/// There is neither a gateway nor an orchestrator.
+/// There is neither a gateway nor an orchestrator nor a storage that clients can read.
 pub fn binrepos(inventory: &Inventory) -> Result<String, NoBinhost> {
     let (url, remark) = address(inventory).ok_or(NoBinhost)?;
     let swarm = &inventory.swarm;

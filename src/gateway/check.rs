@@ -57,7 +57,7 @@ impl Checker {
         let (client, api) = (self.client.clone(), self.orchestrator.api.clone());
         let api = async move {
             let url = format!("{}/health", api?);
-            Some(answer(&client, &url).await.map_err(|error| error.to_string()))
+            Some(answer(&client, &url).await)
         };
         let index = async {
             let read = tokio::time::timeout(LONGEST_LOOK, self.index()).await;

@@ -1,8 +1,8 @@
 //! The gateway: the always-on pointer to the orchestrator that serves.
 //!
 //! It looks at each orchestrator ([`check`]), lets what it sees come to a choice ([`fleet`] and [`role`], pure), answers
-//! with that ([`routes`], [`board`]), and has an orchestrator take the controller's place ([`promote`]). It holds no packages, and nothing that a restart would lose but its memory of how the
-//! last checks went.
+//! with that ([`routes`], [`board`]), and has an orchestrator take the controller's place ([`promote`]). It holds no
+//! packages, and nothing that a restart would lose but its memory of how the last checks went.
 
 pub mod binrepos;
 pub mod board;

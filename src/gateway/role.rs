@@ -5,9 +5,10 @@
 //! - **Promotion.** Where the builds are the orchestrators' own and none that leads answers, as its API has gone down,
 //!   the one whose journal goes furthest is to be made the controller, unless it has not heard of the leader for long or
 //!   lacked much then: what would be lost by that is for the operator to say (`swarm failover`). It asks the voters
-//!   itself, so a gateway that is mistaken does no harm. From one that was promoted so the role goes back to an orchestrator with a lower priority number once that
-//!   has caught up, and only while nothing is being built; not at all with `failback = "manual"`, and not where the
-//!   operator has moved it. Where the clients are sent to has no part in this.
+//!   itself, so a gateway that is mistaken does no harm. From one that was promoted so the role goes back to an
+//!   orchestrator with a lower priority number once that has caught up, and only while nothing is being built; not at all
+//!   with `failback = "manual"`, and not where the operator has moved it. Where the clients are sent to has no part in
+//!   this.
 
 use std::cmp::Reverse;
 

@@ -1,4 +1,4 @@
-//! What the gateway answers; section 6 of the design.
+//! What the gateway answers, each route beside what it promises: `docs/reference/openapi-gateway.json` is made of it.
 
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;

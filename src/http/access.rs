@@ -22,7 +22,8 @@ use super::{retry_after, sentence};
 const BURST: u32 = 60;
 /// After so long there is one more.
 const REFILL: Duration = Duration::from_secs(1);
-/// So many addresses are remembered; beyond, those that may try most are forgotten.
+/// So many addresses are remembered; beyond, those are forgotten that have all their tries again, and as long as there
+/// are none nobody new is let in.
 const ADDRESSES: usize = 4096;
 /// A token file is not longer than this (bytes).
 const LONGEST: u64 = 4096;

@@ -100,7 +100,7 @@ impl Promise {
             .text(403, "Nothing can be changed here, as no token is configured")
             .text(408, "The body did not arrive in time")
             .text(413, "The body is too large")
-            .text(429, "Too many wrong tokens came from this address; `Retry-After` says when to come again")
+            .text(429, "Too many tries came from this address; `Retry-After` says when to come again")
     }
 }
 

@@ -2,9 +2,8 @@
 //!
 //! It knows nothing of a swarm. [`server`] answers with a router of the caller's: connections are counted, each in all
 //! and by address, and whoever does not read or write loses his ([`patience`]). [`client`] asks others, with a bound on
-//! every step. [`tls`] is both ends of TLS. [`access`] says who may change something; [`contract`] has routes with
-//! what each promises; [`metrics`] writes Prometheus'
-//! text; [`supervision`] tells whoever started a service how it stands.
+//! every step. [`tls`] is both ends of TLS. [`access`] says who may change something; [`contract`] has routes with what
+//! each promises; [`metrics`] writes Prometheus' text; [`supervision`] tells whoever started a service how it stands.
 
 pub mod access;
 pub mod client;

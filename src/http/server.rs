@@ -107,8 +107,11 @@ impl Tally {
         let so_far = |count: &AtomicU64| count.load(Ordering::Relaxed);
         page.counter("swarm_http_requests_total", "Requests so far.", so_far(&self.requests));
         page.counter("swarm_http_connections_total", "Connections so far.", so_far(&self.connections));
-        let help = "Connections that were closed at once because their address had too many.";
-        page.counter("swarm_http_turned_away_total", help, so_far(&self.turned_away));
+        page.counter(
+            "swarm_http_turned_away_total",
+            "Connections that were closed at once because their address had too many.",
+            so_far(&self.turned_away),
+        );
         page.gauge("swarm_http_open_connections", "Connections that are open now.", Some(so_far(&self.open)));
     }
 }

@@ -1,11 +1,11 @@
 //! The controller as a service: an HTTP server beside the state directory and the live release.
 //!
-//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]),
-//! shows both to a browser ([`page`]), takes orders
-//! ([`builds`]) and other wishes ([`wishes`]), keeps a controller at work for as long as there is work ([`worker`]), and
-//! has told what is wrong while no controller is at work ([`alarms`]),
-//! stands by where another one leads ([`company`], [`crate::standby`]) until it is to take that one's place ([`office`]). It holds no state: a controller is a process of its own, which
-//! goes on when the service ends, and the service can be started again at any moment.
+//! It serves production ([`binhost`]), tells what the journal says ([`books`]) and what happens ([`feed`]), shows both to
+//! a browser ([`page`]), takes orders ([`builds`]) and other wishes ([`wishes`]), keeps a controller at work for as long
+//! as there is work ([`worker`]), has told what is wrong while no controller is at work ([`alarms`]), and stands by where
+//! another one leads ([`company`], [`crate::standby`]) until it is to take that one's place ([`office`]). It holds no
+//! state: a controller is a process of its own, which goes on when the service ends, and the service can be started
+//! again at any moment.
 
 pub mod alarms;
 pub mod binhost;

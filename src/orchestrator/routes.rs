@@ -1,4 +1,4 @@
-//! What the service answers; section 6 of the design.
+//! What the service answers, each route beside what it promises: `docs/reference/openapi-orchestrator.json` is made of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use super::books::Books;
 use crate::controller::background::{ALL, Background, FLAG};
 use crate::controller::{ControlError, socket};
+use crate::core::exit::Exit;
 use crate::core::names::BuildName;
 use crate::core::state::{State, Turn};
 use crate::store::{Lock, LockError};
@@ -24,8 +25,6 @@ use crate::store::{Lock, LockError};
 /// Whether a controller may begin here.
 pub type MayBegin = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// The exit status of a controller in whose place another one is (section 5 of the design).
-const BUSY: i32 = 6;
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after a controller that came no further; it doubles.
@@ -172,7 +171,7 @@ impl Worker {
         let status = controller.ended().await?;
         let after = self.books.read_anew().await?;
         tracing::info!("the controller has ended: {status}");
-        self.reins.superseded.store(status.code() == Some(BUSY), Ordering::Relaxed);
+        self.reins.superseded.store(status.code().and_then(Exit::of_status) == Some(Exit::Busy), Ordering::Relaxed);
         Ok(Some(before != Progress::of(&after.state) || status.success()))
     }
 

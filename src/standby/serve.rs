@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /standing` | where it stands: [`Standing`] |
 //! | `GET /history` | the epochs of its journal: [`History`] |
+//! | `GET /sum` | what its journal comes to, for one to which its events do not reach back: [`Sum`], or null |
 //! | `GET /digests?after=N&until=M` | the digests of its events, an array |
 //! | `GET /journal?after=N&digest=D&limit=M` | its next M events after N, an [`Entry`] a line, and on as they come; an empty line is a sign of life. 409 where its event N is another one |
 //! | `POST /progress` | what a standby has: [`Told`]; answers with its [`Lag`]. 409 where that is of another history |

@@ -132,11 +132,9 @@ fn needed(build: &BuildName, selection: &Selection, packages: usize) -> String {
 /// The last words on a build that was worked off; there are none on one that was released meanwhile.
 pub fn summary(build: Option<&Build>, end: End) -> Vec<String> {
     let Some(build) = build.filter(|build| build.released.is_none()) else { return Vec::new() };
-    let count = |wanted: fn(&Phase) -> bool| build.packages.iter().filter(|package| wanted(&package.phase)).count();
-    let received = count(|phase| matches!(phase, Phase::Received(_)));
-    let failed = count(|phase| matches!(phase, Phase::Failed));
-    let waiting = build.packages.len() - received - failed;
-    let mut lines = vec![format!("{received} received, {failed} failed, {waiting} not built")];
+    let counts = build.counts();
+    let mut lines =
+        vec![format!("{} received, {} failed, {} not built", counts.received, counts.failed, counts.left())];
     lines.push(match end {
         End::Complete => "all is received: `swarm finalize` makes it live".to_owned(),
         End::SomeFailed => "some packages failed: `swarm status` says which and why".to_owned(),

@@ -1,9 +1,8 @@
 //! Tables, one form for all verbs: a line of headings, columns two blanks apart, no borders.
 //!
 //! Cells may hold what a host or a package said, so characters that move a cursor, colour a line or turn the reading
-//! direction are shown escaped; of a multi-line text the lines stay lines. Moments are shown in
-//! local time. Colour is put on only where the output takes
-//! it.
+//! direction are shown escaped; of a multi-line text the lines stay lines. Moments are shown in local time. Colour is put
+//! on only where the output takes it.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

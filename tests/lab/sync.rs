@@ -161,8 +161,10 @@ fn drones_build_with_the_drivers_configuration_once_it_was_brought_and_keep_thei
         .gives(0, &["/var/db/repos/gentoo/profiles/lab\n", "gentoo.conf\n", "app-lab/hello doc\n", "app-lab/hello-"]);
     let lacks = "the drone's own repository extra has no profiles/special";
     lab.swarm(&["sync", "--system", "--yes", "--on", drones[1]]).gives(1, &[lacks]);
-    lab.swarm(&[&there[..], &["--undo"]].concat()).gives(0, &["/etc/portage is its own again"]);
-    lab.swarm(&[&there[..], &["--undo"]].concat()).gives(1, &["nothing is to be undone"]);
+    lab.swarm(&[&there[..], &["--undo", "--dry-run"]].concat()).gives(0, &["/etc/portage would be its own again"]);
+    lab.swarm(&[&there[..], &["--undo"]].concat()).gives(1, &["say --yes"]);
+    lab.swarm(&[&there[..], &["--undo", "--yes"]].concat()).gives(0, &["/etc/portage is its own again"]);
+    lab.swarm(&[&there[..], &["--undo", "--dry-run"]].concat()).gives(1, &["nothing is to be undone"]);
     for (drone, own) in drones.iter().zip(own) {
         assert_eq!(lab.on(drone, OWN).said, own, "{drone}");
     }

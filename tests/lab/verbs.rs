@@ -51,6 +51,8 @@ fn a_push_in_the_background_goes_on_by_itself_while_it_is_watched_and_strays_are
     let job = lab.status()["delegated"]["app-lab/sleeper-1.0"]["job"].as_str().unwrap().to_owned();
     lab.lab(&["exec", "drone-izar", "sh", "-c", STRAYS, "sh", &job]).gives(0, &[]);
     lab.swarm(&["hosts", "check", "drone-izar"]).gives(0, &["ours-over", "nobodys"]);
+    lab.swarm(&["hosts", "check", "--clean", "--dry-run", "drone-izar"])
+        .gives(0, &["drone-izar: ours-over would be removed", "drone-izar: theirs is left"]);
     lab.swarm(&["hosts", "check", "--clean", "drone-izar"]).gives(
         0,
         &[

@@ -24,11 +24,14 @@ pub struct Arguments {
     /// Remove the job directories that are ours and over; the others are named and left
     #[arg(long)]
     clean: bool,
+    /// Say what --clean would remove; remove nothing
+    #[arg(long, requires = "clean")]
+    dry_run: bool,
 }
 
 /// The same of all hosts, and nothing is cleaned.
 pub async fn all(inventory: &Inventory) -> anyhow::Result<Exit> {
-    run(&Arguments { named: Named { hosts: Vec::new() }, clean: false }, inventory).await
+    run(&Arguments { named: Named { hosts: Vec::new() }, clean: false, dry_run: false }, inventory).await
 }
 
 pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Exit> {
@@ -59,7 +62,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
     }
     let jobs = jobs(&verdicts).await;
     show_jobs(&jobs)?;
-    let clean = !arguments.clean || clean_up(&jobs, inventory).await?;
+    let clean = !arguments.clean || clean_up(&jobs, inventory, arguments.dry_run).await?;
     let wanted_drones = named.hosts.is_empty() || !drones.is_empty();
     if wanted_drones {
         write_out(&format!("\n{usable} of {} drones can be used.\n", drones.len()))?;
@@ -100,12 +103,12 @@ fn show_jobs(lists: &[Jobs<'_>]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes what is ours and over; whether it is all gone.
-async fn clean_up(lists: &[Jobs<'_>], inventory: &Inventory) -> anyhow::Result<bool> {
+/// Removes what is ours and over, or says what that is; whether it is all gone, or could be.
+async fn clean_up(lists: &[Jobs<'_>], inventory: &Inventory, dry_run: bool) -> anyhow::Result<bool> {
     let books = &clean::books(inventory)?;
     let cleanings = lists.iter().filter_map(|(drone, list)| {
         let strays = list.as_ref().ok()?;
-        Some(clean::clean(drone.host, drone.connection.as_ref(), strays, books))
+        Some(clean::clean(drone.host, drone.connection.as_ref(), strays, books, dry_run))
     });
     let cleanings: Vec<_> = stream::iter(cleanings).buffered(AT_ONCE).collect().await;
     let lines: String = cleanings.iter().flat_map(|(lines, _)| lines).map(|line| format!("{line}\n")).collect();

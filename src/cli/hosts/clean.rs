@@ -30,8 +30,15 @@ pub fn books(inventory: &Inventory) -> anyhow::Result<Books> {
     Ok(Books { state, own, awaited: View::new(inventory, None).is_awaited(now())? })
 }
 
-/// Cleans one drone; gives what was done, and whether all that is to go is gone.
-pub async fn clean(host: &Host, connection: &dyn ssh::Host, strays: &[Stray], books: &Books) -> (Vec<String>, bool) {
+/// Cleans one drone, unless it is only to be said what would go; gives what was done, and whether all that is to go is
+/// gone, or would be.
+pub async fn clean(
+    host: &Host,
+    connection: &dyn ssh::Host,
+    strays: &[Stray],
+    books: &Books,
+    dry_run: bool,
+) -> (Vec<String>, bool) {
     let (mut lines, mut gone) = (Vec::new(), true);
     for stray in strays {
         let directory = JobDirectory { workdir: host.access.workdir.as_str().to_owned(), job: stray.job.clone() };
@@ -41,6 +48,7 @@ pub async fn clean(host: &Host, connection: &dyn ssh::Host, strays: &[Stray], bo
                 "{name}: {job} stays: a standby may lack its package\n  once `swarm status` says that it has everything, \
                  the same command removes it"
             )),
+            Fate::Remove if dry_run => lines.push(format!("{name}: {job} would be removed, {}", stray.size)),
             Fate::Remove => match job::remove(connection, &directory).await {
                 Ok(()) => lines.push(format!("{name}: {job} is removed, {}", stray.size)),
                 Err(error) => {

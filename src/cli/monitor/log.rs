@@ -15,7 +15,7 @@ use crate::ui::monitor::Message;
 const SHOWN: u64 = 1 << 20;
 /// Between two questions for what has come at the controller elsewhere.
 const ASKED: Duration = Duration::from_secs(1);
-/// Every so manieth question is for the latest log, whichever that is.
+/// One question of so many is for the latest log, whichever that is.
 const ANEW: u64 = 10;
 
 /// A log on this machine.

@@ -41,6 +41,11 @@ impl Counts {
     pub fn all(self) -> usize {
         self.needed + self.delegated + self.received + self.failed + self.blocked
     }
+
+    /// Those that are neither there nor given up.
+    pub fn left(self) -> usize {
+        self.needed + self.delegated + self.blocked
+    }
 }
 
 impl Build {

@@ -261,6 +261,13 @@ def exchange(one, other):
     os.rename(aside, one)
 
 
+def undoable():
+    if not os.path.isdir(BEFORE):
+        raise Refused("nothing is to be undone: there is no %s" % BEFORE)
+    refuse_special()
+    answer({"before": BEFORE})
+
+
 def undo():
     held = lock()
     if not os.path.isdir(BEFORE):
@@ -322,4 +329,4 @@ def apply():
     os.close(held)
 
 
-main({"look": look, "apply": apply, "leave": leave, "system": system, "undo": undo})
+main({"look": look, "apply": apply, "leave": leave, "system": system, "undo": undo, "undoable": undoable})

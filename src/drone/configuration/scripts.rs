@@ -183,6 +183,8 @@ pub enum System {
     Replace,
     /// What was kept takes its place again.
     Undo,
+    /// It is only asked whether that could be.
+    TryUndo,
 }
 
 /// Changes a drone's own `/etc/portage`; where its repositories lie and whom its owner trusts stays as it is.
@@ -193,6 +195,7 @@ pub async fn system(host: &dyn Host, workdir: &str, driver: &HostName, system: S
     let (task, doing) = match system {
         System::Replace => ("system", "replacing its own /etc/portage"),
         System::Undo => ("undo", "bringing its own /etc/portage back"),
+        System::TryUndo => ("undoable", "looking for its own /etc/portage"),
     };
     let script = export(script(&[TREE, DRONE], task).set("workdir", workdir), "driver", driver.as_str());
     run::<serde_json::Value>(host, &script, doing).await.map(drop)

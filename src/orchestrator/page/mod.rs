@@ -1,9 +1,9 @@
 //! The web page at `/`: how things stand, for whoever looks with a browser. It only reads.
 //!
 //! What a browser runs are the files in [`assets`], compiled in; what they show they fetch as JSON from the routes below
-//! `/page/`, one a view, and again when `/page/events` says that something has
-//! happened. Every view is bounded whatever the
-//! build's size, is made at most once for each state of the journal ([`looks`]), and away from the threads that answer.
+//! `/page/`, one a view, and again when `/page/events` says that something has happened. Every view is bounded whatever
+//! the build's size, is made at most once for each state of the journal ([`looks`]), and away from the threads that
+//! answer.
 //!
 //! What costs more than a look at what is in memory (a journal read again, two indexes compared) is done for few at once:
 //! others wait for their turn.

@@ -18,7 +18,7 @@ use super::looks::aside;
 use crate::core::accuracy::{Accuracy, Judged, factor_at};
 use crate::core::build::Build;
 use crate::core::names::{BuildName, HostName, JobName, Timestamp};
-use crate::core::overview::critical_path;
+use crate::core::overview::{PackageOverview, critical_path};
 use crate::core::plan::PackageIndex;
 use crate::core::state::State;
 use crate::core::status::Moment;
@@ -210,7 +210,9 @@ struct TimelineView<'a> {
 }
 
 impl<'a> TimelineView<'a> {
-    fn of(folded: &'a Folded, build: Option<&'a Build>, after: i64, expected: impl Fn(PackageIndex) -> u64) -> Self {
+    /// Of this build, with its bars that have changed after an event. `all` are the packages of the state's latest build:
+    /// what is ahead is told of that one alone, since only for its packages is reckoned how long they take.
+    fn of(folded: &'a Folded, state: &State, build: Option<&'a Build>, after: i64, all: &[PackageOverview]) -> Self {
         let bars = build.map(|build| folded.timeline.bars(&build.name)).unwrap_or_default();
         let mut drones: Vec<Lanes<'_>> = Vec::new();
         for bar in bars {
@@ -225,10 +227,12 @@ impl<'a> TimelineView<'a> {
             let label = build?.labels.get(package.index())?;
             Some(BarView { job, package: *package, label, drone, lane: *lane, begin: *begin, over: *over, end: *end })
         };
+        let expected = |package: PackageIndex| all.get(package.index()).map_or(0, |each| each.expected_s);
         let ahead = |build: &'a Build| {
             let of = |package| Ahead { package, label: build.label(package), expected_s: expected(package) };
             critical_path(build).into_iter().map(of).collect()
         };
+        let is_latest = |build: &&Build| state.latest_build().is_some_and(|latest| latest.name == build.name);
         Self {
             build: build.map(|build| &build.name),
             started: build.map(|build| Moment(build.started)),
@@ -239,7 +243,7 @@ impl<'a> TimelineView<'a> {
             drones,
             bars: bars.iter().filter(|bar| bar.changed > after).filter_map(view).collect(),
             was: build.map(|build| longest_chain(build, bars)).unwrap_or_default(),
-            ahead: build.map(ahead).unwrap_or_default(),
+            ahead: build.filter(is_latest).map(ahead).unwrap_or_default(),
         }
     }
 }
@@ -262,8 +266,38 @@ pub async fn timeline(
         }
     };
     let folded = service.looks.past.folded(&read.state).await?;
-    // What is ahead is of the latest build alone: of another one nothing is.
     let all = service.looks.packages(&read).await?;
-    let expected = |package: PackageIndex| all.get(package.index()).map_or(0, |each| each.expected_s);
-    answer::json(&headers, &TimelineView::of(&folded, build, wanted.after.unwrap_or(0), expected))
+    let view = TimelineView::of(&folded, &read.state, build, wanted.after.unwrap_or(0), &all);
+    answer::json(&headers, &view)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::core::event::{Event, Selection};
+    use crate::core::overview::packages;
+    use crate::core::simulation::{opened, plan};
+
+    #[test]
+    fn what_is_ahead_is_told_of_the_latest_build_and_not_of_one_that_was_set_aside() {
+        let mut state = opened(plan(3, &[(1, 0), (2, 1)]), &[(4, 1)]);
+        let first = state.latest_build().unwrap().name.clone();
+        let (build, at): (BuildName, _) = ("build2".parse().unwrap(), Timestamp(7));
+        let selection = Selection::Packages(["app-misc/other-1".parse().unwrap()].into());
+        let wanted = plan(2, &[(1, 0)]);
+        for event in [
+            Event::BuildFinished { build: first.clone(), at },
+            Event::BuildQueued { build: build.clone(), selection, plan: wanted, finalize: false, rebuild: false, at },
+            Event::QueuedBuildOpened { build: build.clone(), live: BTreeMap::new(), at },
+        ] {
+            state.apply(&event).unwrap();
+        }
+        let all = packages(&state, state.latest_build().unwrap());
+        let folded = Folded::default();
+        let ahead =
+            |build: &BuildName| TimelineView::of(&folded, &state, Some(&state.builds[build]), 0, &all).ahead.len();
+        assert_eq!((ahead(&build), ahead(&first)), (2, 0));
+    }
 }

@@ -4,7 +4,7 @@
 // happened (`refresh`), once a second (`tick`, where it has it) and at its end (`close`, where it has it).
 
 import { h, show } from "./dom.js";
-import { moment } from "./words.js";
+import { count, moment } from "./words.js";
 import { Trouble, fetchView, listen } from "./server.js";
 import { openOverview } from "./overview.js";
 import { openPackages } from "./packages.js";
@@ -129,7 +129,7 @@ function tell(before, after) {
   if (!is) return;
   if (!was || was.id !== is.id) say(`Build ${is.id} is open, of ${is.selection}`);
   else if (is.released && was.released !== is.released) say(`Release ${is.released} is live`);
-  else if (is.packages.failed > was.packages.failed) say(`${is.packages.failed} packages have failed`);
+  else if (is.packages.failed > was.packages.failed) say(`${count(is.packages.failed, "package has", "packages have")} failed`);
   else if (is.finished && !was.finished) say("The build is over");
 }
 
