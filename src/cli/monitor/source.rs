@@ -323,7 +323,7 @@ impl Source {
     /// Tells how the state looks now.
     fn look(&mut self) {
         let (begun, at) = (Instant::now(), now());
-        let Some(state) = self.state() else { return };
+        let Some(state) = self.known.as_ref().map(|known| &known.state) else { return };
         let mut status = Status::of(state, None, at);
         let beside = self.beside.fill(&mut status);
         let left_s = self.forecast.left.map(|(left, said)| left.saturating_sub(at.seconds_since(said)));
