@@ -71,12 +71,18 @@ pub struct Gpkg {
 
 impl Gpkg {
     /// The package that its metadata says it is.
+    ///
+    /// # Errors
+    /// A key is missing, or together they are no package with a version.
     pub fn cpv(&self) -> Result<Cpv, MetadataError> {
         let text = format!("{}/{}", self.required("CATEGORY")?, self.required("PF")?);
         text.parse().map_err(|_| MetadataError::Odd { key: "PF", value: text })
     }
 
     /// Its build id; none where it was made without multi-instance.
+    ///
+    /// # Errors
+    /// What it says is no number from 1.
     pub fn build_id(&self) -> Result<Option<BuildId>, MetadataError> {
         let Some(text) = self.metadata.get("BUILD_ID") else { return Ok(None) };
         match text.parse() {
@@ -86,6 +92,9 @@ impl Gpkg {
     }
 
     /// Its slot and sub-slot.
+    ///
+    /// # Errors
+    /// It says none, or what is no slot.
     pub fn slot(&self) -> Result<Slot, MetadataError> {
         let text = self.required("SLOT")?;
         text.parse().map_err(|_| MetadataError::Odd { key: "SLOT", value: text.to_owned() })
@@ -169,6 +178,9 @@ pub enum GpkgError {
 }
 
 /// Verifies the package at `path` and yields what an index needs to know of it, in one pass.
+///
+/// # Errors
+/// The file cannot be read, or is in some point no package as Portage makes it.
 pub fn read(path: &Path) -> Result<Gpkg, GpkgError> {
     let is_xpak_by_name = path.extension().is_some_and(|extension| extension == "tbz2" || extension == "xpak");
     let mut file = fs_err::File::open(path)?;
@@ -180,6 +192,9 @@ pub fn read(path: &Path) -> Result<Gpkg, GpkgError> {
 }
 
 /// MD5 and SHA1 (hexadecimal) of a whole file, whatever it holds.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn hashes(path: &Path) -> io::Result<(String, String)> {
     let mut hashing = Hashing::new(fs_err::File::open(path)?);
     io::copy(&mut hashing, &mut io::sink())?;
