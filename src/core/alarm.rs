@@ -10,7 +10,8 @@
 //!
 //! **What comes and goes does not flood.** That a trouble is over is told once it has stayed away for a while, and for
 //! twice as long each time that it comes back within a day: a trouble that comes and goes all day is told some dozen
-//! times, not hundreds. One that is back before it was over makes no message at all.
+//! times, not hundreds. One that is back before its end was told makes no message at all; a package, or a
+//! run, that fails again once it was well is another trouble, whoever heard of that.
 //!
 //! **At least once.** That a channel was told is written down once it was. A channel that fails is asked again after a
 //! minute, then twice as long each time, up to an hour.
@@ -212,9 +213,10 @@ impl Alarms {
         match self.alarms.get_mut(cause) {
             Some(alarm) => {
                 if let Some(cleared) = alarm.cleared.take() {
-                    // Once it was over it is another trouble, also to a channel that wants to hear of no ends and so was
-                    // never told of this one.
-                    if at.seconds_since(cleared) >= due::calm(alarm, alarm.cause.ends_at_once()) {
+                    // Once its end was certain it is another trouble, also to a channel that wants to hear of no ends and
+                    // so was never told of this one.
+                    let at_once = alarm.cause.ends_at_once();
+                    if at_once && at.seconds_since(cleared) >= due::calm(alarm, at_once) {
                         alarm.told.clear();
                     }
                     alarm.times = alarm.times.saturating_add(1);

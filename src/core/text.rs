@@ -109,7 +109,7 @@ mod tests {
             (2, "package", "2 packages"),
             (1, "process", "1 process"),
             (2, "process", "2 processes"),
-            (3, "more build", "3 more builds"),
+            (3, "box", "3 boxes"),
         ] {
             assert_eq!(counted(count, noun), words);
         }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::core::package::Cpv;
-use crate::core::text::counted;
+use crate::core::text::agreeing;
 
 /// The number of lines at fault that a message shows in full.
 const SHOWN_LINES: usize = 20;
@@ -57,7 +57,7 @@ impl fmt::Display for BadLines {
             line.fmt(formatter)?;
         }
         match self.0.len().checked_sub(SHOWN_LINES) {
-            Some(more) if more > 0 => write!(formatter, "\nand {}", counted(more, "more line")),
+            Some(more) if more > 0 => write!(formatter, "\nand {more} more {}", agreeing(more, "line", "lines")),
             _ => Ok(()),
         }
     }

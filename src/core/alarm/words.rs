@@ -98,11 +98,13 @@ fn what_waits(state: &State) -> String {
     let waits = |build: &Build| build.packages.iter().filter(|package| matches!(package.phase, Phase::Needed)).count();
     let queued = state.queue.len();
     match (state.open_build().filter(|build| !build.is_over()).map(waits), queued) {
-        (Some(packages), 0) => format!("{} {}", counted(packages, "package"), agreeing(packages, "waits", "wait")),
+        (Some(1), 0) => "1 package waits".to_owned(),
+        (Some(packages), 0) => format!("{packages} packages wait"),
         (Some(packages), more) => {
-            format!("{} and {} wait", counted(packages, "package"), counted(more, "more build"))
+            format!("{} and {more} more {} wait", counted(packages, "package"), agreeing(more, "build", "builds"))
         }
-        (None, queued) => format!("{} {}", counted(queued, "build"), agreeing(queued, "waits", "wait")),
+        (None, 1) => "1 build waits".to_owned(),
+        (None, queued) => format!("{queued} builds wait"),
     }
 }
 

@@ -74,12 +74,18 @@ pub struct Gpkg {
 
 impl Gpkg {
     /// The package that its metadata says it is.
+    ///
+    /// # Errors
+    /// A key is missing, or together they are no package with a version.
     pub fn cpv(&self) -> Result<Cpv, MetadataError> {
         let text = format!("{}/{}", self.required("CATEGORY")?, self.required("PF")?);
         text.parse().map_err(|_| MetadataError::Odd { key: "PF", value: text })
     }
 
     /// Its build id; none where it was made without multi-instance.
+    ///
+    /// # Errors
+    /// What it says is no number from 1.
     pub fn build_id(&self) -> Result<Option<BuildId>, MetadataError> {
         let Some(text) = self.metadata.get("BUILD_ID") else { return Ok(None) };
         match text.parse() {
@@ -89,6 +95,9 @@ impl Gpkg {
     }
 
     /// Its slot and sub-slot.
+    ///
+    /// # Errors
+    /// It says none, or what is no slot.
     pub fn slot(&self) -> Result<Slot, MetadataError> {
         let text = self.required("SLOT")?;
         text.parse().map_err(|_| MetadataError::Odd { key: "SLOT", value: text.to_owned() })
@@ -172,6 +181,9 @@ pub enum GpkgError {
 }
 
 /// Verifies the package at `path` and yields what an index needs to know of it, in one pass.
+///
+/// # Errors
+/// The file cannot be read, or is in some point no package as Portage makes it.
 pub fn read(path: &Path) -> Result<Gpkg, GpkgError> {
     read_through(fs_err::File::open(path)?, path)
 }
@@ -192,6 +204,9 @@ pub fn read_through(mut source: impl Read, path: &Path) -> Result<Gpkg, GpkgErro
 }
 
 /// MD5 and SHA1 (hexadecimal) of a whole file, whatever it holds.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn hashes(path: &Path) -> io::Result<(String, String)> {
     let mut hashing = Hashing::new(fs_err::File::open(path)?);
     // In large pieces: each is handed to another thread.

@@ -64,6 +64,9 @@ pub enum SignatureError {
 
 /// Checks every signature of the package at `path` against `keyring`: a keybox, a file of exported keys (armoured or
 /// not), or a GnuPG home. That the members are what the Manifest says is for [`super::read`] to find out.
+///
+/// # Errors
+/// A signature is missing, or not good by that keyring; `gpg`, the keyring or the package is of no use.
 pub fn verify_signature(path: &Path, keyring: &Path) -> Result<(), SignatureError> {
     let small = small_members(path)?;
     let manifest = small.get(MANIFEST).ok_or(SignatureError::Unsigned)?;

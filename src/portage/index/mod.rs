@@ -100,6 +100,9 @@ impl Index {
     }
 
     /// Reads an index; bytes that are no text are replaced, as Portage does it.
+    ///
+    /// # Errors
+    /// It is larger than the limits, or of a version that is not known.
     pub fn parse(bytes: &[u8], limits: Limits) -> Result<Self, IndexError> {
         if bytes.len() > limits.bytes {
             return Err(IndexError::TooLarge { what: "bytes", limit: limits.bytes });
@@ -153,6 +156,9 @@ impl Index {
     }
 
     /// The bytes of `Packages` and of `Packages.gz`, whose own time is the TIMESTAMP too.
+    ///
+    /// # Errors
+    /// It cannot be packed.
     pub fn to_files(&self, timestamp: Timestamp) -> Result<(Vec<u8>, Vec<u8>), IndexError> {
         let text = self.to_text(timestamp).into_bytes();
         let seconds = u32::try_from(timestamp.0).unwrap_or(0);
@@ -164,6 +170,9 @@ impl Index {
 
     /// Writes `Packages` and `Packages.gz` into `directory`, each under a temporary name first, both with the TIMESTAMP
     /// as their modification time: clients compare that one.
+    ///
+    /// # Errors
+    /// A file cannot be written.
     pub fn write(&self, directory: &Path, timestamp: Timestamp) -> Result<(), IndexError> {
         let (text, packed) = self.to_files(timestamp)?;
         // The packed one last: it is what clients ask for first.

@@ -120,6 +120,9 @@ pub enum DeriveError {
 impl Stanza {
     /// The entry that `emaint binhost --fix` writes for this package where it lies at `path` with this modification
     /// time: nothing of it is taken from another index.
+    ///
+    /// # Errors
+    /// Its metadata does not say what it has to, or the path is that of another package.
     pub fn derive(gpkg: &Gpkg, path: &PackagePath, mtime: Timestamp) -> Result<Self, DeriveError> {
         let metadata = &gpkg.metadata;
         let cpv = gpkg.cpv()?;
