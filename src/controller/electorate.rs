@@ -20,7 +20,7 @@ use crate::core::names::{ControllerName, Epoch, HostName};
 use crate::core::state::State;
 use crate::epoch::{self, LEASE, Visitor, vote};
 use crate::inventory::{Inventory, Role};
-use crate::ssh::{Host, LocalHost};
+use crate::ssh::{Host, LocalHost, chance};
 
 /// A voter is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -230,7 +230,7 @@ impl Electorate {
                     if round.answers.len() < majority(self.all) || tries == TRIES {
                         break;
                     }
-                    step_aside(candidate.controller()).await;
+                    step_aside().await;
                 }
             }
         }
@@ -300,8 +300,7 @@ fn superseded(by: Promise) -> ControlError {
 }
 
 /// Two controllers that claim at one time are not to do so again in step.
-async fn step_aside(controller: &ControllerName) {
-    use std::hash::{BuildHasher, RandomState};
+async fn step_aside() {
     let span = u64::try_from(STEP_ASIDE.as_millis()).unwrap_or(u64::MAX);
-    tokio::time::sleep(Duration::from_millis(RandomState::new().hash_one(controller) % span)).await;
+    tokio::time::sleep(Duration::from_millis(chance::number() % span)).await;
 }

@@ -1,9 +1,10 @@
 //! `push --install`: the driver updates itself from what was just released.
 //!
-//! Until orchestrators serve binhosts, the packages go to the driver as a job's needs go to a drone: by SFTP into a
-//! PKGDIR of their own with an index, removed afterwards.
+//! Where an orchestrator is the controller the driver installs from a binhost, as every client does. A controller of the
+//! operator's own may serve nobody: from there the packages go to the driver as a job's needs go to a drone, by SFTP into
+//! a PKGDIR of their own with an index, removed afterwards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ControlError;
 use super::planning;
@@ -33,11 +34,12 @@ exit "$status"
 /// Carries packages of the live release to the driver and runs its world update there; gives emerge's output.
 ///
 /// # Errors
-/// When the driver cannot be reached, or its emerge fails: with its last words.
+/// When the live release cannot be read, the driver not be reached, or its emerge fails: with its last words.
 pub async fn install(session: &Session, packages: Vec<Stanza>) -> Result<String, ControlError> {
     let host = planning::driver(&session.inventory, session.inventory.driver())?;
     let pkgdir = format!("{}/install", session.inventory.workdir(session.inventory.driver()));
-    carry(session, host.as_ref(), &pkgdir, packages).await.map_err(fault)?;
+    let header = session.releases.base()?.index.header;
+    carry(session, host.as_ref(), &pkgdir, header, packages).await.map_err(fault)?;
     outcome(host.run(&Script::new(INSTALL).set("pkgdir", &pkgdir)).await.map_err(fault)?)
 }
 
@@ -74,7 +76,13 @@ fn fault(error: HostError) -> ControlError {
     ControlError::Refused(format!("cannot install on the driver: {error}"))
 }
 
-async fn carry(session: &Session, host: &dyn Host, pkgdir: &str, packages: Vec<Stanza>) -> Result<(), HostError> {
+async fn carry(
+    session: &Session,
+    host: &dyn Host,
+    pkgdir: &str,
+    header: BTreeMap<String, String>,
+    packages: Vec<Stanza>,
+) -> Result<(), HostError> {
     let parents: BTreeSet<&str> = packages.iter().map(|stanza| stanza.cpv().package()).collect();
     let parents = parents.into_iter().collect::<Vec<_>>().join("\n");
     let output = host.run(&Script::new(PREPARE).set("pkgdir", pkgdir).set("parents", &parents)).await?;
@@ -86,7 +94,6 @@ async fn carry(session: &Session, host: &dyn Host, pkgdir: &str, packages: Vec<S
     for stanza in &packages {
         host.upload(&live.join(stanza.path().to_string()), &format!("{pkgdir}/{}", stanza.path()), 0o644).await?;
     }
-    let header = session.releases.base().map(|base| base.index.header).unwrap_or_default();
     let text = Index { header, stanzas: packages, ..Index::default() }.to_text(now());
     host.write(&format!("{pkgdir}/Packages"), text.as_bytes(), 0o644).await
 }

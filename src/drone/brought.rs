@@ -36,7 +36,8 @@ impl Brought {
     /// # Errors
     /// When it cannot be carried there.
     pub async fn write(&self, host: &dyn Host, directory: &JobDirectory) -> Result<(), HostError> {
-        let text = serde_json::to_vec(self).unwrap_or_default();
+        let text = serde_json::to_vec(self)
+            .map_err(|error| failed(host, "writing what the job was given", error.to_string().as_bytes()))?;
         host.write(&directory.file(NAME), &text, 0o644).await
     }
 

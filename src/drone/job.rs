@@ -72,7 +72,7 @@ pub struct Manifest {
     pub build_id: BuildId,
 }
 
-/// How far a job has come, as `progress.sh` says it.
+/// How far a job has come, as `progress` of `alive.sh` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// It has not been started.
@@ -219,7 +219,8 @@ fn read_claim(lines: &[Vec<String>]) -> Option<Claim> {
 /// # Errors
 /// When something cannot be carried there.
 pub async fn equip(host: &dyn Host, directory: &JobDirectory, task: &Task) -> Result<(), HostError> {
-    let manifest = serde_json::to_vec_pretty(&task.manifest).unwrap_or_default();
+    let manifest = serde_json::to_vec_pretty(&task.manifest)
+        .map_err(|error| failed(host, "writing what the job is", error.to_string().as_bytes()))?;
     host.write(&directory.file("manifest.json"), &manifest, 0o644).await?;
     host.write(&directory.file("settings"), settings(task).as_bytes(), 0o644).await?;
     let limits = format!("{} {}\n", task.limits.silence, task.limits.total);

@@ -54,7 +54,11 @@ fn judged(status: u32, ending: &Ending, log: &str) -> Failure {
     }
     if ending.oom_kills > 0 {
         let what = died(&lines).or_else(|| last_line(&lines)).map_or_else(String::new, |line| format!(": {line}"));
-        let reason = format!("the kernel ran out of memory and killed {} processes{what}", ending.oom_kills);
+        let killed = match ending.oom_kills {
+            1 => "a process".to_owned(),
+            count => format!("{count} processes"),
+        };
+        let reason = format!("the kernel ran out of memory and killed {killed}{what}");
         return Failure { class: FailureClass::Resource, reason };
     }
     if let Some(free) = ending.space_kib.filter(|free| *free < NO_SPACE_KIB) {
@@ -129,10 +133,12 @@ mod tests {
     fn what_the_host_says_of_the_end_counts_before_the_exit_status() {
         let timeout = Ending { stopped: Some("timeout no output for 1800 s".into()), ..Ending::default() };
         let memory = Ending { oom_kills: 2, ..Ending::default() };
+        let one = Ending { oom_kills: 1, ..Ending::default() };
         let space = Ending { space_kib: Some(10), ..Ending::default() };
         let cases = [
             (timeout, FailureClass::Timeout, "no output for 1800 s; its last line was: linking"),
-            (memory, FailureClass::Resource, "out of memory and killed 2"),
+            (memory, FailureClass::Resource, "out of memory and killed 2 processes: linking"),
+            (one, FailureClass::Resource, "out of memory and killed a process: linking"),
             (space, FailureClass::Resource, "left on the drone's disk"),
             (Ending::default(), FailureClass::Build, "exit status 1"),
         ];

@@ -1,6 +1,6 @@
 # A host's side of epochs: $workdir/epoch holds `EPOCH CONTROLLER LEASE LATEST BY`, the lease in seconds of this host's
-# own clock, LATEST the latest epoch that is known to have been held, and by whom; or `lost MARK`. $epoch and $controller are those of whoever asks. Between epoch_lock and epoch_unlock nobody
-# else changes it.
+# own clock, LATEST the latest epoch that is known to have been held, and by whom; or `lost MARK`. $epoch and $controller
+# are those of whoever asks. Between epoch_lock and epoch_unlock nobody else changes it.
 epoch_lock() {
 	mkdir -p "$workdir" || { echo "cannot make $workdir" >&2; exit 73; }
 	exec 8>>"$workdir/epoch.lock" || exit 73

@@ -3,8 +3,8 @@
 //! What is there is told by content: a release whose index is ours to the byte has our files, of anything else its own
 //! index tells the sums. What is missing goes by SFTP into `RELEASES/.incoming/SHA1`, resumably; there it is held against
 //! its sum, linked into a tree beside the live one, and production is pointed to that. So a file goes over the line once,
-//! whatever release it is in or on a standby before it is in one (its staging is looked at), and until the swap nothing changes for clients. Nothing of ours has to run there: a shell,
-//! SFTP and the usual tools are enough.
+//! whatever release it is in or on a standby before it is in one (its staging is looked at), and until the swap nothing
+//! changes for clients. Nothing of ours has to run there: a shell, SFTP and the usual tools are enough.
 //!
 //! Cost: a listing of what is live there, and the difference to it.
 

@@ -88,6 +88,14 @@ pub enum StoreError {
         /// The schema of the journal, or of an event.
         found: u32,
     },
+    /// An event or a snapshot has no form in which it can be written.
+    #[error("cannot write down what has happened for the journal {}: {source}; this is a fault of swarm, please report it", path.display())]
+    Formless {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// Old events are gone, and the snapshot that has their sum does not read.
     #[error(
         "the snapshot of the journal {} cannot be read, and the events before {gone} that it sums up are not kept any more: \
@@ -219,11 +227,7 @@ impl Journal {
     /// # Errors
     /// When it cannot be written, for example because the disk is full.
     pub fn append(&mut self, state: &State, event: &Event, at: Timestamp) -> Result<(), StoreError> {
-        let body = serde_json::to_string(event).map_err(|source| StoreError::Unreadable {
-            sequence: -1,
-            path: self.path.clone(),
-            source,
-        })?;
+        let body = serde_json::to_string(event).map_err(|error| self.formless(error.into()))?;
         Failpoint::BeforeJournal.pass();
         let epoch = i64::try_from(state.epoch.0).unwrap_or(i64::MAX);
         self.connection
@@ -264,9 +268,9 @@ impl Journal {
 
     /// A state as a snapshot holds it.
     fn packed(&self, state: &State) -> Result<Vec<u8>, StoreError> {
-        let unreadable = |source| StoreError::Unreadable { sequence: -1, path: self.path.clone(), source };
-        let body = serde_json::to_vec(state).map_err(unreadable)?;
-        zstd::bulk::compress(&body, 1).map_err(|source| StoreError::Directory { path: self.path.clone(), source })
+        let formless = |source| self.formless(source);
+        let body = serde_json::to_vec(state).map_err(|error| formless(error.into()))?;
+        zstd::bulk::compress(&body, 1).map_err(formless)
     }
 
     /// The latest snapshot and the event that it reaches to. One of a newer version, or one that does not read, is
@@ -378,6 +382,10 @@ impl Journal {
             true => StoreError::UnknownKind { sequence, path, source },
             false => StoreError::Unreadable { sequence, path, source },
         }
+    }
+
+    fn formless(&self, source: std::io::Error) -> StoreError {
+        StoreError::Formless { path: self.path.clone(), source }
     }
 
     fn fault(&self, doing: &'static str, source: rusqlite::Error) -> StoreError {

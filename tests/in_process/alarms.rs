@@ -75,5 +75,5 @@ async fn work_that_no_drone_takes_is_told_while_the_push_waits_and_its_end_once_
     let messages = messages(mails.path());
     assert_eq!(messages.len(), 2, "{messages:?}");
     let stall = messages.iter().find(|message| message.contains("drone0: since ")).unwrap();
-    assert!(stall.contains("1 packages wait, and nothing is built") && stall.contains("MiB"), "{stall}");
+    assert!(stall.contains("1 package waits, and nothing is built") && stall.contains("MiB"), "{stall}");
 }

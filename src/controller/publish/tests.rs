@@ -1,3 +1,5 @@
+//! A release at an orchestrator whose clients are asked for: what they cannot read is swapped back, what nobody can ask stays.
+
 use std::path::PathBuf;
 use std::time::Duration;
 

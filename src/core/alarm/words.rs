@@ -74,7 +74,7 @@ pub(super) fn of_waiting(state: &State, facts: &Facts, end: Option<End>, since: 
         Some(End::AllDiffer) => "all drones differ from the driver".to_owned(),
         Some(End::NoDrone) => "no drone can take them".to_owned(),
         _ if facts.at_work.is_none() => "no controller is at work".to_owned(),
-        _ => "no drone takes them".to_owned(),
+        _ => "no drone takes what waits".to_owned(),
     };
     let mut lines = vec![format!("nothing was built since {}", Moment(since))];
     if facts.at_work.is_none() {

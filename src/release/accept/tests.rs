@@ -1,3 +1,5 @@
+//! Packages that are taken and those that are not, each with the reason and whose fault it is.
+
 use md5::{Digest, Md5};
 use proptest::prelude::*;
 use sha1::Sha1;

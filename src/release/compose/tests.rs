@@ -1,3 +1,5 @@
+//! What a release consists of: tables of what supersedes what, and what always holds of a composition.
+
 use std::slice::from_ref;
 
 use proptest::prelude::*;

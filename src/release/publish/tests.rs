@@ -1,3 +1,5 @@
+//! Releases on another host, which this machine stands for: what is sent, what is swapped, who is refused.
+
 use std::path::{Path, PathBuf};
 
 use super::super::testing::{directory, in_private_mounts, stanza, tree, write};

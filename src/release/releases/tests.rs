@@ -1,3 +1,5 @@
+//! Releases on a disk, read as a client reads them: while they are made, swapped, and after an interruption.
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, symlink};

@@ -1,3 +1,5 @@
+//! The staging directory: what is admitted, what never leads out of it, and what a full disk leaves.
+
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::super::testing::{directory, in_private_mounts, tree, write};

@@ -218,7 +218,6 @@ mod tests {
     use crate::store::journal::SNAPSHOT_EVERY;
     use crate::store::journal::testing::{claim, fleet, write};
 
-    /// A journal of these events: whether each rises to the next epoch of its writer.
     fn journal(directory: &std::path::Path) -> Journal {
         Journal::open(directory).unwrap()
     }

@@ -1,3 +1,5 @@
+//! Releases in object storage: several controllers at once, interruptions, and storages that do not do as they say.
+
 use std::collections::BTreeSet;
 
 use futures::FutureExt;
