@@ -1,0 +1,80 @@
+//! What a controller costs while it has nothing to do: 200 fake drones of this process build, each behind an SSH
+//! connection, one long job each, of a build of 20,000 packages; memory and processor are those of the whole process, so
+//! the fake drones and their halves of the connections count as well.
+//!
+//! SWARM_BENCH_SECONDS is how long it is looked at. It ends with status 1 where a figure is beyond its bar.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark may end anywhere")]
+
+mod compare;
+#[path = "../tests/support/mod.rs"]
+#[expect(dead_code, reason = "its other half is for the tests")]
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use compare::{Bar, Figure, Row, report};
+use support::push::{Fleet, plan};
+use support::script::Call;
+
+const DRONES: usize = 200;
+const PACKAGES: usize = 20_000;
+/// How many packages need nothing; each of the others needs so many of those.
+const FREE: usize = 2_000;
+const NEEDS: usize = 10;
+const MOST_MEMORY: u64 = 150 << 20;
+/// In hundredths of one core.
+const MOST_WORK: f64 = 1.0;
+/// What the beginning left to be done is over by then.
+const SETTLED: Duration = Duration::from_secs(20);
+
+fn main() {
+    let seconds = std::env::var("SWARM_BENCH_SECONDS").map_or(60, |text| text.parse().expect("a number"));
+    let needs = |package: usize| (0..NEEDS).map(move |turn| (package, (package * 7 + turn * 191) % FREE));
+    let edges: Vec<(usize, usize)> = (FREE..PACKAGES).flat_map(needs).collect();
+    let fleet = Fleet::new(plan(PACKAGES, &edges), DRONES);
+    fleet.workshop.all_take(Duration::from_secs(100_000));
+    let started = Arc::new(AtomicUsize::new(0));
+    for drone in &fleet.drones {
+        let started = Arc::clone(&started);
+        drone.spoil_by(move |call| {
+            started.fetch_add(usize::from(call == Call::Start), Ordering::Relaxed);
+            None
+        });
+    }
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        fleet.push_while(look(&started, Duration::from_secs(seconds))).await;
+    });
+}
+
+async fn look(started: &AtomicUsize, time: Duration) {
+    while started.load(Ordering::Relaxed) < DRONES {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(SETTLED).await;
+    let before = busy();
+    tokio::time::sleep(time).await;
+    let share = (busy() - before).as_secs_f64() / time.as_secs_f64() * 100.0;
+    let what = |figure: &str| format!("idle, {DRONES} drones that build, {PACKAGES} packages: {figure}");
+    let good = report(&[
+        Row::new(&what("memory"), Figure::Size(memory()), Bar::Most(Figure::Size(MOST_MEMORY))),
+        Row::new(&what("of one core"), Figure::Percent(share), Bar::Most(Figure::Percent(MOST_WORK))),
+    ]);
+    // The jobs last for a day, and nobody waits for them.
+    std::process::exit(i32::from(!good));
+}
+
+/// What this process has had a processor for: proc_pid_stat(5), in hundredths of a second.
+fn busy() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("the system says");
+    let behind_name = stat.rsplit(')').next().unwrap();
+    let ticks: u64 = behind_name.split_whitespace().skip(11).take(2).map(|text| text.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the system says");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("what is resident");
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() << 10
+}
