@@ -18,6 +18,7 @@ use super::select::Selected;
 use super::submit;
 use super::work_off;
 use crate::controller::background;
+use crate::controller::exec::through::Ways;
 use crate::controller::finalize::Extent;
 use crate::controller::remote::Remote;
 use crate::controller::run::{self, Finish, Orders, Outside};
@@ -114,7 +115,8 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     let mut session = Session::open(inventory, ui::progress::observer(arguments.json)).await?;
     session.attend(!arguments.detached && std::io::stderr().is_terminal());
     let (asked, asks) = mpsc::channel(16);
-    let socket = Socket::open(session.directory(), asked, session.events())?;
+    let ways = Ways::of(&session);
+    let socket = Socket::open_with(session.directory(), asked, session.events(), Some(ways.clone()))?;
     let mut outside = Outside { halts, asked: asks };
     let pushed = if arguments.work_off {
         let orders = Orders { drones, take_over: arguments.take_over, until: None };
@@ -137,7 +139,23 @@ pub async fn run(arguments: Arguments, inventory: Inventory) -> anyhow::Result<E
     if pushed.is_ok() {
         housekeeping::after_run(&mut session).await;
     }
-    ask::close(&mut session, pushed).await
+    let exit = ask::close(&mut session, pushed).await;
+    drop(session);
+    see_out(&ways).await?;
+    exit
+}
+
+/// Commands that an operator runs by our connections come to their end, unless somebody interrupts us.
+async fn see_out(ways: &Ways) -> anyhow::Result<()> {
+    if ways.are_used() {
+        tell("what `swarm exec` runs through this process is waited for; Ctrl-C ends it");
+        let mut halts = interrupt::listen()?;
+        tokio::select! {
+            () = ways.finish() => {}
+            _ = halts.recv() => {}
+        }
+    }
+    Ok(())
 }
 
 async fn push(

@@ -5,7 +5,7 @@
 //! [`keeper`] a drone reaches it, compares it ([`muster`]) and holds our epoch there, [`run`] works the build off with
 //! one small state machine a job ([`job`]), [`finalize`] makes it live, [`rollback`] what was before, [`mod@publish`]
 //! brings it to the orchestrators. Where there are such the [`electorate`] says who may decide. Whoever watches is an [`Observer`].
-//! [`alarms`] has somebody told who does not watch.
+//! [`alarms`] has somebody told who does not watch, [`exec`] runs an operator's command on hosts.
 
 pub mod alarms;
 pub mod api;
@@ -13,6 +13,7 @@ pub mod attend;
 pub mod background;
 pub mod electorate;
 pub mod error;
+pub mod exec;
 pub mod fetch_back;
 pub mod finalize;
 pub mod go_live;

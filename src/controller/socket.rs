@@ -1,14 +1,20 @@
 //! The controller's ear: `control.sock` in the state directory, HTTP over a Unix socket.
 //!
 //! `POST /verb` takes a [`Verb`] as JSON and answers with the lines for the operator; the rest is what every controller
-//! answers ([`api`]). Who may open the socket is whoever may open the state directory; there is no other permission.
+//! answers ([`api`]). Who may open the socket is whoever may open the state directory; there is no other permission, but
+//! that commands on hosts ([`super::exec::through`]) are for the user alone whose controller it is.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, State as Shared};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State as Shared};
 use axum::http::{Method, Request, StatusCode};
+use axum::routing::post;
+use axum::serve::IncomingStream;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use serde::Deserialize;
@@ -17,6 +23,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::api::{self, Desk, Follower, Refusal};
 use super::error::ControlError;
+use super::exec::through::Ways;
 use super::verb::{Answer, Verb};
 use crate::core::status::Status;
 use crate::http::client;
@@ -63,7 +70,18 @@ impl Drop for Socket {
 struct Ear {
     asked: mpsc::Sender<Asked>,
     events: broadcast::Sender<String>,
+    ways: Option<Ways>,
     stop: Stop,
+}
+
+/// The user who asks, where the system says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Peer(Option<u32>);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self(stream.io().peer_cred().ok().map(|peer| peer.uid()))
+    }
 }
 
 impl Socket {
@@ -76,6 +94,19 @@ impl Socket {
         asked: mpsc::Sender<Asked>,
         events: broadcast::Sender<String>,
     ) -> Result<Self, ControlError> {
+        Self::open_with(directory, asked, events, None)
+    }
+
+    /// The same, where commands can go by the ways that a controller has to its hosts.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn open_with(
+        directory: &Path,
+        asked: mpsc::Sender<Asked>,
+        events: broadcast::Sender<String>,
+        ways: Option<Ways>,
+    ) -> Result<Self, ControlError> {
         let path = directory.join(NAME);
         let local = |source| ControlError::Local { doing: format!("listen at {}", path.display()), source };
         match fs_err::remove_file(&path) {
@@ -87,7 +118,8 @@ impl Socket {
         let stopped = stop.clone().wait();
         let told = events.clone();
         let router = routes().into_router().layer(DefaultBodyLimit::max(LONGEST_VERB));
-        let router = router.with_state(Ear { asked, events, stop });
+        let router = router.with_state(Ear { asked, events, ways, stop });
+        let router = router.into_make_service_with_connect_info::<Peer>();
         let served = tokio::spawn(async move {
             // It ends with the task.
             let _ended = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
@@ -129,7 +161,7 @@ fn routes() -> Contract<Ear> {
         .text(415, "The body is not said to be JSON")
         .text(422, "The body asks for nothing that there is")
         .text(503, "The controller is just ending");
-    api::routes().post("/verb", verb_told, verb)
+    api::routes().post("/verb", verb_told, verb).beside(Router::new().route("/exec", post(exec)))
 }
 
 /// The OpenAPI document of the socket.
@@ -175,6 +207,14 @@ async fn verb(Shared(ear): Shared<Ear>, Json(verb): Json<Verb>) -> Result<Json<A
         Ok(Ok(told)) => Ok(Json(told)),
         Ok(Err(refusal)) => Err((StatusCode::CONFLICT, refusal)),
         Err(_) => Err(ending()),
+    }
+}
+
+async fn exec(Shared(ear): Shared<Ear>, ConnectInfo(peer): ConnectInfo<Peer>, body: Body) -> Result<Body, Refusal> {
+    let own = Peer(Some(rustix::process::geteuid().as_raw()));
+    match ear.ways.filter(|_| peer == own) {
+        Some(ways) => ways.run(body).await,
+        None => Err((StatusCode::FORBIDDEN, "nothing is run for you here".to_owned())),
     }
 }
 
@@ -280,7 +320,7 @@ pub async fn at_work(directory: &Path) -> Result<Option<u32>, ControlError> {
 }
 
 /// A connection to whoever listens; none where nobody does.
-async fn connect(directory: &Path) -> Result<Option<UnixStream>, ControlError> {
+pub(super) async fn connect(directory: &Path) -> Result<Option<UnixStream>, ControlError> {
     let path = directory.join(NAME);
     match UnixStream::connect(&path).await {
         Ok(stream) => Ok(Some(stream)),
@@ -291,11 +331,11 @@ async fn connect(directory: &Path) -> Result<Option<UnixStream>, ControlError> {
     }
 }
 
-fn request(method: Method, path: &str) -> axum::http::request::Builder {
+pub(super) fn request(method: Method, path: &str) -> axum::http::request::Builder {
     Request::builder().method(method).uri(path).header("host", "control")
 }
 
-fn silent(directory: &Path, what: &str) -> ControlError {
+pub(super) fn silent(directory: &Path, what: &str) -> ControlError {
     ControlError::Refused(format!("the controller at {} does not answer: {what}", directory.join(NAME).display()))
 }
 

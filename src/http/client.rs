@@ -142,9 +142,11 @@ pub fn address_origin<B>(request: &mut Request<B>) -> Result<(), AskError> {
 ///
 /// # Errors
 /// What comes is no HTTP.
-pub async fn exchange<I>(stream: I, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>>
+pub async fn exchange<I, B>(stream: I, request: Request<B>) -> hyper::Result<Response<Incoming>>
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync,
 {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // It ends with the answer's body; how is told to whoever reads that.
