@@ -53,7 +53,12 @@ pub struct Journey {
 impl Journey {
     /// One build of 20,000 packages.
     pub fn one_build() -> Self {
-        Self { builds: 1, packages: 20_000 }
+        Self::of_build(20_000)
+    }
+
+    /// One build of so many packages.
+    pub fn of_build(packages: usize) -> Self {
+        Self { builds: 1, packages }
     }
 
     /// Builds of 1,000 packages, each of them released but the last.
