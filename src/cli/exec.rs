@@ -26,7 +26,7 @@ use crate::ui::table::{tell, tell_lines, write_out};
 #[derive(Debug, Args)]
 #[command(after_help = help::end(&[("How long all hosts have been up", "swarm exec --on '*' -- uptime"), ("With a pipe, on the drones of one tag", "swarm exec --on @lan -- sh -c 'df -h | tail -1'")], "Arguments arrive as they are; for a pipe or a variable: -- sh -c 'COMMAND | COMMAND'. \
     Status 0 where all hosts end with 0, else 1; 130 after Ctrl-C. The command is ended on a host when it is \
-    interrupted here or its connection is lost."))]
+    interrupted here or its connection is lost. Beside a push at work its open connections are used."))]
 pub struct Arguments {
     /// The hosts: names, globs, @tag, %network; `!` excludes
     #[arg(long, value_name = "HOSTS", required = true, add = complete::hosts())]

@@ -8,7 +8,7 @@ use crate::sshd::{Sshd, keygen};
 use place::Place;
 
 /// Where an operator calls the real binary.
-mod place {
+pub mod place {
     use std::fs;
     use std::path::Path;
     use std::process::Command;

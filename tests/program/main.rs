@@ -45,3 +45,5 @@ mod sshd;
 mod standby;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod through;

@@ -101,6 +101,7 @@ pub(super) const REASONS: &[&str] = &[
     "cli/submit.rs",
     "cli/sync.rs",
     "controller/electorate.rs",
+    "controller/exec/",
     "controller/fetch_back.rs",
     "controller/finalize.rs",
     "controller/go_live.rs",

@@ -18,6 +18,7 @@ use swarm::schedule::estimate::Sample;
 use swarm::store::{Journal, Lock};
 
 use crate::plans::planned;
+use crate::services::place::wait;
 
 const WORDS: [&str; 24] = [
     "dev-libs/openssl",
@@ -108,7 +109,14 @@ fn plan(size: usize) -> Plan {
 impl Farm {
     /// A build of so many packages, opened at that moment, on drones one of which is away.
     pub fn open(state: &Path, size: usize, at: i64) -> Self {
-        let (directory, lock) = (state.to_owned(), Lock::take(state).unwrap());
+        let directory = state.to_owned();
+        // An orchestrator that looks whether there is work has it for a moment.
+        let mut lock = None;
+        wait("nobody has the state directory", || {
+            lock = Lock::take(state).ok();
+            lock.is_some()
+        });
+        let lock = lock.unwrap();
         let journal = Journal::open(state).unwrap();
         let seconds = (0..size as u64).map(|number| 20 + luck(number, 300) * luck(number + 7, 6)).collect();
         let (at_work, fails) = Default::default();
