@@ -35,8 +35,8 @@ use swarm::ssh::{Destination, Growth, Host, RemoteHost};
 /// So many small packages, and of this size each.
 const SMALL: usize = 1_000;
 const SMALL_SIZE: usize = 20_000;
-/// So many are asked for at once.
-const SIDE_BY_SIDE: usize = 64;
+/// So many are asked for at once; with fewer each waits for answers that the other end's kernel holds back.
+const SIDE_BY_SIDE: usize = 200;
 
 fn number(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
