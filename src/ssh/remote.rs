@@ -20,11 +20,14 @@ use crate::ssh::host::{Host, HostError, HostErrorKind, Output, Running, Script};
 use crate::ssh::jump::{Jump, Tunnel};
 use crate::ssh::pace::Pace;
 use crate::ssh::pool::{Opener, Place, Pool};
-use crate::ssh::sftp::{self, Leftovers, Sessions, Sftp};
+use crate::ssh::sftp::{self, Lease, Leftovers, Sessions, Sftp};
 use crate::ssh::{exec, shell};
 
 /// An open connection has this long to answer when it is asked whether it is still there.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// So many SFTP sessions serve what is fetched.
+const TRANSFERS: usize = 4;
 
 /// The host has this long to open a channel.
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,7 +48,7 @@ pub struct RemoteHost {
     /// Sessions for what is fetched.
     transfers: Sessions,
     /// The session for small files, kept open.
-    files: tokio::sync::Mutex<Option<Arc<Sftp>>>,
+    files: Sessions,
     /// What starts the SFTP server, where it must be started through sudo or doas.
     sftp_command: OnceCell<String>,
     leftovers: Leftovers,
@@ -109,8 +112,8 @@ impl RemoteHost {
             control: Arc::new(Pool::new(opener.clone(), Lane::Control)),
             bulk: Arc::new(Pool::new(opener.clone(), Lane::Bulk)),
             opener,
-            transfers: Sessions::default(),
-            files: tokio::sync::Mutex::new(None),
+            transfers: Sessions::at_most(TRANSFERS),
+            files: Sessions::at_most(1),
             sftp_command: OnceCell::new(),
             leftovers: Leftovers::default(),
             pace: None,
@@ -200,16 +203,8 @@ impl RemoteHost {
     }
 
     /// The session for small files; a new one where the last is lost.
-    async fn files(&self) -> Result<Arc<Sftp>, HostError> {
-        let mut files = self.files.lock().await;
-        match files.as_ref() {
-            Some(open) if open.usable() => Ok(open.clone()),
-            _ => {
-                let opened = Arc::new(self.sftp(Lane::Control).await?);
-                *files = Some(opened.clone());
-                Ok(opened)
-            }
-        }
+    async fn files(&self) -> Result<Lease<'_>, HostError> {
+        self.files.lease(|| self.sftp(Lane::Control)).await
     }
 
     async fn sftp(&self, lane: Lane) -> Result<Sftp, HostError> {

@@ -34,7 +34,7 @@ mod writing;
 
 pub(crate) use leftovers::Leftovers;
 pub(crate) use server::privileged_command;
-pub(crate) use sessions::Sessions;
+pub(crate) use sessions::{Lease, Sessions};
 use watch::{Activity, Keeper, Watched};
 
 /// The largest read or write that OpenSSH takes: 256 KiB with room for the packet's head.

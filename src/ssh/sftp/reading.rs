@@ -52,6 +52,8 @@ impl Sftp {
         // A size of zero may be that of a file in /proc: such ones end where they end.
         let end = offset.saturating_add(limit).min(if begun.size == 0 { u64::MAX } else { begun.size });
         let ahead = if begun.size == 0 { 1 } else { IN_FLIGHT };
+        // What is held here must not be waited for below.
+        drop(begun.leave);
         let mut content = begun.first;
         if !begun.ended {
             let rest = offset + content.len() as u64..end;
@@ -92,9 +94,11 @@ impl Sftp {
         if let Some(pace) = &self.pace {
             pace.take(begun.first.len()).await;
         }
-        let goes_on = pieces.take(begun.first, begun.leave).await && !begun.ended;
-        let rest = if goes_on { present + first..size } else { size..size };
-        let fetched = self.fetch(path, &opened, rest, IN_FLIGHT, &transfer, &mut pieces).await;
+        let fetched = if pieces.take(begun.first, begun.leave).await && !begun.ended {
+            self.fetch(path, &opened, present + first..size, IN_FLIGHT, &transfer, &mut pieces).await
+        } else {
+            Ok(0)
+        };
         drop(pieces);
         // What came before a break is on the disk before the break is told: the next try goes on from there.
         let written = writer.await.map_err(|error| local_fault(std::io::Error::other(error)))?;
@@ -112,7 +116,7 @@ impl Sftp {
         transfer: &Transfer,
     ) -> Result<Begun, HostError> {
         let leave = transfer.leave(0).await;
-        let length = u32::try_from(limit).map_or(self.features.read_piece, |limit| limit.min(self.features.read_piece));
+        let length = self.piece_length(limit);
         let handle = opened.handle.as_str();
         let asked = join(self.raw.fstat(handle), self.piece(handle, offset, length));
         let (attributes, first) = self.moving("read", path, asked).await?;
@@ -147,8 +151,7 @@ impl Sftp {
         loop {
             while flight.len() < ahead.min(transfer.share()) && next < range.end {
                 let Some(leave) = transfer.leave(flight.len()).await else { break };
-                let length = u32::try_from(range.end - next)
-                    .map_or(self.features.read_piece, |rest| rest.min(self.features.read_piece));
+                let length = self.piece_length(range.end - next);
                 if let (Some(pace), Sink::Disk(_)) = (&self.pace, &*sink) {
                     pace.take(length as usize).await;
                 }
@@ -163,6 +166,11 @@ impl Sftp {
                 return Ok(count);
             }
         }
+    }
+
+    /// How much of what is wanted is asked for at once.
+    fn piece_length(&self, wanted: u64) -> u32 {
+        u32::try_from(wanted).map_or(self.features.read_piece, |wanted| wanted.min(self.features.read_piece))
     }
 
     /// One piece, shorter than asked for only at the end of the file. Gives the length asked for, too.

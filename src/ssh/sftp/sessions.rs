@@ -2,8 +2,8 @@
 //! trips and not those of a session.
 //!
 //! A server answers in order, so a small file behind a large one on a slow line would wait for it: a transfer has a
-//! session to itself where that can be, and shares the least busy one only when there are [`MOST`]. One session stays
-//! open when all is done.
+//! session to itself where that can be, and shares the least busy one only when there are as many as may be. One session
+//! stays open when all is done.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -12,12 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Sftp;
 use crate::ssh::host::HostError;
 
-/// So many servers run there at the most; sshd lets a connection have ten sessions.
-const MOST: usize = 4;
-
 /// The sessions of one host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sessions {
+    /// So many servers run there at the most.
+    most: usize,
     open: Mutex<Vec<Arc<Sftp>>>,
     opening: tokio::sync::Mutex<()>,
 }
@@ -53,12 +52,18 @@ fn users(session: &Arc<Sftp>) -> usize {
 }
 
 impl Sessions {
+    /// None yet, and never more than so many; sshd lets a connection have ten.
+    pub(crate) fn at_most(most: usize) -> Self {
+        Self { most, open: Mutex::default(), opening: tokio::sync::Mutex::default() }
+    }
+
     /// A session that nobody uses, a new one, or the least busy of those that are open.
     pub(crate) async fn lease<F>(&self, open: impl Fn() -> F) -> Result<Lease<'_>, HostError>
     where
         F: Future<Output = Result<Sftp, HostError>>,
     {
-        if let Some(lease) = self.least_busy(|users, count| users == 0 || count >= MOST) {
+        let without_another = |users, count| users == 0 || count >= self.most;
+        if let Some(lease) = self.least_busy(without_another) {
             return Ok(lease);
         }
         // While one opens another, the rest goes on with what there is.
@@ -69,7 +74,7 @@ impl Sessions {
                 None => self.opening.lock().await,
             },
         };
-        if let Some(lease) = self.least_busy(|users, count| users == 0 || count >= MOST) {
+        if let Some(lease) = self.least_busy(without_another) {
             return Ok(lease);
         }
         match open().await {
