@@ -22,7 +22,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use compare::{Bar, Figure, Row, median, report, timed};
+use compare::{Bar, Figure, Row, median, number, report, timed};
 use futures::future::join_all;
 use swarm::controller::exec::through::Ways;
 use swarm::controller::muster::Hosts;
@@ -37,10 +37,6 @@ use sshd::Sshd;
 const LONGEST_WARM: Duration = Duration::from_millis(150);
 /// sshd listens at 16 places at the most, one of which is its own.
 const AT_ONE: usize = 15;
-
-fn number(variable: &str, usual: usize) -> usize {
-    std::env::var(variable).map_or(usual, |text| text.parse().expect("a number"))
-}
 
 /// The hosts, and what is needed to reach them.
 struct Fleet {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use compare::{Bar, Figure, Row, report};
+use compare::{Bar, Figure, Row, number, report};
 use support::push::{Fleet, plan};
 use support::script::Call;
 
@@ -30,7 +30,7 @@ const MOST_WORK: f64 = 1.0;
 const SETTLED: Duration = Duration::from_secs(20);
 
 fn main() {
-    let seconds = std::env::var("SWARM_BENCH_SECONDS").map_or(60, |text| text.parse().expect("a number"));
+    let seconds = number("SWARM_BENCH_SECONDS", 60) as u64;
     let needs = |package: usize| (0..NEEDS).map(move |turn| (package, (package * 7 + turn * 191) % FREE));
     let edges: Vec<(usize, usize)> = (FREE..PACKAGES).flat_map(needs).collect();
     let fleet = Fleet::new(plan(PACKAGES, &edges), DRONES);

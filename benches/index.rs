@@ -35,7 +35,7 @@ use swarm::core::names::{Epoch, ReleaseName};
 use swarm::portage::index::{Index, PackagePath};
 use swarm::release::Release;
 
-use compare::{Bar, Figure, Row, median, report, timed};
+use compare::{Bar, Figure, Row, median, number, report, timed};
 use emaint::Emaint;
 use package::read_index;
 use pantry::{Pantry, entry};
@@ -49,7 +49,7 @@ const ROUNDS: usize = 5;
 const LONGEST: Duration = Duration::from_millis(50);
 
 fn main() -> ExitCode {
-    let packages = std::env::var("SWARM_BENCH_PACKAGES").map_or(PACKAGES, |text| text.parse().expect("a number"));
+    let packages = number("SWARM_BENCH_PACKAGES", PACKAGES);
     let pantry = Pantry::new(packages, 2 * ROUNDS);
     let (emaint_all, emaint_more) = Emaint::find().map(|emaint| beside(&pantry, &emaint)).unzip();
     let all = index_all(&pantry);

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use compare::{Bar, Figure, Row, report};
+use compare::{Bar, Figure, Row, number, report};
 use support::drone::FakeDrone;
 use support::push::{Fleet, cpv, plan};
 use support::script::Call;
@@ -33,7 +33,7 @@ const MEDIAN: Duration = Duration::from_millis(100);
 const LAST_PERCENT: Duration = Duration::from_millis(250);
 
 fn main() -> ExitCode {
-    let jobs = std::env::var("SWARM_BENCH_JOBS").map_or(JOBS, |text| text.parse().expect("a number"));
+    let jobs = number("SWARM_BENCH_JOBS", JOBS);
     let packages = DRONES * jobs;
     let mut fleet = Fleet::new(plan(packages, &[]), DRONES);
     fleet.directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk");

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use compare::{Bar, Figure, Row, median, report, timed};
+use compare::{Bar, Figure, Row, median, number, report, timed};
 use fleet::{DRONES, Journey};
 use swarm::core::state::State;
 use swarm::store::Journal;
@@ -69,7 +69,7 @@ fn asked(directory: &Path, options: &[&str]) -> Duration {
 }
 
 fn main() -> ExitCode {
-    let many = std::env::var("SWARM_BENCH_PACKAGES").map_or(PACKAGES, |text| text.parse().expect("a number"));
+    let many = number("SWARM_BENCH_PACKAGES", PACKAGES);
     let mut rows = Vec::new();
     for packages in [FEW_PACKAGES, many] {
         let directory = site(packages);

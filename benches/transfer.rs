@@ -23,7 +23,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use compare::{Bar, Figure, Row, median, report, timed};
+use compare::{Bar, Figure, Row, median, number, report, shown, timed};
 use delay::Delay;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use package::Package;
@@ -37,10 +37,6 @@ const SMALL: usize = 1_000;
 const SMALL_SIZE: usize = 20_000;
 /// So many are asked for at once; with fewer each waits for answers that the other end's kernel holds back.
 const SIDE_BY_SIDE: usize = 200;
-
-fn number(name: &str, usual: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
 
 /// Where files lie, there and here.
 struct Place<'a> {
@@ -178,10 +174,6 @@ fn verified(place: &Place<'_>, what: &str) -> Row {
         sftp
     });
     Row::new(what, ours, Bar::None).beside("sftp -c aes128-gcm, then the four sums side by side", programs)
-}
-
-fn shown(figure: Option<Figure>) -> String {
-    figure.map_or_else(|| "not installed".to_owned(), |figure| figure.to_string())
 }
 
 /// Many small ones.

@@ -29,7 +29,7 @@ use swarm::portage::index::{Index, PackagePath, Stanza};
 use swarm::release::Release;
 use swarm::release::verify::verify;
 
-use compare::{Bar, Figure, Row, median, report, timed};
+use compare::{Bar, Figure, Row, median, number, report, timed};
 use package::Package;
 use side_by_side::{processors, side_by_side};
 
@@ -45,7 +45,7 @@ const ALL: [&str; 4] = ["md5sum", "sha1sum", "b2sum", "sha512sum"];
 const OF_INDEX: [&str; 2] = ["md5sum", "sha1sum"];
 
 fn main() -> ExitCode {
-    let megabytes = std::env::var("SWARM_BENCH_MEGABYTES").map_or(MEGABYTES, |text| text.parse().expect("a number"));
+    let megabytes = number("SWARM_BENCH_MEGABYTES", MEGABYTES);
     let directory = tempfile::tempdir().expect("a directory");
     let release = Release { name: ReleaseName::new(Epoch(1), 1), root: directory.path().to_owned() };
     let files = make(&release.root, megabytes.div_ceil(IMAGE_MEGABYTES));

@@ -83,10 +83,7 @@ impl Row {
 
     /// A line of a Markdown table.
     fn line(&self) -> String {
-        let others = self.beside.iter().map(|(name, figure)| match figure {
-            Some(figure) => format!("{name} {figure}"),
-            None => format!("{name} not installed"),
-        });
+        let others = self.beside.iter().map(|(name, figure)| format!("{name} {}", shown(*figure)));
         let bar = match self.bar {
             Bar::Times(times) => format!("{times} times"),
             Bar::Most(most) => format!("{most}"),
@@ -109,6 +106,16 @@ pub fn report(rows: &[Row]) -> bool {
         println!("{}", row.line());
     }
     rows.iter().all(Row::is_good)
+}
+
+/// The number in an environment variable, or the usual one.
+pub fn number(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| text.parse().expect("a number"))
+}
+
+/// A figure, or that there is none.
+pub fn shown(figure: Option<Figure>) -> String {
+    figure.map_or_else(|| "not installed".to_owned(), |figure| figure.to_string())
 }
 
 /// The median of the times of so many rounds.
