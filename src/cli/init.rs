@@ -9,9 +9,9 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::{consent, help, hosts};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, NAME, PRODUCTION, STAGING, STATE};
 use crate::ui::table::{tell, write_out};
-use draft::{Draft, NAME, Named, PRODUCTION, STAGING, STATE};
+use draft::{Draft, Named};
 
 /// The file in a directory of inventories.
 const FILE: &str = "fleet.toml";

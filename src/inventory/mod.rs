@@ -35,7 +35,7 @@ pub use housekeeping::Housekeeping;
 pub use limits::{Limits, PackageLimits};
 pub use notify::{Channel, ChannelSettings};
 pub use select::{SelectError, Selection};
-pub use settings::{ControllerPlace, Failback, SwarmSettings};
+pub use settings::{ControllerPlace, Failback, NAME, PRODUCTION, STAGING, STATE, SwarmSettings};
 pub use storage::{BucketUrl, Storage, StorageSettings};
 pub use surroundings::Surroundings;
 pub use values::{Address, Addresses, HttpUrl, RemoteDirectory};

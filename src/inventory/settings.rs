@@ -71,10 +71,14 @@ pub struct SwarmSettings {
     pub fall: NonZeroU32,
 }
 
-const NAME: &str = "swarm";
-const STAGING: &str = "/var/cache/swarm/staging";
-const PRODUCTION: &str = "/var/cache/swarm/production";
-const STATE: &str = "/var/lib/build-swarm";
+/// The name of a swarm of which none is said.
+pub const NAME: &str = "swarm";
+/// Where staging is where nothing is said.
+pub const STAGING: &str = "/var/cache/swarm/staging";
+/// Where production is where nothing is said.
+pub const PRODUCTION: &str = "/var/cache/swarm/production";
+/// Where the state directory is where nothing is said.
+pub const STATE: &str = "/var/lib/build-swarm";
 const KEEP: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// Shorter than this and a stall of a busy line would pass for a dead one.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);

@@ -12,12 +12,11 @@ use tokio::sync::Mutex;
 use crate::core::names::{ReleaseName, Timestamp};
 use crate::core::state::State;
 use crate::release::{ReleaseError, Shelf};
+use crate::store::journal::FILES;
 use crate::store::{Journal, StoreError};
 
 /// What was read so long ago is taken as it is.
 pub const FRESH: Duration = Duration::from_millis(200);
-/// The files that an event changes.
-const FILES: [&str; 2] = ["journal.db", "journal.db-wal"];
 
 /// The journal and the releases of this host.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::sync::broadcast;
 
 use crate::controller::{ControlError, api, socket};
+use crate::store::journal::FILES;
 use crate::store::{Journal, StoreError};
 
 /// Between two looks for a controller that listens, and for what others have written.
@@ -100,7 +101,7 @@ impl Feed {
     /// Tells what the journal has beyond what was told.
     async fn catch_up(&mut self, surely: bool) -> Result<(), FeedError> {
         let look = |name: &str| std::fs::metadata(self.state.join(name)).ok();
-        let metadata = look("journal.db-wal").or_else(|| look("journal.db"));
+        let metadata = look(FILES[1]).or_else(|| look(FILES[0]));
         let seen = metadata.and_then(|metadata| Some((metadata.len(), metadata.modified().ok()?)));
         if seen == self.seen && !surely {
             return Ok(());

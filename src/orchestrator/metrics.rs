@@ -24,6 +24,7 @@ use crate::core::status::{DroneState, DroneView};
 use crate::disk::Room;
 use crate::http::metrics::Page;
 use crate::inventory::SwarmSettings;
+use crate::store::journal::FILES;
 
 /// The directories whose file systems are measured, by what they are for.
 #[derive(Debug, Clone)]
@@ -49,7 +50,7 @@ impl Places {
 
 /// The journal's files, in bytes.
 fn journal_size(state: &Path) -> u64 {
-    let files = ["journal.db", "journal.db-wal"].map(|name| state.join(name));
+    let files = FILES.map(|name| state.join(name));
     files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum()
 }
 

@@ -10,7 +10,7 @@ use crate::http::client;
 use crate::inventory::{Host, HttpUrl, Inventory, OrchestratorSettings};
 
 /// Where it listens when it is not listed.
-const PORT: u16 = 8091;
+pub const PORT: u16 = 8091;
 /// Where the binhost lies below the service's address.
 const PACKAGES: &str = "/packages";
 

@@ -20,6 +20,7 @@ use crate::controller::{ControlError, socket};
 use crate::core::exit::Exit;
 use crate::core::names::BuildName;
 use crate::core::state::{State, Turn};
+use crate::pause::Pauses;
 use crate::store::{Lock, LockError};
 
 /// Whether a controller may begin here.
@@ -138,17 +139,17 @@ impl Worker {
 
     /// Works for as long as it is not dropped.
     pub async fn run(self) {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             match self.once().await {
                 Ok(None | Some(true)) => {
-                    pause = FIRST_PAUSE;
+                    pauses.reset();
                     self.wait(LOOK).await;
                 }
-                Ok(Some(false)) => pause = self.rest(pause).await,
+                Ok(Some(false)) => self.rest(&mut pauses).await,
                 Err(error) => {
                     tracing::error!("no controller can be begun: {error}");
-                    pause = self.rest(pause).await;
+                    self.rest(&mut pauses).await;
                 }
             }
         }
@@ -175,12 +176,15 @@ impl Worker {
         Ok(Some(before != Progress::of(&after.state) || status.success()))
     }
 
-    async fn rest(&self, pause: Duration) -> Duration {
+    async fn rest(&self, pauses: &mut Pauses) {
+        let pause = pauses.next();
         tracing::info!(
             "it came no further; the next is begun in {} s, or when something is asked for",
             pause.as_secs()
         );
-        if self.wait(pause).await { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) }
+        if self.wait(pause).await {
+            pauses.reset();
+        }
     }
 
     /// Whether somebody has nudged it meanwhile.

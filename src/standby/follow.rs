@@ -23,7 +23,7 @@ use crate::core::state::{Inconsistent, State};
 use crate::portage::index::PackagePath;
 use crate::release::mirror::Kept;
 use crate::release::{ReleaseError, Shelf, Staging, StagingError};
-use crate::store::journal::Keep;
+use crate::store::journal::{FILES, Keep};
 use crate::store::name::{self, OwnNameError};
 use crate::store::{Entry, Journal, Lock, LockError, StoreError};
 
@@ -191,7 +191,7 @@ async fn agree(ground: &Ground, leader: &Peer, journal: &mut Journal) -> Result<
             cut.events,
             epochs.join(", "),
             leader.name,
-            ground.state.join("journal.db").display()
+            ground.state.join(FILES[0]).display()
         );
     }
     if gone > 0 && common <= gone {

@@ -144,6 +144,9 @@ pub enum StoreError {
     },
 }
 
+/// The files of a state directory that an event changes: the journal's own, and what it writes ahead.
+pub const FILES: [&str; 2] = ["journal.db", "journal.db-wal"];
+
 /// So many events come between two snapshots: replaying them takes some hundredths of a second.
 const SNAPSHOT_EVERY: u32 = 5000;
 
@@ -155,7 +158,7 @@ impl Journal {
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         fs_err::create_dir_all(directory)
             .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
-        let path = directory.join("journal.db");
+        let path = directory.join(FILES[0]);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let journal = Self::connect(path, flags)?;
         journal
@@ -190,7 +193,7 @@ impl Journal {
     /// # Errors
     /// When it is there and cannot be opened.
     pub fn open_to_read(directory: &Path) -> Result<Option<Self>, StoreError> {
-        let path = directory.join("journal.db");
+        let path = directory.join(FILES[0]);
         if !path.exists() {
             return Ok(None);
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::sshd::{Sshd, keygen};
 use place::Place;
@@ -294,6 +294,23 @@ fn a_command_is_done_only_where_every_host_says_so() {
     );
 }
 
+/// A command that says that it is here and goes on, once it has said so.
+pub fn begun_exec(place: &Place, host: &str, command: &[&str]) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_swarm"))
+        .args(["exec", "--on", host, "--"])
+        .args(command)
+        .current_dir(place.path())
+        .env("HOME", place.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, format!("{host}: here\n"));
+    child
+}
+
 #[test]
 fn a_command_ends_with_the_operator_who_started_it() {
     let sshd = Sshd::start();
@@ -307,18 +324,7 @@ fn a_command_ends_with_the_operator_who_started_it() {
             let place = &place;
             scope.spawn(move || {
                 let lock = place.path().join(format!("{host}-{signal}"));
-                let mut child = Command::new(env!("CARGO_BIN_EXE_swarm"))
-                    .args(["exec", "--on", host, "--", "sh", "-c", command, "0"])
-                    .arg(&lock)
-                    .current_dir(place.path())
-                    .env("HOME", place.path())
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .unwrap();
-                let mut line = String::new();
-                BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-                assert_eq!(line, format!("{host}: here\n"));
+                let child = begun_exec(place, host, &["sh", "-c", command, "0", lock.to_str().unwrap()]);
                 assert!(Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap().success());
                 let output = child.wait_with_output().unwrap();
                 let said = String::from_utf8_lossy(&output.stderr);

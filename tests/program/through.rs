@@ -1,8 +1,7 @@
 //! `swarm exec` beside a controller at work: the real binary, and a controller's socket with ways of its own to the hosts.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use swarm::ssh::{self, Destination, LOCAL, Way};
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc};
 
+use crate::inventory::begun_exec;
 use crate::inventory::place::Place;
 
 /// Nobody listens where the inventory has `tarn` and `izar`, and the controller has other ways to them: to this machine.
@@ -61,17 +61,7 @@ impl Beside {
 
     /// Begins a command that says that it is here, and waits until it has.
     fn long(&self) -> Child {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_swarm"))
-            .args(["exec", "--on", "tarn", "--", "sh", "-c", "echo here; sleep 600"])
-            .current_dir(self.place.path())
-            .env("HOME", self.place.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "tarn: here\n");
+        let child = begun_exec(&self.place, "tarn", &["sh", "-c", "echo here; sleep 600"]);
         assert!(self.ways.are_used());
         child
     }

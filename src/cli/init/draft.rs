@@ -9,6 +9,7 @@ use anyhow::bail;
 
 use crate::core::names::HostName;
 use crate::inventory::Address;
+use crate::orchestrator::place::PORT;
 use crate::ssh::{LOCAL, Target};
 
 /// A host as ssh is told it: `[USER@]HOST[:PORT]`. What is left out is left to ssh's configuration and the defaults.
@@ -67,14 +68,6 @@ impl Named {
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
-
-/// What holds where nothing is said; the same as without an inventory's own keys.
-pub const NAME: &str = "swarm";
-pub const STATE: &str = "/var/lib/build-swarm";
-pub const STAGING: &str = "/var/cache/swarm/staging";
-pub const PRODUCTION: &str = "/var/cache/swarm/production";
-/// The port on which an orchestrator serves packages and its API.
-const PORT: u16 = 8091;
 
 /// What a first inventory says.
 #[derive(Debug, Clone)]
@@ -162,7 +155,7 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{Inventory, Role, Surroundings};
+    use crate::inventory::{Inventory, NAME, PRODUCTION, Role, STAGING, STATE, Surroundings};
 
     fn named(text: &str) -> Named {
         text.parse().unwrap()
