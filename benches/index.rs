@@ -16,12 +16,13 @@ mod compare;
 mod emaint;
 #[expect(dead_code, reason = "its other half is for other benchmarks")]
 mod fleet;
+mod index_files;
 mod one_more;
 #[path = "../tests/support/package.rs"]
 #[expect(dead_code, reason = "its other half is for the tests")]
 mod package;
 mod pantry;
-#[path = "../src/release/side_by_side.rs"]
+#[path = "../src/side_by_side.rs"]
 #[expect(unused_imports, reason = "its tests are no part of this")]
 mod side_by_side;
 
@@ -30,13 +31,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use swarm::controller::now;
 use swarm::core::names::{Epoch, ReleaseName};
 use swarm::portage::index::{Index, PackagePath};
 use swarm::release::Release;
 
 use compare::{Bar, Figure, Row, median, number, report, timed};
 use emaint::Emaint;
+use index_files::write;
 use package::read_index;
 use pantry::{Pantry, entry};
 use side_by_side::{processors, side_by_side};
@@ -106,7 +107,7 @@ fn index_all(pantry: &Pantry) -> Duration {
 fn index_files(root: &Path, header: BTreeMap<String, String>) -> usize {
     let stanzas = side_by_side(&paths(root), processors(), |path| entry(root, path));
     let index = Index { header, stanzas, ..Index::default() };
-    index.write(root, now()).unwrap();
+    write(&index, root, b"");
     index.stanzas.len()
 }
 
@@ -147,7 +148,7 @@ fn index_one_more(pantry: &Pantry) -> Duration {
         let (time, ()) = timed(|| {
             let mut index = release.index().unwrap();
             index.stanzas.push(entry(&release.root, &path));
-            index.write(&release.root, now()).unwrap();
+            write(&index, &release.root, &std::fs::read(release.root.join("Packages.gz")).unwrap());
         });
         println!("one more in the index: {:.1} ms", time.as_secs_f64() * 1e3);
         time

@@ -10,10 +10,11 @@
 mod compare;
 #[expect(dead_code, reason = "its other half is for other benchmarks")]
 mod fleet;
+mod index_files;
 #[path = "../tests/support/package.rs"]
 #[expect(dead_code, reason = "its other half is for the tests")]
 mod package;
-#[path = "../src/release/side_by_side.rs"]
+#[path = "../src/side_by_side.rs"]
 #[expect(unused_imports, reason = "its tests are no part of this")]
 mod side_by_side;
 
@@ -22,7 +23,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use swarm::controller::now;
 use swarm::core::names::{BuildId, Epoch, ReleaseName, Timestamp};
 use swarm::portage::gpkg;
 use swarm::portage::index::{Index, PackagePath, Stanza};
@@ -108,7 +108,7 @@ fn make(root: &Path, count: usize) -> Vec<PathBuf> {
         file
     });
     let files = files.collect();
-    index.write(root, now()).expect("the index is written");
+    index_files::write(&index, root, b"");
     files
 }
 

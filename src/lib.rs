@@ -28,8 +28,14 @@ pub mod release;
 pub mod s3;
 pub mod schedule;
 mod seeded;
+mod side_by_side;
 pub mod ssh;
 pub mod standby;
 pub mod store;
 pub mod timetable;
 pub mod ui;
+
+/// The system's allocators keep what a moment took: after 200 drones were asked about 20,000 packages that is half a
+/// gigabyte with the GNU one. Huge pages would keep more of it than they save time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -25,11 +25,10 @@ pub mod publish;
 pub mod record;
 pub mod releases;
 pub mod shown;
-mod side_by_side;
 pub mod sign;
 pub mod staging;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod tree;
 pub mod verify;
 

@@ -379,10 +379,10 @@ impl Releases {
         if let Some(base) = &contents.base {
             tree::carry(base, root, Path::new(""), &mut made)?;
         }
-        let (text, packed) = contents.index.to_files(timestamp).map_err(|error| {
-            let source = std::io::Error::other(error);
-            ReleaseError::io("write", root.join(tree::INDEX[0]), source)
-        })?;
+        // What does not read of the base's is packed anew.
+        let before = contents.base.as_ref().and_then(|base| std::fs::read(base.join(tree::INDEX[1])).ok());
+        let files = contents.index.to_files(timestamp, &before.unwrap_or_default());
+        let (text, packed) = files.map_err(ReleaseError::doing("write", root.join(tree::INDEX[1])))?;
         tree::write_index(root, [&text, &packed], timestamp)?;
         tree::sync(root)?;
         Ok(made)

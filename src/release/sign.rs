@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use super::compose::Incoming;
 use super::directory::DIRECTORY_MODE;
 use super::imprint;
-use super::side_by_side::{processors, side_by_side};
 use crate::portage::gpkg::{self, GpkgError, SignError, SignatureError, Signer};
 use crate::portage::index::{DeriveError, PackagePath, Stanza};
+use crate::side_by_side::{processors, side_by_side};
 
 /// More of them at once than this only wait for gpg's agent, which holds the key.
 const AT_ONCE: usize = 4;

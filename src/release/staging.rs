@@ -16,7 +16,6 @@ use rustix::io::Errno;
 
 use super::directory::{Directory, FILE_MODE, entries};
 use super::file_error::FileError;
-use super::side_by_side::side_by_side;
 use super::{imprint, tree};
 use crate::core::event::Imprint;
 use crate::core::names::{BuildId, JobName};
@@ -24,6 +23,7 @@ use crate::core::package::Cpv;
 use crate::disk;
 use crate::failpoint::Failpoint;
 use crate::portage::index::PackagePath;
+use crate::side_by_side::side_by_side;
 
 /// Where downloads lie below the root; no category has that name.
 const INCOMING: &str = ".incoming";

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::core::names::BuildId;
+use super::tree;
+use crate::core::names::{BuildId, Timestamp};
 use crate::core::package::Cpv;
 use crate::portage::index::{Index, Limits, PackagePath, Stanza};
 
@@ -22,6 +23,15 @@ pub(super) fn directory() -> tempfile::TempDir {
 pub(super) fn write(path: &Path, content: impl AsRef<[u8]>) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, content).unwrap();
+}
+
+/// Writes the index of a release over the one that is there.
+pub(crate) fn write_index(index: &Index, root: &Path, timestamp: Timestamp) {
+    let (text, packed) = index.to_files(timestamp, b"").unwrap();
+    for name in tree::INDEX {
+        let _none = std::fs::remove_file(root.join(name));
+    }
+    tree::write_index(root, [&text, &packed], timestamp).unwrap();
 }
 
 /// All files below a directory by relative path, in order; symlinks show where they lead, directories end in `/`.

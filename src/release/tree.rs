@@ -18,10 +18,10 @@ use super::error::ReleaseError;
 use super::imprint;
 use super::layout::sync_directory;
 use super::record::FileRecord;
-use super::side_by_side::side_by_side;
 use crate::core::event::Imprint;
 use crate::core::names::Timestamp;
 use crate::portage::index::{PackagePath, Stanza};
+use crate::side_by_side::side_by_side;
 
 /// The index and its packed form.
 pub(super) const INDEX: [&str; 2] = ["Packages", "Packages.gz"];

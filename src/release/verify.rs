@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::error::ReleaseError;
 use super::imprint;
 use super::kept::Release;
-use super::side_by_side::{processors, side_by_side};
 use super::tree::INDEX;
 use crate::portage::index::{self, Stanza};
+use crate::side_by_side::{processors, side_by_side};
 
 /// What a check of a release found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

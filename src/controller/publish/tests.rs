@@ -12,6 +12,7 @@ use crate::core::names::Epoch;
 use crate::core::names::Timestamp;
 use crate::http::client::Client;
 use crate::portage::index::Index;
+use crate::release::testing::write_index;
 use crate::ssh::LocalHost;
 
 /// An orchestrator on this machine whose web server serves some directory.
@@ -50,7 +51,7 @@ impl Site {
         let root = self.path("here").join(name.as_str());
         std::fs::create_dir_all(&root).unwrap();
         let timestamp = Timestamp(1_700_000_000 + i64::try_from(number).unwrap());
-        Index::default().write(&root, timestamp).unwrap();
+        write_index(&Index::default(), &root, timestamp);
         Release { name, root }
     }
 

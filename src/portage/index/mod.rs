@@ -7,6 +7,7 @@
 //! What a host wrote is read with bounds, entry by entry: one that is of no use is set aside with its reason
 //! ([`Index::rejected`]) and does not spoil the others.
 
+mod packed;
 mod path;
 mod reduce;
 mod stanza;
@@ -16,11 +17,7 @@ mod text;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
-
-use flate2::{Compression, GzBuilder};
+use std::io;
 
 use crate::core::names::Timestamp;
 
@@ -50,7 +47,7 @@ impl Default for Limits {
     }
 }
 
-/// Why an index cannot be read or written at all.
+/// Why an index cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// Beyond a limit.
@@ -64,9 +61,6 @@ pub enum IndexError {
     /// A version of the format that is not known.
     #[error("read the package index: its VERSION is {0:?}, known is 0")]
     Version(String),
-    /// It could not be written.
-    #[error("write the package index: {0}")]
-    Write(#[from] io::Error),
 }
 
 /// An entry that is of no use.
@@ -134,6 +128,11 @@ impl Index {
 
     /// The text of `Packages` with this TIMESTAMP: entries by CPV as text, those of one CPV by build id.
     pub fn to_text(&self, timestamp: Timestamp) -> String {
+        self.to_blocks(timestamp).0
+    }
+
+    /// The same, and where each of its blocks ends.
+    fn to_blocks(&self, timestamp: Timestamp) -> (String, Vec<usize>) {
         let mut header = self.header.clone();
         header.retain(|key, value| is_one_line(key) && is_one_line(value) && !key.contains(':'));
         header.insert("PACKAGES".to_owned(), self.stanzas.len().to_string());
@@ -147,44 +146,25 @@ impl Index {
         lines.sort_by_key(|(key, _)| stanza::order(key));
         let mut text = String::new();
         write_block(&mut text, &lines);
+        let mut ends = vec![text.len()];
         let mut stanzas: Vec<&Stanza> = self.stanzas.iter().collect();
         stanzas.sort_by_key(|stanza| (stanza.cpv().as_str(), stanza.build_id()));
         for stanza in stanzas {
             write_block(&mut text, &stanza.lines(&self.header));
+            ends.push(text.len());
         }
-        text
+        (text, ends)
     }
 
-    /// The bytes of `Packages` and of `Packages.gz`, whose own time is the TIMESTAMP too.
+    /// The bytes of `Packages` and of `Packages.gz`, whose own time is the TIMESTAMP too. `before` is a `Packages.gz` with
+    /// much of the same, so that this need not be packed again; it may be empty.
     ///
     /// # Errors
     /// It cannot be packed.
-    pub fn to_files(&self, timestamp: Timestamp) -> Result<(Vec<u8>, Vec<u8>), IndexError> {
-        let text = self.to_text(timestamp).into_bytes();
-        let seconds = u32::try_from(timestamp.0).unwrap_or(0);
-        let mut packed = GzBuilder::new().mtime(seconds).write(Vec::new(), Compression::best());
-        packed.write_all(&text)?;
-        let packed = packed.finish()?;
-        Ok((text, packed))
-    }
-
-    /// Writes `Packages` and `Packages.gz` into `directory`, each under a temporary name first, both with the TIMESTAMP
-    /// as their modification time: clients compare that one.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn write(&self, directory: &Path, timestamp: Timestamp) -> Result<(), IndexError> {
-        let (text, packed) = self.to_files(timestamp)?;
-        // The packed one last: it is what clients ask for first.
-        for (name, bytes) in [("Packages", text), ("Packages.gz", packed)] {
-            let temporary = directory.join(format!(".{name}.new"));
-            let mut file = fs_err::File::create(&temporary)?;
-            file.write_all(&bytes)?;
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp.0.unsigned_abs()))?;
-            file.sync_all()?;
-            fs_err::rename(&temporary, directory.join(name))?;
-        }
-        Ok(())
+    pub fn to_files(&self, timestamp: Timestamp, before: &[u8]) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        let (text, ends) = self.to_blocks(timestamp);
+        let packed = packed::packed(&text, &ends, u32::try_from(timestamp.0).unwrap_or(0), before)?;
+        Ok((text.into_bytes(), packed))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use swarm::core::names::{Epoch, ReleaseName, Timestamp};
 use swarm::portage::index::{Index, Limits};
@@ -21,7 +22,14 @@ pub fn release(production: &Path, number: u32, package: &[u8]) -> PathBuf {
     fs::write(root.join(HELLO), package).unwrap();
     let stanza = format!("VERSION: 0\n\nCPV: app-lab/hello-1.0\nPATH: {HELLO}\nSIZE: {}\n\n", package.len());
     let index = Index::parse(stanza.as_bytes(), Limits::default()).unwrap();
-    index.write(&root, Timestamp(FIRST + 60 * i64::from(number))).unwrap();
+    let timestamp = Timestamp(FIRST + 60 * i64::from(number));
+    let (text, packed) = index.to_files(timestamp, b"").unwrap();
+    for (name, content) in [("Packages", text), ("Packages.gz", packed)] {
+        let file = root.join(name);
+        fs::write(&file, content).unwrap();
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp.0.unsigned_abs());
+        fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    }
     let next = releases.join("next");
     symlink(Path::new("production.releases").join(name.as_str()), &next).unwrap();
     fs::rename(&next, production).unwrap();

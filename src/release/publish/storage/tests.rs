@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use futures::FutureExt;
 
-use super::super::super::testing::{directory, stanza, write};
+use super::super::super::testing::{directory, stanza, write, write_index};
 use super::*;
 use crate::core::names::Epoch;
-use crate::portage::index::{Index, Limits};
+use crate::portage::index::Index;
 
 mod shared;
 use shared::Shared;
@@ -45,7 +45,7 @@ impl Controller {
         }
         std::fs::create_dir_all(&root).unwrap();
         let timestamp = FIRST + i64::try_from(1000 * self.epoch.0 + self.made).unwrap();
-        index.write(&root, Timestamp(timestamp)).unwrap();
+        write_index(&index, &root, Timestamp(timestamp));
         let release = Release { name, root };
         self.kept.push(release.clone());
         release
@@ -173,10 +173,7 @@ async fn an_index_that_clients_would_not_take_for_a_newer_one_is_refused() {
     let first = controller.release(&[FOO]);
     controller.publish(&bucket, &first).await.unwrap();
     let second = controller.release(&[SIGC]);
-    Index::parse(&std::fs::read(second.root.join("Packages")).unwrap(), Limits::default())
-        .unwrap()
-        .write(&second.root, first.header_timestamp().unwrap().unwrap())
-        .unwrap();
+    write_index(&second.index().unwrap(), &second.root, first.header_timestamp().unwrap().unwrap());
     let refused = controller.publish(&bucket, &second).await.unwrap_err().to_string();
     assert!(refused.contains("has a TIMESTAMP that is not before that of 000001-000002"), "{refused}");
     shows(&bucket, &first).await;
@@ -190,7 +187,7 @@ async fn it_is_waited_until_the_storages_clock_is_past_what_clients_ask_for() {
     let now = now().0;
     for (ahead, waits) in [(0, Some(0_u64)), (20, Some(6)), (40, Some(26)), (60, Some(46)), (61, None)] {
         let release = controller.release(&[FOO]);
-        release.index().unwrap().write(&release.root, Timestamp(now + ahead)).unwrap();
+        write_index(&release.index().unwrap(), &release.root, Timestamp(now + ahead));
         let begun = tokio::time::Instant::now();
         match (controller.publish(&bucket, &release).await, waits) {
             (Ok(_), Some(waits)) => {
