@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use crate::core::event::Trouble;
 use crate::core::names::HostName;
-use crate::core::package::{Cpv, Identity};
+use crate::core::package::Identity;
 use crate::core::plan::Plan;
 use crate::drone;
 use crate::drone::processor::{Processor, native_setting};
 use crate::drone::survey::survey;
 use crate::portage::parity::concern::concerning;
 use crate::portage::parity::{Configuration, compare};
-use crate::portage::probe::{self, Offer, Offers, Request};
+use crate::portage::probe::{self, Offer, Offers};
 use crate::ssh::{Host, HostError, Output, Script};
 
 /// Differences named in a reason; the rest is counted.
@@ -28,12 +28,16 @@ pub struct Measure {
     /// What the driver builds with. None where it cannot be asked: a build that has begun goes on without its driver, on
     /// drones that were held against it when it began.
     driver: Option<Configuration>,
+    /// How each drone is asked; the whole plan is in it.
+    script: Script,
 }
 
 impl Measure {
     /// Asks the driver of a plan.
     pub async fn of(hosts: &Hosts, plan: &Plan) -> Self {
-        Self { native: Native::of(hosts, plan).await, driver: driver_configuration(hosts, plan).await }
+        let driver = driver_configuration(hosts, plan).await;
+        let script = Script::new(probe::script(&probe::request_of_drone(plan, driver.is_some())));
+        Self { native: Native::of(hosts, plan).await, driver, script }
     }
 }
 
@@ -103,16 +107,8 @@ pub async fn check(
     {
         return Ok(Err((Trouble::Differs, reason)));
     }
-    let cpvs: Vec<(Cpv, String)> = plan
-        .packages
-        .iter()
-        .map(|package| (package.identity.cpv.clone(), package.identity.repository.clone()))
-        .collect();
-    let wanted = cpvs.len();
-    let resolve = probe::plan_arguments_of_drone(cpvs.iter().map(|(cpv, _)| cpv));
-    let script = Script::new(probe::script(&Request::Identities { cpvs, resolve, survey: measure.driver.is_some() }));
-    let script = script.set("configuration", root.unwrap_or_default());
-    let read = |output: &Output| probe::read_identities(&output.stdout, &output.stderr, wanted);
+    let script = measure.script.clone().set("configuration", root.unwrap_or_default());
+    let read = |output: &Output| probe::read_identities(&output.stdout, &output.stderr, plan.packages.len());
     let Offers { offers, lacking, configuration, inherited } = match drone::probe(host, &script, read).await? {
         Ok(offers) => offers,
         Err(error) => return Ok(Err((Trouble::Refused, error.to_string()))),
@@ -152,6 +148,7 @@ fn named(differences: &[String]) -> String {
 pub fn difference(planned: &Identity, offer: &Offer) -> Option<String> {
     let cpv = &planned.cpv;
     let offered = match offer {
+        Offer::AsPlanned => return None,
         Offer::Trouble(trouble) => return Some(format!("{cpv}: {trouble}")),
         Offer::Identity(identity) => identity,
     };

@@ -283,7 +283,7 @@ fn merge_script(directory: &JobDirectory) -> String {
         .set("workdir", &directory.workdir)
         .set("jobs", &directory.parent())
         .set("job", directory.job.as_str())
-        .text
+        .text()
 }
 
 fn build_script(directory: &JobDirectory, task: &Task) -> String {
@@ -293,7 +293,7 @@ fn build_script(directory: &JobDirectory, task: &Task) -> String {
         .set("job", directory.job.as_str())
         .set("atom", &format!("={cpv}"))
         .set("package", cpv.package())
-        .text
+        .text()
 }
 
 /// Asks the drone's own resolver what the build would merge, where these were merged for it.

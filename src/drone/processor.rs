@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn the_script_finds_the_processor_of_this_machine() {
         let script = Script::new(SCRIPT).set("mark", MARK);
-        let output = std::process::Command::new("/bin/sh").args(["-c", &script.text]).output().unwrap();
+        let output = std::process::Command::new("/bin/sh").args(["-c", &script.text()]).output().unwrap();
         assert!(Processor::parse(&String::from_utf8(output.stdout).unwrap()).is_some());
     }
 }

@@ -14,7 +14,7 @@ const ROOM: &str = include_str!("room.sh");
 
 /// The job's file `enter`.
 pub(super) fn enter(directory: &JobDirectory) -> String {
-    Script::new(ROOM).set("workdir", &directory.workdir).set("directory", &directory.path()).text
+    Script::new(ROOM).set("workdir", &directory.workdir).set("directory", &directory.path()).text()
 }
 
 /// A script of the job's that is run in its room, where it has one.

@@ -119,13 +119,13 @@ fn plans_of_the_driver() {
 #[test]
 fn offers_of_drones() {
     let body = format!(
-        r#"{{"identities":[{},{{"trouble":"no such ebuild"}}],"packages":[{}]}}"#,
+        r#"{{"identities":[{},{{"trouble":"no such ebuild"}},null],"inherited":["eutils"],"packages":[{}]}}"#,
         PACKAGE.replace("NAME", "a"),
         PACKAGE.replace("NAME", "b")
     );
-    fuzz("offers", vec![marked(&body)], &WORDS, |input| match probe::read_identities(input, b"", 2) {
+    fuzz("offers", vec![marked(&body)], &WORDS, |input| match probe::read_identities(input, b"", 3) {
         Ok(Offers { offers, lacking, .. }) => {
-            assert_eq!(offers.len(), 2);
+            assert_eq!(offers.len(), 3);
             lacking.iter().for_each(|identity| assert_below(identity.cpv.as_str()));
             let good = offers.iter().filter(|offer| matches!(offer, Offer::Identity(_))).count();
             for offer in offers {

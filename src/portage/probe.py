@@ -1,9 +1,9 @@
 # Asks the Portage of this host, in its own Python. The request lies beside this file as request.json, the answer is
 # written to answer.json; whatever Portage itself prints goes to standard error. The request is one of
 #   {"mode": "plan", "arguments": [EMERGE ARGUMENTS]}        what the resolver would merge, and the edges between
-#   {"mode": "identities", "cpvs": [[CPV, REPOSITORY], ...], "resolve": [EMERGE ARGUMENTS]}
-#       how this host would build each of these, and what else the resolver would build for them; with "survey": true
-#       also what it builds with
+#   {"mode": "identities", "cpvs": [[CPV, REPOSITORY, RECIPE], ...], "resolve": [EMERGE ARGUMENTS]}
+#       how this host would build each of these, null where that is by the recipe of this digest; what else the resolver
+#       would build for all of them; with "survey": true also what it builds with
 #   {"mode": "survey", "revisions": BOOL}                    what this host builds with; with the revisions of repositories
 import hashlib
 import importlib.util
@@ -240,7 +240,7 @@ def identity(portdb, settings, cpv, repository):
         keys = list(Package.metadata_keys)
         values = portdb.aux_get(cpv, keys, myrepo=repository)
     except KeyError:
-        return {"trouble": "there is no such ebuild here"}
+        return {"trouble": "there is no such ebuild here"}, ()
     metadata = dict(zip(keys, values))
     metadata["repository"] = repository
     root = portage.db[portage.root]
@@ -260,27 +260,39 @@ def identity(portdb, settings, cpv, repository):
         "chost": settings.get("CHOST", ""),
         "compiler": compiler_settings(settings),
         "masked": masks,
-        "inherited": sorted(package.inherited),
-    }
+    }, package.inherited
+
+
+# As recipe_digest in the controller makes it of what is planned: drones are many, and mostly agree.
+def recipe_digest(package):
+    parts = [package[key] for key in ("cpv", "slot", "repository", "digest", "chost")] + package["use"]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def is_by(recipe, package):
+    return "trouble" not in package and not package["masked"] and recipe_digest(package) == recipe
 
 
 def identities(wanted):
     portdb = portage.db[portage.root]["porttree"].dbapi
     settings = portage.config(clone=portage.settings)
-    answers = []
-    for cpv, repository in wanted:
+    answers, eclasses = [], set()
+    for cpv, repository, recipe in wanted:
         try:
-            answers.append(identity(portdb, settings, cpv, repository))
+            package, inherited = identity(portdb, settings, cpv, repository)
         except Exception as trouble:
             answers.append({"trouble": "%s: %s" % (type(trouble).__name__, trouble)})
-    return answers
+            continue
+        eclasses.update(inherited)
+        answers.append(None if is_by(recipe, package) else package)
+    return {"identities": answers, "inherited": sorted(eclasses)}
 
 
 # What cannot be resolved together is asked for again by each job, so no answer is no fault here.
 def lacking(arguments, wanted):
-    known = {cpv for cpv, repository in wanted}
+    known = {cpv for cpv, repository, recipe in wanted}
     try:
-        answer = Resolver(arguments).answer()
+        answer = Resolver(arguments + ["=" + cpv for cpv in known]).answer()
     except portage.exception.PortageException as trouble:
         sys.stderr.write("%s\n" % trouble)
         return []
@@ -306,7 +318,7 @@ try:
         answer = survey(request["revisions"])
     else:
         answer = {
-            "identities": identities(request["cpvs"]),
+            **identities(request["cpvs"]),
             "packages": lacking(request["resolve"], request["cpvs"]),
             "survey": survey(False) if request["survey"] else None,
         }

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use data_encoding::HEXLOWER;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::parity::{self, Configuration};
 use super::terminal;
@@ -37,11 +39,11 @@ pub enum Request {
         /// The arguments.
         arguments: Vec<String>,
     },
-    /// How would this host build each of these (CPV and repository), and what would it build besides for them?
+    /// How would this host build each of these, and what would it build besides for them?
     Identities {
-        /// The packages.
-        cpvs: Vec<(Cpv, String)>,
-        /// The emerge arguments that resolve all of them together.
+        /// The packages: CPV, repository, and the [`recipe_digest`] by which each is planned.
+        cpvs: Vec<(Cpv, String, String)>,
+        /// The emerge arguments with which all of them are resolved together.
         resolve: Vec<String>,
         /// Whether it is to say as well what it builds with.
         survey: bool,
@@ -119,6 +121,8 @@ pub struct Resolution {
 /// How a host would build one package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Offer {
+    /// By the recipe that was asked for.
+    AsPlanned,
     /// Like this.
     Identity(Box<Identity>),
     /// Not at all; in words.
@@ -186,10 +190,30 @@ pub fn job_arguments<'a>(cpv: &'a Cpv, merged: impl IntoIterator<Item = &'a Cpv>
     drone_arguments().chain(own).chain([excluded]).chain(atoms).collect()
 }
 
-/// The arguments with which a drone resolves a whole plan, from ebuilds alone.
-pub fn plan_arguments_of_drone<'a>(cpvs: impl Iterator<Item = &'a Cpv>) -> Vec<String> {
-    drone_arguments().chain(["--usepkg=n".to_owned()]).chain(cpvs.map(|cpv| format!("={cpv}"))).collect()
+/// Asks a drone about a whole plan, which it resolves from ebuilds alone.
+pub fn request_of_drone(plan: &Plan, survey: bool) -> Request {
+    let wanted = |package: &PlannedPackage| {
+        let identity = &package.identity;
+        (identity.cpv.clone(), identity.repository.clone(), recipe_digest(identity))
+    };
+    let resolve = drone_arguments().chain(["--usepkg=n".to_owned()]).collect();
+    Request::Identities { cpvs: plan.packages.iter().map(wanted).collect(), resolve, survey }
 }
+
+/// What a package is built by: a digest of its version, slot, repository, ebuild, CHOST and USE flags. Compiler settings
+/// are none of it, since a job carries the plan's. `probe.py` makes the same of what is there, so that a drone which
+/// agrees about 20,000 packages need not say each of them.
+pub fn recipe_digest(identity: &Identity) -> String {
+    let Identity { cpv, slot: Slot { slot, sub_slot }, repository, ebuild_digest, chost, use_flags, .. } = identity;
+    let fixed = [cpv.as_str(), &format!("{slot}/{sub_slot}"), repository, ebuild_digest, chost].join("\n");
+    let digest = use_flags.iter().fold(Sha256::new().chain_update(fixed), |digest, flag| {
+        digest.chain_update("\n").chain_update(flag.as_bytes())
+    });
+    HEXLOWER.encode(&digest.finalize()[..RECIPE_BYTES])
+}
+
+/// So many bytes of the digest are told.
+const RECIPE_BYTES: usize = 16;
 
 fn drone_arguments() -> impl Iterator<Item = String> {
     let fixed = [
@@ -231,8 +255,6 @@ struct RawPackage {
     restricted: bool,
     #[serde(default)]
     module: Option<BTreeSet<PackageName>>,
-    #[serde(default)]
-    inherited: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -264,7 +286,9 @@ struct RawAnswer {
     conflicts: Vec<RawConflict>,
     #[serde(default)]
     header: BTreeMap<String, String>,
-    identities: Option<Vec<RawOffer>>,
+    identities: Option<Vec<Option<RawOffer>>>,
+    #[serde(default)]
+    inherited: BTreeSet<String>,
     survey: Option<Configuration>,
 }
 
@@ -386,7 +410,7 @@ pub fn read_resolution(stdout: &[u8], stderr: &[u8]) -> Result<Resolution, Probe
 /// # Errors
 /// When the probe did not run or answered for another number of packages.
 pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Offers, ProbeError> {
-    let RawAnswer { identities, packages, survey: configuration, .. } = answer_of(stdout, stderr)?;
+    let RawAnswer { identities, inherited, packages, survey: configuration, .. } = answer_of(stdout, stderr)?;
     let raw = identities.ok_or_else(|| unreadable("it is of another kind"))?;
     if raw.len() != wanted {
         return Err(unreadable(format!(
@@ -395,17 +419,13 @@ pub fn read_identities(stdout: &[u8], stderr: &[u8], wanted: usize) -> Result<Of
             raw.len()
         )));
     }
-    let eclasses_of = |offer: &RawOffer| match offer {
-        RawOffer::Trouble { .. } => BTreeSet::new(),
-        RawOffer::Package(package) => package.inherited.clone(),
-    };
-    let inherited = raw.iter().flat_map(eclasses_of).collect();
-    let offer = |offer| match offer {
-        RawOffer::Trouble { trouble } => Ok(Offer::Trouble(trouble)),
-        RawOffer::Package(package) if !package.masked.is_empty() => {
+    let offer = |offer: Option<RawOffer>| match offer {
+        None => Ok(Offer::AsPlanned),
+        Some(RawOffer::Trouble { trouble }) => Ok(Offer::Trouble(trouble)),
+        Some(RawOffer::Package(package)) if !package.masked.is_empty() => {
             Ok(Offer::Trouble(format!("it is masked there by {}", package.masked.join(", "))))
         }
-        RawOffer::Package(package) => Ok(Offer::Identity(Box::new(package.identity()?))),
+        Some(RawOffer::Package(package)) => Ok(Offer::Identity(Box::new(package.identity()?))),
     };
     let offers: Result<Vec<Offer>, ProbeError> = raw.into_iter().map(offer).collect();
     let lacking: Result<Vec<Identity>, ProbeError> = packages.into_iter().map(RawPackage::identity).collect();

@@ -14,22 +14,33 @@ use crate::ssh::growth::Growth;
 /// A POSIX shell script: it is sent to `/bin/sh` on standard input, whole before any of it runs, so that no login
 /// shell's noise or quoting is in its way. What it reads itself is what follows: nothing with [`Host::run`], the
 /// [`Running::input`] with [`Host::start`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// The script's text. Values go in through [`Script::set`], never by pasting.
-    pub text: String,
+    settings: String,
+    /// Shared: one that many hosts are asked with may hold a plan of megabytes.
+    body: Arc<str>,
 }
 
 impl Script {
-    /// A script of this text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
+    /// A script of this text. Values go in through [`Script::set`], never by pasting.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self { settings: String::new(), body: text.into() }
     }
 
     /// Puts `name='value'`, quoted, before the script.
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        self.text = format!("{name}={}\n{}", quoted(value), self.text);
+        self.settings.insert_str(0, &format!("{name}={}\n", quoted(value)));
         self
+    }
+
+    /// What is run, in two parts.
+    pub(crate) fn parts(&self) -> [&str; 2] {
+        [&self.settings, &self.body]
+    }
+
+    /// What is run.
+    pub fn text(&self) -> String {
+        self.parts().concat()
     }
 }
 

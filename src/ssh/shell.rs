@@ -38,8 +38,9 @@ pub(crate) fn prefix(become_root: Option<Become>) -> &'static str {
 
 /// The script as the one line that [`command`] reads.
 pub(crate) fn line(script: &Script) -> Vec<u8> {
-    let mut line = String::with_capacity(script.text.len() + script.text.len() / 16 + 1);
-    for character in script.text.chars() {
+    let length: usize = script.parts().iter().map(|part| part.len()).sum();
+    let mut line = String::with_capacity(length + length / 16 + 1);
+    for character in script.parts().iter().flat_map(|part| part.chars()) {
         match character {
             '\\' => line.push_str("\\\\"),
             // A shell's variable cannot hold it.

@@ -173,7 +173,7 @@ async fn after_a_year_of_nightly_runs_the_disks_hold_no_more_than_after_half_of_
     let begun = SystemTime::now();
     let nights = std::env::var("SWARM_NIGHTS").ok().and_then(|nights| nights.parse().ok()).unwrap_or(NIGHTS);
     let all = plan_of((0..nights).flat_map(news).collect());
-    let fleet = Fleet::new(all, 3).direct().limits(LIMITS);
+    let fleet = Fleet::new(all, 3).forgetful().direct().limits(LIMITS);
     fleet.workshop.all_take(Duration::from_secs(5));
     let mut used: Vec<[Use; 3]> = Vec::new();
     let mut late = Vec::new();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use swarm::portage::probe::{self, Request};
+use swarm::portage::probe::{self, Offer, Request};
 
 use super::laboratory::Laboratory;
 
@@ -50,6 +50,20 @@ fn check_recorded(lab: &Laboratory, name: &str, wanted: &[&str]) {
     );
 }
 
+/// What real Portage there would build is told by the digest that is made here of the plan.
+fn assert_tells_only_what_is_otherwise(lab: &Laboratory, drone: &str) {
+    let said = |host: &str, request: &Request| lab.on(host, &probe::script(request)).said;
+    let arguments = ["--pretend", "--usepkg=n", "--with-bdeps=y", "app-lab/cat", "app-lab/hello", "dev-lab/compiler"];
+    let planned = said("capella", &Request::Plan { arguments: arguments.map(str::to_owned).into() });
+    let mut plan = probe::read_resolution(planned.as_bytes(), b"").unwrap().into_plan("capella".parse().unwrap());
+    let last = plan.packages.len() - 1;
+    plan.packages[last].identity.use_flags = ["odd".to_owned()].into_iter().collect();
+    let answer = said(drone, &probe::request_of_drone(&plan, false));
+    let offers = probe::read_identities(answer.as_bytes(), b"", plan.packages.len()).unwrap().offers;
+    let otherwise: Vec<_> = (0..=last).filter(|place| offers[*place] != Offer::AsPlanned).collect();
+    assert!(otherwise == [last] && matches!(offers[last], Offer::Identity(_)), "{offers:?}");
+}
+
 #[test]
 fn whatever_is_odd_about_a_package_is_said_and_the_world_is_built_all_the_same() {
     let lab = Laboratory::up("oddities");
@@ -65,6 +79,7 @@ fn whatever_is_odd_about_a_package_is_said_and_the_world_is_built_all_the_same()
     for (name, wanted) in RECORDED {
         check_recorded(&lab, name, wanted);
     }
+    assert_tells_only_what_is_otherwise(&lab, "drone-vega");
     lab.edit_inventory(|text| text.replace("driver = ", "exclude = ['sys-kernel/*']\ndriver = "));
 
     let notes = [

@@ -203,7 +203,7 @@ pub(super) async fn perform(shared: Arc<Shared>, channel: Channel<Msg>, occupied
     let mut console = Console { shared: shared.clone(), wire: Wire::Channel(read, write), input: Vec::new() };
     let Some(line) = console.line().await else { return };
     let script = decoded(line.as_bytes());
-    shared.scripts.lock().unwrap().push(script.clone());
+    shared.remember(&script);
     program.run(&script, &mut console).await;
     drop(occupied);
     if let Wire::Channel(read, _) = &mut console.wire {

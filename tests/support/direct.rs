@@ -137,8 +137,8 @@ impl Host for Direct {
         let (written, mut printed) = mpsc::channel(4);
         let (tell, output) = mpsc::channel(4);
         let mut console = Console::over(self.shared.clone(), typed, written);
-        let (program, text, lost) = (self.shared.program.clone(), script.text.clone(), self.lost());
-        self.shared.scripts.lock().unwrap().push(text.clone());
+        let (program, text, lost) = (self.shared.program.clone(), script.text(), self.lost());
+        self.shared.remember(&text);
         // What runs there goes on where the line breaks.
         tokio::spawn(async move { program.run(&text, &mut console).await });
         tokio::spawn(async move {

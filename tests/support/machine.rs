@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Value, json};
 use swarm::core::package::{Cpv, Identity};
 use swarm::drone::job::Manifest;
+use swarm::portage::probe::recipe_digest;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -187,7 +188,8 @@ impl Machine {
         let wanted = given.request["cpvs"].as_array().cloned().unwrap_or_default();
         let answers: Vec<Value> = wanted
             .iter()
-            .map(|pair| match self.identity(Call::Identities, pair[0].as_str().unwrap_or_default()) {
+            .map(|wanted| match self.identity(Call::Identities, wanted[0].as_str().unwrap_or_default()) {
+                Some(identity) if wanted[2] == recipe_digest(&identity) => Value::Null,
                 Some(identity) => raw(&identity),
                 None => json!({"trouble": "there is no such ebuild here"}),
             })

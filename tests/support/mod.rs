@@ -49,6 +49,7 @@ pub struct Shared {
     faults: Mutex<Vec<Fault>>,
     /// Every script that ran, in order.
     scripts: Mutex<Vec<String>>,
+    forgets_scripts: bool,
     lines: Mutex<Vec<Line>>,
     /// Connections that are open now.
     alive: AtomicUsize,
@@ -58,6 +59,14 @@ pub struct Shared {
     /// How many channels a connection may have, as sshd's MaxSessions.
     sessions: usize,
     dead: AtomicBool,
+}
+
+impl Shared {
+    fn remember(&self, script: &str) {
+        if !self.forgets_scripts {
+            self.scripts.lock().unwrap().push(script.to_owned());
+        }
+    }
 }
 
 /// A directory in memory, where there is such a place: syncing, which takes most of a push's real time, is free there.
@@ -95,6 +104,7 @@ impl FakeHost {
             root,
             faults: Mutex::default(),
             scripts: Mutex::default(),
+            forgets_scripts: false,
             lines: Mutex::default(),
             alive: AtomicUsize::new(0),
             key: Mutex::new(key),
@@ -123,6 +133,11 @@ impl FakeHost {
     /// Refuses more channels than this on one connection.
     pub fn sessions(self, sessions: usize) -> Self {
         self.setting(|shared| shared.sessions = sessions)
+    }
+
+    /// Keeps no script that it was given: where memory is measured they would count.
+    pub fn forgetful(self) -> Self {
+        self.setting(|shared| shared.forgets_scripts = true)
     }
 
     /// Accepts connections and never says a word.

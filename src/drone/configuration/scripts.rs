@@ -213,8 +213,8 @@ fn script(parts: &[&str], task: &str) -> Script {
 
 /// Sets a variable that the script's Python sees.
 fn export(script: Script, name: &str, value: &str) -> Script {
-    let text = format!("export {name}\n{}", script.text);
-    Script { text }.set(name, value)
+    let text = format!("export {name}\n{}", script.text());
+    Script::new(text).set(name, value)
 }
 
 async fn run<T: DeserializeOwned>(host: &dyn Host, script: &Script, doing: &str) -> Result<T, HostError> {

@@ -127,7 +127,7 @@ fn the_script_runs_in_this_machines_shell() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::io::Write::write_all(&mut shell.stdin.take().unwrap(), script.text.as_bytes()).unwrap();
+    std::io::Write::write_all(&mut shell.stdin.take().unwrap(), script.text().as_bytes()).unwrap();
     let output = shell.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     let facts = parse(&String::from_utf8(output.stdout).unwrap(), 0..=i64::MAX).unwrap();
