@@ -29,8 +29,8 @@ fuzz minutes="1":
 # takes half an hour, root, 12 GB in the temporary directory, 1 GB below /dev/shm, and the machine for itself; beside ours
 # run rsync, pssh, parallel and ansible where they are installed, and Portage's emaint where tests/lab/setup has been
 bench:
-    cargo build --release --locked
-    cargo bench --no-fail-fast --bench transfer --bench latency --bench exec --bench index --bench verify --bench idle --bench status --bench state --bench decide --bench release --bench monitor
+    cargo build --release --locked --target-dir target/shipped
+    SWARM_BENCH_PROGRAM=$PWD/target/shipped/release/swarm cargo bench --no-fail-fast --bench transfer --bench latency --bench exec --bench index --bench verify --bench idle --bench status --bench state --bench decide --bench release --bench monitor
 
 # How far a standby is behind under ten 1 MB packages a second, and what catching up costs (needs root and sshd)
 bench-standby:

@@ -125,7 +125,7 @@ impl Fleet {
     }
 
     fn exec(&self) -> Command {
-        let mut swarm = Command::new(env!("CARGO_BIN_EXE_swarm"));
+        let mut swarm = Command::new(compare::program());
         // `local` is in every inventory.
         swarm.args(["exec", "--on", "*,!local", "--inventory"]).arg(self.path("inventory.toml")).args(["--", "true"]);
         swarm.env("HOME", self.path("")).env_remove("SSH_AUTH_SOCK");

@@ -11,8 +11,9 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use compare::{Bar, Figure, Row, median, number, report, timed};
+use compare::{Bar, Figure, Row, median, number, program, report, timed};
 use fleet::{DRONES, Journey};
+use swarm::controller::now;
 use swarm::core::state::State;
 use swarm::store::Journal;
 
@@ -26,7 +27,6 @@ const ROUNDS: usize = 20;
 const PACKAGES: usize = 20_000;
 /// One as most are.
 const FEW_PACKAGES: usize = 500;
-const SWARM: &str = env!("CARGO_BIN_EXE_swarm");
 
 /// A directory in memory where there is one: the journal waits for its disk at every event.
 fn directory() -> tempfile::TempDir {
@@ -35,8 +35,8 @@ fn directory() -> tempfile::TempDir {
     made.expect("a directory for the journal")
 }
 
-/// A controller's directory after a build of so many packages.
-fn site(packages: usize) -> tempfile::TempDir {
+/// A controller's directory after a build of so many packages; one that has not ended was killed.
+fn site(packages: usize, ended: bool) -> tempfile::TempDir {
     let directory = directory();
     let path = |name: &str| directory.path().join(name);
     let mut journal = Journal::open(&path("state")).expect("the journal opens");
@@ -45,6 +45,9 @@ fn site(packages: usize) -> tempfile::TempDir {
         state.apply(event).expect("the journey is sound");
         journal.append(&state, event, at).expect("the event is written");
     });
+    if ended {
+        journal.keep_status(&state, now()).expect("the status is kept");
+    }
     let inventory = format!(
         "[swarm]\ndriver = 'local'\nstate = '{}'\nstaging = '{}'\nproduction = '{}'\n",
         path("state").display(),
@@ -57,7 +60,7 @@ fn site(packages: usize) -> tempfile::TempDir {
 
 fn asked(directory: &Path, options: &[&str]) -> Duration {
     let ask = || {
-        let mut swarm = Command::new(SWARM);
+        let mut swarm = Command::new(program());
         swarm.arg("status").args(options).arg("--inventory").arg(directory.join("inventory.toml")).stdin(Stdio::null());
         let (took, output) = timed(|| swarm.output().expect("it starts"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -72,7 +75,7 @@ fn main() -> ExitCode {
     let many = number("SWARM_BENCH_PACKAGES", PACKAGES);
     let mut rows = Vec::new();
     for packages in [FEW_PACKAGES, many] {
-        let directory = site(packages);
+        let directory = site(packages, true);
         for options in [&[] as &[&str], &["--json"]] {
             let verb = ["swarm", "status"].iter().chain(options).copied().collect::<Vec<_>>().join(" ");
             let what = format!("`{verb}`, {packages} packages, {DRONES} drones");
@@ -83,7 +86,9 @@ fn main() -> ExitCode {
             ));
         }
     }
-    let size = std::fs::metadata(SWARM).expect("the binary").len();
+    let killed = Figure::Time(asked(site(many, false).path(), &[]));
+    rows.push(Row::new(&format!("the same after the controller was killed, {many} packages"), killed, Bar::None));
+    let size = std::fs::metadata(program()).expect("the binary").len();
     rows.push(Row::new("size of the binary", Figure::Size(size), Bar::Most(Figure::Size(LARGEST))));
     if report(&rows) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,6 +1,7 @@
 //! Figures side by side with what an operator would use instead, and the table of them.
 #![allow(dead_code, reason = "each benchmark uses what it needs of it")]
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// One line of the table: what was measured, ours, the others', and what was to be reached.
@@ -111,6 +112,11 @@ pub fn report(rows: &[Row]) -> bool {
 /// The number in an environment variable, or the usual one.
 pub fn number(variable: &str, usual: usize) -> usize {
     std::env::var(variable).map_or(usual, |text| text.parse().expect("a number"))
+}
+
+/// The program that is measured: the one that SWARM_BENCH_PROGRAM names, as it is shipped, or that of this profile.
+pub fn program() -> PathBuf {
+    std::env::var_os("SWARM_BENCH_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_swarm").into(), PathBuf::from)
 }
 
 /// A figure, or that there is none.

@@ -44,7 +44,7 @@ pub async fn run(inventory: &Inventory) -> anyhow::Result<Exit> {
                     "build {} goes on in the background, by process {process}\n\
                      `swarm status` says how it stands, `swarm logs -f PKG` follows a package's build\n\
                      what it says goes to {log}; `kill {process}` interrupts it as Ctrl-C does\n",
-                    escaped(&build)
+                    build.as_str()
                 ))?;
                 Ok(Exit::Done)
             }

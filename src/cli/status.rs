@@ -10,8 +10,8 @@ use super::complete;
 use super::exit::Exit;
 use super::help;
 use super::interrupt;
-use crate::controller::now;
 use crate::controller::remote::Remote;
+use crate::controller::{now, socket};
 use crate::core::names::BuildName;
 use crate::core::nearest::hint;
 use crate::core::state::State;
@@ -19,6 +19,7 @@ use crate::core::status::Status;
 use crate::inventory::Inventory;
 use crate::release::Shelf;
 use crate::standby::view::View;
+use crate::store::Journal;
 use crate::ui;
 use crate::ui::screen::Screen;
 use crate::ui::table::write_out;
@@ -50,7 +51,7 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
         && arguments.build.is_none()
         && let Some(elsewhere) = Remote::to_look(inventory)?
     {
-        write_out(&(elsewhere.status().await?.trim_end().to_owned() + "\n"))?;
+        write_out(&(elsewhere.status_json().await?.trim_end().to_owned() + "\n"))?;
         return Ok(Exit::Done);
     }
     let status = status(arguments, inventory).await?;
@@ -63,21 +64,45 @@ pub async fn run(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result
 }
 
 async fn status(arguments: &Arguments, inventory: &Inventory) -> anyhow::Result<Status> {
-    let elsewhere = Remote::to_look(inventory)?;
-    let mut state = books::state(inventory).await?.unwrap_or_default();
-    if elsewhere.is_none() {
-        state.release = Shelf::look(&inventory.swarm.production)?.live()?;
+    if let Some(elsewhere) = Remote::to_look(inventory)? {
+        return status_elsewhere(arguments, inventory, &elsewhere).await;
     }
-    let build = match &arguments.build {
-        Some(name) => Some(state.builds.get(name).with_context(|| unknown(&state, name))?),
-        None => None,
+    let mut status = match &arguments.build {
+        Some(build) => of_build(inventory, build).await?,
+        None => match at_hand(inventory).await? {
+            Some(status) => status,
+            None => Status::of(&books::state(inventory).await?.unwrap_or_default(), None, now()),
+        },
     };
-    let mut status = Status::of(&state, build, now());
-    match elsewhere {
-        Some(elsewhere) => elsewhere.fill(&mut status).await?,
-        None => View::new(inventory, None).fill(&mut status, now())?,
-    }
+    status.release = Shelf::look(&inventory.swarm.production)?.live()?;
+    View::new(inventory, None).fill(&mut status, now())?;
     Ok(status)
+}
+
+async fn status_elsewhere(arguments: &Arguments, inventory: &Inventory, elsewhere: &Remote) -> anyhow::Result<Status> {
+    let told = elsewhere.status().await?;
+    let Some(build) = &arguments.build else { return Ok(told) };
+    let mut status = of_build(inventory, build).await?;
+    (status.standbys, status.copies, status.follows) = (told.standbys, told.copies, told.follows);
+    Ok(status)
+}
+
+/// How things stand, where it can be had without reading all that has happened.
+async fn at_hand(inventory: &Inventory) -> anyhow::Result<Option<Status>> {
+    let directory = &inventory.swarm.state;
+    match socket::status(directory).await {
+        Ok(Some(status)) => return Ok(Some(status)),
+        Ok(None) => {}
+        Err(error) => tracing::debug!("{error}; its journal is read"),
+    }
+    let journal = Journal::open_to_read(directory)?;
+    Ok(journal.map(|journal| journal.kept_status(now())).transpose()?.flatten())
+}
+
+async fn of_build(inventory: &Inventory, name: &BuildName) -> anyhow::Result<Status> {
+    let state = books::state(inventory).await?.unwrap_or_default();
+    let build = state.builds.get(name).with_context(|| unknown(&state, name))?;
+    Ok(Status::of(&state, Some(build), now()))
 }
 
 fn unknown(state: &State, name: &BuildName) -> String {

@@ -194,7 +194,12 @@ impl Session {
     pub async fn close(&mut self, error: Option<&ControlError>) -> Result<(), ControlError> {
         self.leave_office().await;
         let may_write = error.is_none_or(|error| !error.is_of_another() && !matches!(error, ControlError::Store(_)));
-        if may_write { self.settle_alarms().await } else { Ok(()) }
+        if !may_write {
+            return Ok(());
+        }
+        let settled = self.settle_alarms().await;
+        self.keep_status();
+        settled
     }
 
     /// Ends the session after what was done in it, and gives what came of both.

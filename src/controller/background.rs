@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use super::error::ControlError;
 use super::housekeeping::{Amount, Deed, Tidied};
 use super::socket;
+use crate::core::names::BuildName;
 
 /// The option of `swarm push` that says so; nobody is told of it.
 pub const FLAG: &str = "detached";
@@ -42,7 +43,7 @@ pub struct Background {
 #[derive(Debug)]
 pub enum Begun {
     /// It works off the build of this id.
-    Open(String),
+    Open(BuildName),
     /// It has ended already.
     Ended(Ended),
 }
@@ -161,7 +162,7 @@ fn open_log(path: &Path) -> std::io::Result<(File, u64)> {
 }
 
 /// The build that this process has open.
-async fn opened(state: &Path, process: u32) -> Result<String, ControlError> {
+async fn opened(state: &Path, process: u32) -> Result<BuildName, ControlError> {
     loop {
         if let Some(build) = socket::open_build(state, process).await? {
             return Ok(build);

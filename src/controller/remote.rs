@@ -7,7 +7,6 @@
 pub mod follow;
 pub mod place;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -18,9 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::api::{Follower, StateView};
 use super::verb::{Answer, Verb};
-use crate::core::names::HostName;
 use crate::core::order::{Form, Receipt};
-use crate::core::standby::{Copies, Following, StandbyView};
 use crate::core::state::State;
 use crate::core::status::Status;
 use crate::core::text::escaped;
@@ -103,17 +100,6 @@ pub struct Remote {
     tls: Option<tokio_rustls::TlsConnector>,
 }
 
-/// What a status says of standbys.
-#[derive(Deserialize)]
-struct OfStandbys {
-    #[serde(default)]
-    standbys: BTreeMap<HostName, StandbyView>,
-    #[serde(default)]
-    copies: BTreeMap<HostName, Copies>,
-    #[serde(default)]
-    follows: Option<Following>,
-}
-
 impl Remote {
     /// The controller of this inventory, where it is not this machine: the orchestrator that leads decides what is asked
     /// there.
@@ -169,24 +155,21 @@ impl Remote {
         Ok(StateView { sequence: view.sequence, state })
     }
 
-    /// Its status, the JSON as it stands.
-    ///
-    /// # Errors
-    /// It does not answer.
-    pub async fn status(&self) -> Result<String, RemoteError> {
-        let bytes = self.get("/swarm").await?;
-        String::from_utf8(bytes).map_err(|error| RemoteError::Strange(error.to_string()))
-    }
-
-    /// Puts into a status that was made here what only that host knows: how far the others are behind it.
+    /// How things stand there.
     ///
     /// # Errors
     /// It does not answer, or with something else.
-    pub async fn fill(&self, status: &mut Status) -> Result<(), RemoteError> {
-        let told: OfStandbys =
-            serde_json::from_str(&self.status().await?).map_err(|error| RemoteError::Strange(error.to_string()))?;
-        (status.standbys, status.copies, status.follows) = (told.standbys, told.copies, told.follows);
-        Ok(())
+    pub async fn status(&self) -> Result<Status, RemoteError> {
+        read(&self.get("/swarm").await?)
+    }
+
+    /// The same, the JSON as it stands.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn status_json(&self) -> Result<String, RemoteError> {
+        let bytes = self.get("/swarm").await?;
+        String::from_utf8(bytes).map_err(|error| RemoteError::Strange(error.to_string()))
     }
 
     /// What follows in the log of a package after so many bytes of what this job wrote; at first the end of the latest.

@@ -228,6 +228,14 @@ impl Session {
         told.filter(|progress| progress.is_near(at)).map(|progress| progress.events).min()
     }
 
+    /// Keeps how things stand for whoever only looks, until somebody is at work again. Without it they read all that has
+    /// happened, so where that cannot be done it is only said.
+    pub(super) fn keep_status(&self) {
+        if let Err(error) = self.journal.keep_status(&self.state, now()) {
+            tracing::warn!("{error}; `swarm status` takes longer until the next controller has ended");
+        }
+    }
+
     /// Who we are to the drones.
     pub fn visitor(&self) -> Visitor {
         Visitor {

@@ -17,7 +17,6 @@ use axum::routing::post;
 use axum::serve::IncomingStream;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use serde::Deserialize;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -25,6 +24,7 @@ use super::api::{self, Desk, Follower, Refusal};
 use super::error::ControlError;
 use super::exec::through::Ways;
 use super::verb::{Answer, Verb};
+use crate::core::names::BuildName;
 use crate::core::status::Status;
 use crate::http::client;
 use crate::http::contract::{Contract, Promise};
@@ -37,6 +37,8 @@ const ANSWER_LIMIT: usize = 64 << 20;
 
 /// Between two looks whether somebody listens, and has heard what was told.
 const LOOK: Duration = Duration::from_millis(5);
+/// A controller that is at work says within this time how things stand.
+const AT_ONCE: Duration = Duration::from_millis(500);
 /// Listeners are waited for so long.
 const LISTENERS: Duration = Duration::from_secs(2);
 
@@ -266,34 +268,38 @@ pub async fn try_tell(directory: &Path, verb: &Verb) -> Result<Reply, ControlErr
     }
 }
 
-/// What is read of a status here.
-#[derive(Deserialize)]
-struct OpenBuild {
-    build: Option<OpenBuildId>,
-}
-
-#[derive(Deserialize)]
-struct OpenBuildId {
-    id: String,
-}
-
 /// The build that this process works off, once it does: until then it holds the answer back. None where it does not
 /// listen here (yet, or any more).
 ///
 /// # Errors
 /// When the socket cannot be used.
-pub async fn open_build(directory: &Path, process: u32) -> Result<Option<String>, ControlError> {
+pub async fn open_build(directory: &Path, process: u32) -> Result<Option<BuildName>, ControlError> {
     let Some(stream) = connect(directory).await? else { return Ok(None) };
     let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
     if peer.and_then(|peer| u32::try_from(peer).ok()) != Some(process) {
         return Ok(None);
     }
+    let status = status_by(stream, directory).await?;
+    Ok(status.and_then(|status| status.build).map(|build| build.id))
+}
+
+/// How things stand at the controller that is at work; none where nobody listens, or answers at once: one that is about
+/// to begin its work holds the answer back.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub async fn status(directory: &Path) -> Result<Option<Status>, ControlError> {
+    let Some(stream) = connect(directory).await? else { return Ok(None) };
+    let told = tokio::time::timeout(AT_ONCE, status_by(stream, directory)).await;
+    told.unwrap_or(Ok(None))
+}
+
+async fn status_by(stream: UnixStream, directory: &Path) -> Result<Option<Status>, ControlError> {
     let request = request(Method::GET, "/status").body(Bytes::new());
     // An answer that is none is that of a controller which is just ending.
     let Ok((StatusCode::OK, body)) = exchange(stream, request).await else { return Ok(None) };
-    let status: OpenBuild =
-        serde_json::from_slice(&body).map_err(|error| silent(directory, &format!("its status is none: {error}")))?;
-    Ok(status.build.map(|build| build.id))
+    let status = serde_json::from_slice(&body);
+    status.map(Some).map_err(|error| silent(directory, &format!("its status is none: {error}")))
 }
 
 /// What happens at the controller that is at work, from here on; none where nobody listens.

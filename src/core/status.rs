@@ -68,7 +68,7 @@ impl std::fmt::Display for Moment {
 }
 
 /// The build that the status is of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BuildView {
     /// Its id.
     pub id: BuildName,
@@ -79,7 +79,7 @@ pub struct BuildView {
 }
 
 /// A package that is being built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DelegatedView {
     /// Where.
     pub drone: HostName,
@@ -90,7 +90,7 @@ pub struct DelegatedView {
 }
 
 /// A package that is given up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedView {
     /// The class of its last failure.
     pub class: FailureClass,
@@ -144,7 +144,7 @@ impl DroneState {
 }
 
 /// A drone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DroneView {
     /// What it does.
     pub state: DroneState,
@@ -200,7 +200,7 @@ impl DroneView {
 }
 
 /// A record of an unattended run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunView {
     /// The playbook.
     pub name: PlaybookName,
@@ -229,7 +229,7 @@ impl RunView {
 }
 
 /// What has too little room left to start anything.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LowDiskView {
     /// The directory.
     pub what: PathBuf,
@@ -240,7 +240,7 @@ pub struct LowDiskView {
 }
 
 /// Something that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlarmView {
     /// What it is about.
     pub cause: String,
@@ -253,7 +253,7 @@ pub struct AlarmView {
 }
 
 /// A channel that could not be told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelView {
     /// Since when.
     pub since: Moment,
@@ -264,7 +264,7 @@ pub struct ChannelView {
 }
 
 /// A build that waits for its turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueuedView {
     /// Its id.
     pub id: BuildName,
@@ -308,7 +308,7 @@ impl QueuedView {
 }
 
 /// The whole view.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The build; none where there is none.
     pub build: Option<BuildView>,
@@ -327,29 +327,29 @@ pub struct Status {
     /// What is wrong, and not over.
     pub alarms: Vec<AlarmView>,
     /// Channels that could not be told of it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<ChannelName, ChannelView>,
     /// The drones.
     pub drones: BTreeMap<HostName, DroneView>,
     /// The live release.
     pub release: Option<ReleaseName>,
     /// What is live on each orchestrator and in each object storage that a release was brought to.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub orchestrators: BTreeMap<HostName, Option<ReleaseName>>,
     /// The orchestrators that stand by, and how far they are behind.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub standbys: BTreeMap<HostName, StandbyView>,
     /// What stays on drones since a standby lacks it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub copies: BTreeMap<HostName, Copies>,
     /// Whom this orchestrator follows as a standby.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follows: Option<Following>,
     /// Builds that wait for their turn, in its order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queue: Vec<QueuedView>,
     /// Builds that are worked off as far as they can be, beside the open one, and not released.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_aside: Vec<BuildName>,
     /// What has too little room left on the controller; nothing is started meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -413,6 +413,11 @@ impl Status {
         }
         status.next = next_step(state, build, &status);
         status
+    }
+
+    /// When the view of a state changes without an event: the first of the drones that rest is done with it.
+    pub fn changes_by_itself(state: &State, now: Timestamp) -> Option<Timestamp> {
+        state.drones.values().filter_map(|drone| drone.rest_until.filter(|until| *until > now)).min()
     }
 
     fn sort_packages(&mut self, state: &State, build: &Build) {

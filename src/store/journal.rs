@@ -4,6 +4,7 @@
 //! cut. Readers open the same file read-only beside the writer. An operator can look at it with `sqlite3`.
 
 mod copying;
+mod kept;
 mod pruning;
 mod sum;
 #[cfg(test)]
@@ -183,6 +184,7 @@ impl Journal {
                      value INTEGER NOT NULL
                  ) WITHOUT ROWID;",
             )
+            .and_then(|()| journal.connection.execute_batch(kept::PREPARE))
             .and_then(|()| journal.declare_schema())
             .map_err(|source| journal.fault("prepare", source))?;
         Ok(journal)

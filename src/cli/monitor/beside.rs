@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::FutureExt;
-use serde::Deserialize;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -23,13 +22,6 @@ use crate::standby::view::View;
 
 /// Between two questions to the controller elsewhere.
 const ASKED: Duration = Duration::from_secs(5);
-
-/// What of its status is no part of its state.
-#[derive(Debug, Default, Deserialize)]
-struct Standing {
-    #[serde(default)]
-    standbys: BTreeMap<HostName, StandbyView>,
-}
 
 /// What lies beside the journal.
 pub enum Beside {
@@ -97,7 +89,5 @@ impl Beside {
 }
 
 async fn ask(remote: Arc<Remote>) -> anyhow::Result<BTreeMap<HostName, StandbyView>> {
-    let status = remote.status().await?;
-    let standing: Standing = serde_json::from_str(&status).context("its status is none")?;
-    Ok(standing.standbys)
+    Ok(remote.status().await?.standbys)
 }
