@@ -3,7 +3,7 @@
 //! A gzip file may be several members one behind the other, which a reader unpacks as one text (RFC 1952, 2.2). The text
 //! of the index is cut behind some of its entries: behind which ones follows from the entry alone, so that one more or
 //! less moves no other cut. Each member says in its extra field (2.3.1.1) how long it is, the digest of its text and that
-//! of its packed bytes; those of the index before whose text is wanted again, and which are whole, are copied.
+//! of all its own bytes; those of the index before whose text is wanted again, and which are whole, are copied.
 //!
 //! Cost: a checksum and a digest of all of the text, and packing what is new of it, on all processors.
 
@@ -40,7 +40,7 @@ pub(super) fn packed(text: &str, ends: &[usize], seconds: u32, before: &[u8]) ->
     let there = members(before);
     let pieces = pieces(text, ends);
     let member = |(place, piece): &(usize, &str)| {
-        let digest = digest(piece.as_bytes());
+        let digest = digest(&[piece.as_bytes()]);
         match there.get(&digest) {
             // The first one has the time.
             Some(member) if *place > 0 => Ok(member.to_vec()),
@@ -76,7 +76,8 @@ fn pack(piece: &str, digest: Digest, seconds: u32) -> io::Result<Vec<u8>> {
     let length = u32::try_from(member.len()).map_err(io::Error::other)?.to_le_bytes();
     let (head, rest) = member.split_at_mut(BEFORE_FIELD + FIELD);
     head[BEFORE_FIELD..][..4].copy_from_slice(&length);
-    head[BEFORE_FIELD + 4 + DIGEST..].copy_from_slice(&self::digest(rest));
+    let (said, own) = head.split_at_mut(BEFORE_FIELD + FIELD - DIGEST);
+    own.copy_from_slice(&self::digest(&[said, rest]));
     Ok(member)
 }
 
@@ -95,15 +96,17 @@ fn first(packed: &[u8]) -> Option<(Digest, &[u8], &[u8])> {
     let (head, _) = packed.split_at_checked(BEFORE_FIELD + FIELD)?;
     let is_ours = head.starts_with(&MAGIC) && head[12..14] == NAME && head[14..16] == (FIELD as u16).to_le_bytes();
     let (length, digests) = head[BEFORE_FIELD..].split_first_chunk::<4>()?;
-    let (text, rest) = digests.split_first_chunk::<DIGEST>()?;
+    let (text, own) = digests.split_first_chunk::<DIGEST>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length >= head.len() + TRAILER)?;
     let (member, behind) = packed.split_at_checked(length)?;
-    (is_ours && digest(&member[head.len()..]) == rest).then_some((*text, member, behind))
+    let is_whole = digest(&[&head[..head.len() - DIGEST], &member[head.len()..]]) == own;
+    (is_ours && is_whole).then_some((*text, member, behind))
 }
 
-fn digest(bytes: &[u8]) -> Digest {
+fn digest(parts: &[&[u8]]) -> Digest {
+    let whole = parts.iter().fold(Sha256::new(), |whole, part| whole.chain_update(part)).finalize();
     let mut digest = [0; DIGEST];
-    digest.copy_from_slice(&Sha256::digest(bytes)[..DIGEST]);
+    digest.copy_from_slice(&whole[..DIGEST]);
     digest
 }
 

@@ -153,7 +153,7 @@ fn the_index_and_its_packed_form_are_one_text_and_as_old_as_its_timestamp() {
     let text = std::fs::read_to_string(production.join("Packages")).unwrap();
     let mut unpacked = String::new();
     let packed = std::fs::File::open(production.join("Packages.gz")).unwrap();
-    flate2::read::GzDecoder::new(packed).read_to_string(&mut unpacked).unwrap();
+    flate2::read::MultiGzDecoder::new(packed).read_to_string(&mut unpacked).unwrap();
     assert_eq!(unpacked, text);
     assert!(
         text.contains("TIMESTAMP: 1700000000\n") && text.contains("VERSION: 0\n") && text.contains("PACKAGES: 1\n")

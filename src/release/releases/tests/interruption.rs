@@ -163,7 +163,7 @@ fn read_under_fire(production: &Path) -> bool {
         let before = live_number(production);
         let mut index = String::new();
         let packed = std::fs::File::open(production.join("Packages.gz")).expect("there always is an index");
-        flate2::read::GzDecoder::new(packed).read_to_string(&mut index).unwrap();
+        flate2::read::MultiGzDecoder::new(packed).read_to_string(&mut index).unwrap();
         if live_number(production) == before {
             break (index, before);
         }
