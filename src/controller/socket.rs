@@ -351,7 +351,14 @@ async fn exchange(
     request: axum::http::Result<Request<Bytes>>,
 ) -> Result<(StatusCode, Bytes), String> {
     let request = request.map_err(|error| error.to_string())?.map(Full::new);
-    let response = client::exchange(stream, request).await.map_err(|error| error.to_string())?;
+    let response = match client::exchange(stream, request).await {
+        // It closed the line before it was told: whoever can wait for another controller may ask that one.
+        Err(error) if error.is_canceled() => {
+            let (status, why) = ending();
+            return Ok((status, why.into()));
+        }
+        answered => answered.map_err(|error| error.to_string())?,
+    };
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
     Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
