@@ -108,8 +108,7 @@ pub fn decide(state: &State, now: Timestamp) -> Decision {
     } else if build.ready().next().is_some() {
         // A job that takes longer than was reckoned changes what is best for those that wait, as does a drone that has
         // rested.
-        let rested = state.drones.values().filter_map(|drone| drone.rest_until.filter(|until| *until > now)).min();
-        let again = earliest(rested, Some(Timestamp(now.0.saturating_add(LOOK_AGAIN))));
+        let again = earliest(state.first_rested(now), Some(Timestamp(now.0.saturating_add(LOOK_AGAIN))));
         decision.wake_at = earliest(decision.wake_at, again);
     }
     decision

@@ -415,11 +415,6 @@ impl Status {
         status
     }
 
-    /// When the view of a state changes without an event: the first of the drones that rest is done with it.
-    pub fn changes_by_itself(state: &State, now: Timestamp) -> Option<Timestamp> {
-        state.drones.values().filter_map(|drone| drone.rest_until.filter(|until| *until > now)).min()
-    }
-
     fn sort_packages(&mut self, state: &State, build: &Build) {
         let mut blockers = build.blockers();
         for index in 0..build.packages.len() {

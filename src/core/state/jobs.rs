@@ -88,6 +88,11 @@ impl<'a> JobsByDrone<'a> {
 }
 
 impl State {
+    /// When the first of the drones that rest is done with it; nothing else changes here without an event.
+    pub fn first_rested(&self, now: Timestamp) -> Option<Timestamp> {
+        self.drones.values().filter_map(|drone| drone.rest_until.filter(|until| *until > now)).min()
+    }
+
     /// All jobs by drone. Cost: a pass over them.
     pub fn jobs_by_drone(&self) -> JobsByDrone<'_> {
         let mut jobs = JobsByDrone::default();

@@ -31,7 +31,7 @@ impl Journal {
     /// When it cannot be written.
     pub fn keep_status(&self, state: &State, now: Timestamp) -> Result<(), StoreError> {
         let body = serde_json::to_string(&Status::of(state, None, now)).map_err(|error| self.formless(error.into()))?;
-        let (sequence, until) = (self.last()?, Status::changes_by_itself(state, now).map(|until| until.0));
+        let (sequence, until) = (self.last()?, state.first_rested(now).map(|until| until.0));
         let write = || -> rusqlite::Result<()> {
             let transaction = self.connection.unchecked_transaction()?;
             transaction.execute("DELETE FROM status", [])?;
