@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use swarm::core::names::{Epoch, ReleaseName};
-use swarm::portage::index::{Index, PackagePath};
+use swarm::portage::index::{Index, PackagePath, Stanza};
 use swarm::release::Release;
 
 use compare::{Bar, Figure, Row, median, number, report, timed};
@@ -129,9 +129,9 @@ fn paths(root: &Path) -> Vec<PackagePath> {
 
 /// Both have said the same of each package.
 fn assert_alike(pantry: &Pantry) {
-    let by_path = |directory: &str| -> BTreeMap<PackagePath, BTreeMap<String, String>> {
+    let by_path = |directory: &str| -> BTreeMap<PackagePath, Stanza> {
         let stanzas = read_index(&pantry.path(directory)).stanzas;
-        stanzas.into_iter().map(|stanza| (stanza.path().clone(), stanza.to_values())).collect()
+        stanzas.into_iter().map(|stanza| (stanza.path().clone(), stanza)).collect()
     };
     let (ours, theirs) = (by_path("files"), by_path("emaint"));
     let other = theirs.iter().find(|(path, values)| ours.get(*path) != Some(*values));

@@ -8,10 +8,14 @@ use swarm::portage::index::Index;
 
 /// Brings both to the disk; `before` is the packed one whose pieces are taken again.
 pub fn write(index: &Index, root: &Path, before: &[u8]) {
-    let (text, packed) = index.to_files(now(), before).expect("it is packed");
-    for (name, content) in [("Packages", text), ("Packages.gz", packed)] {
+    let write = |name: &str, content: &[u8]| {
         let mut file = std::fs::File::create(root.join(name)).expect("its file is made");
-        file.write_all(&content).expect("it is written");
+        file.write_all(content).expect("it is written");
         file.sync_all().expect("it comes to the disk");
-    }
+    };
+    let files = index.to_files(now());
+    std::thread::scope(|scope| {
+        scope.spawn(|| write("Packages", files.text.as_bytes()));
+        write("Packages.gz", &files.packed(before).expect("it is packed"));
+    });
 }

@@ -94,7 +94,7 @@ fn open(
 
 fn received_file(staging: &Staging, stanza: &Stanza) -> ReceivedFile {
     let imprint = staging.imprint(stanza.path()).expect("it is read");
-    let (path, stanza) = (stanza.path().to_string(), stanza.to_values().into_iter().collect());
+    let (path, stanza) = (stanza.path().to_string(), stanza.values().collect());
     ReceivedFile { path, build_id: BUILD_ID, stanza, imprint }
 }
 

@@ -385,7 +385,7 @@ impl Work {
         let imprint = self.staging.imprint(&accepted.path)?.ok_or_else(gone)?;
         let own = Stanza::derive(&accepted.gpkg, &accepted.path, imprint.modified())
             .map_err(|error| failure(FailureClass::Transfer, error.to_string()))?;
-        let (path, stanza) = (accepted.path.to_string(), own.to_values().into_iter().collect());
+        let (path, stanza) = (accepted.path.to_string(), own.values().collect());
         let file = ReceivedFile { path, build_id, stanza, imprint: Some(imprint) };
         let (taken, answer) = oneshot::channel();
         let (job, package) = (self.directory.job.clone(), self.package);

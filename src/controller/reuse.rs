@@ -96,7 +96,7 @@ pub fn stage(
             let path = stanza.path();
             session.staging.admit_copy(&root.join(path.to_string()), path)?;
             let imprint = session.staging.imprint(path)?;
-            let (path, stanza) = (path.to_string(), stanza.to_values().into_iter().collect());
+            let (path, stanza) = (path.to_string(), stanza.values().collect());
             Ok((package, ReceivedFile { path, build_id, stanza, imprint }))
         })
         .collect()

@@ -73,7 +73,7 @@ pub fn needs(session: &Session, build: &Build, package: PackageIndex) -> Result<
 /// # Errors
 /// When it does not read.
 pub fn entry(file: &ReceivedFile) -> Result<Stanza, ControlError> {
-    Stanza::of_values(file.stanza.to_map())
+    Stanza::of_values(file.stanza.iter())
         .map_err(|error| ControlError::Refused(format!("the journal's entry of {} is bad: {error}", file.path)))
 }
 

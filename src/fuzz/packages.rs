@@ -31,10 +31,10 @@ fn check_index(index: &Index) {
     for stanza in &index.stanzas {
         assert_below(&stanza.path().to_string());
         assert_below(stanza.cpv().as_str());
-        for (key, value) in stanza.to_values() {
+        for (key, value) in stanza.values() {
             assert!(!key.contains(char::is_control) && !value.contains(char::is_control), "{key:?}: {value:?}");
         }
-        assert_eq!(&Stanza::of_values(stanza.to_values()).unwrap(), stanza);
+        assert_eq!(&Stanza::of_values(stanza.values()).unwrap(), stanza);
     }
     let text = index.to_text(Timestamp(7));
     assert!(!text.contains(|each: char| each.is_control() && each != '\n'), "{text:?}");

@@ -60,7 +60,6 @@ mod tests {
             ("PDEPEND", "!~r/s-1.0"),
             ("DEPEND", "!t/u"),
         ];
-        let values = values.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect();
         let blockers = Blocker::of(&Stanza::of_values(values).unwrap());
         let blocks = |cpv: &str, slot: &str| {
             let (cpv, slot) = (cpv.parse().unwrap(), slot.parse().unwrap());

@@ -381,9 +381,7 @@ impl Releases {
         }
         // What does not read of the base's is packed anew.
         let before = contents.base.as_ref().and_then(|base| std::fs::read(base.join(tree::INDEX[1])).ok());
-        let files = contents.index.to_files(timestamp, &before.unwrap_or_default());
-        let (text, packed) = files.map_err(ReleaseError::doing("write", root.join(tree::INDEX[1])))?;
-        tree::write_index(root, [&text, &packed], timestamp)?;
+        tree::write_index(root, &contents.index, timestamp, &before.unwrap_or_default())?;
         tree::sync(root)?;
         Ok(made)
     }

@@ -27,11 +27,10 @@ pub(super) fn write(path: &Path, content: impl AsRef<[u8]>) {
 
 /// Writes the index of a release over the one that is there.
 pub(crate) fn write_index(index: &Index, root: &Path, timestamp: Timestamp) {
-    let (text, packed) = index.to_files(timestamp, b"").unwrap();
     for name in tree::INDEX {
         let _none = std::fs::remove_file(root.join(name));
     }
-    tree::write_index(root, [&text, &packed], timestamp).unwrap();
+    tree::write_index(root, index, timestamp, b"").unwrap();
 }
 
 /// All files below a directory by relative path, in order; symlinks show where they lead, directories end in `/`.

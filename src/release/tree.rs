@@ -20,7 +20,7 @@ use super::layout::sync_directory;
 use super::record::FileRecord;
 use crate::core::event::Imprint;
 use crate::core::names::Timestamp;
-use crate::portage::index::{PackagePath, Stanza};
+use crate::portage::index::{Index, PackagePath, Stanza};
 use crate::side_by_side::side_by_side;
 
 /// The index and its packed form.
@@ -143,20 +143,26 @@ fn copy(source: &Path, target: &Path) -> io::Result<()> {
 }
 
 /// Writes the index and its packed form, both with the TIMESTAMP as their modification time: clients compare that one.
-pub(super) fn write_index(root: &Path, contents: [&[u8]; 2], timestamp: Timestamp) -> Result<(), ReleaseError> {
+/// The one is on its way to the disk while the other is packed, from `before` as far as that has the same.
+pub(super) fn write_index(root: &Path, index: &Index, timestamp: Timestamp, before: &[u8]) -> Result<(), ReleaseError> {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp.0.unsigned_abs());
-    for (name, content) in INDEX.iter().zip(contents) {
+    let write = |path: &Path, content: &[u8]| {
+        let mut file = std::fs::File::create_new(path)?;
+        io::Write::write_all(&mut file, content)?;
+        file.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))?;
+        file.set_modified(time)?;
+        file.sync_all()
+    };
+    let files = index.to_files(timestamp);
+    let write = |name: &&str| {
         let path = root.join(name);
-        let write = || {
-            let mut file = std::fs::File::create_new(&path)?;
-            io::Write::write_all(&mut file, content)?;
-            file.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))?;
-            file.set_modified(time)?;
-            file.sync_all()
+        let written = match *name == INDEX[0] {
+            true => write(&path, files.text.as_bytes()),
+            false => files.packed(before).and_then(|packed| write(&path, &packed)),
         };
-        write().map_err(ReleaseError::doing("write", &path))?;
-    }
-    Ok(())
+        written.map_err(ReleaseError::doing("write", &path))
+    };
+    side_by_side(&INDEX, INDEX.len(), write).into_iter().collect()
 }
 
 /// Brings the names in all directories of a tree to the disk.

@@ -40,6 +40,17 @@ impl PackagePath {
         Self { cpv, build_id }
     }
 
+    /// The path as it stands beside its package in an index: read without what is known of the name already.
+    pub(super) fn of(cpv: &Cpv, text: &str) -> Result<Self, PathError> {
+        let below = |stem: &'_ str| {
+            let name = stem.strip_prefix(cpv.package())?.strip_prefix('/')?;
+            name.strip_prefix(cpv.pf())?.strip_prefix('-')?.parse().ok().map(BuildId)
+        };
+        let build_id = text.strip_suffix(SUFFIX).and_then(below);
+        let path = Self::new(cpv.clone(), build_id);
+        if build_id.is_none_or(|id| id.0 > 0) && path.to_string() == text { Ok(path) } else { text.parse() }
+    }
+
     /// The package.
     pub fn cpv(&self) -> &Cpv {
         &self.cpv
@@ -125,11 +136,13 @@ mod tests {
             let path: PackagePath = text.parse().unwrap();
             assert_eq!((path.cpv().as_str(), path.build_id()), (cpv, build_id.map(BuildId)));
             assert_eq!(path.to_string(), text);
+            assert_eq!(PackagePath::of(path.cpv(), text), Ok(path));
         }
     }
 
     #[test]
     fn what_else_lies_in_a_package_directory_is_never_taken() {
+        let hello = "app-lab/hello-1.0".parse().unwrap();
         for text in [
             "",
             "Packages",
@@ -157,6 +170,7 @@ mod tests {
             "hello-1.0.gpkg.tar",
         ] {
             assert!(matches!(text.parse::<PackagePath>(), Err(PathError::Odd(_))), "{text:?}");
+            assert!(matches!(PackagePath::of(&hello, text), Err(PathError::Odd(_))), "{text:?}");
         }
     }
 

@@ -6,6 +6,8 @@ use crate::core::names::{BuildId, Timestamp};
 use crate::core::package::{Cpv, Slot};
 use crate::portage::gpkg::{Gpkg, MetadataError};
 
+use super::is_one_line;
+use super::lines::{Lines, Said, Values};
 use super::path::{PackagePath, PathError};
 use super::reduce::{self, DependencyError, Words};
 
@@ -35,9 +37,6 @@ const COPIED: [&str; 19] = [
 /// One more that is copied, of packages that the user has patched.
 const USER_PATCHES: &str = "USER_PATCHES";
 
-/// What else Portage reads of an index; everything but these and [`COPIED`] it drops.
-const OTHERS: [&str; 8] = ["DESC", "FETCHCOMMAND", "MD5", "MTIME", "REPO", "RESUMECOMMAND", "SHA1", "SIZE"];
-
 /// The keys whose USE conditionals are decided.
 const EVALUATED: [(&str, Words); 8] = [
     ("BDEPEND", Words::Atoms),
@@ -50,9 +49,6 @@ const EVALUATED: [(&str, Words); 8] = [
     ("RESTRICT", Words::Plain),
 ];
 
-/// Values that are not written because a reader takes them for granted.
-const DEFAULTS: [(&str, &str); 2] = [("EAPI", "0"), ("SLOT", "0")];
-
 /// Keys that a stanza has from the header where it does not say otherwise.
 pub(super) const INHERITED: [&str; 2] = ["CHOST", "REPO"];
 
@@ -60,8 +56,7 @@ pub(super) const INHERITED: [&str; 2] = ["CHOST", "REPO"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stanza {
     path: PackagePath,
-    /// By the names that stand in the file, without CPV and PATH; no value is empty or a default.
-    values: BTreeMap<String, String>,
+    lines: Lines,
 }
 
 /// Why an entry of an index is not used.
@@ -132,8 +127,8 @@ impl Stanza {
         }
         gpkg.slot()?;
         let copied = COPIED.iter().chain([&USER_PATCHES]);
-        let mut values: BTreeMap<String, String> =
-            copied.filter_map(|key| Some(((*key).to_owned(), metadata.get(key)?.to_owned()))).collect();
+        let mut values: BTreeMap<&str, String> =
+            copied.filter_map(|key| Some((*key, metadata.get(key)?.to_owned()))).collect();
         let enabled: BTreeSet<&str> = metadata.words("USE").collect();
         for (key, words) in EVALUATED {
             if let Some(value) = values.get_mut(key) {
@@ -142,71 +137,69 @@ impl Stanza {
             }
         }
         if let Some(build_id) = build_id {
-            values.insert("BUILD_ID".to_owned(), build_id.to_string());
+            values.insert("BUILD_ID", build_id.to_string());
         }
-        let own = [
+        values.extend([
             ("REPO", metadata.get("repository").unwrap_or_default().to_owned()),
             ("SIZE", gpkg.size.to_string()),
             ("MD5", gpkg.md5.clone()),
             ("SHA1", gpkg.sha1.clone()),
             ("MTIME", mtime.0.to_string()),
-        ];
-        values.extend(own.map(|(key, value)| (key.to_owned(), value)));
-        values.retain(is_said);
-        if let Some((key, _)) = values.iter().find(|(_, value)| value.contains(char::is_control)) {
-            return Err(DeriveError::Control(key.clone()));
+        ]);
+        if let Some((key, _)) = values.iter().find(|(_, value)| !is_one_line(value)) {
+            return Err(DeriveError::Control((*key).to_owned()));
         }
-        Ok(Self { path: path.clone(), values })
+        Ok(Self::new(path.clone(), values.iter().map(|(key, value)| (*key, value.as_str()))))
     }
 
     /// An entry without a file behind it. In the index of a job's own PKGDIR it makes Portage count on: the next build
     /// of this package there becomes `last` + 1.
     pub fn seed(cpv: Cpv, last: BuildId) -> Self {
-        let values = BTreeMap::from([("BUILD_ID".to_owned(), last.to_string())]);
-        Self { path: PackagePath::new(cpv, Some(last)), values }
+        Self::new(PackagePath::new(cpv, Some(last)), [("BUILD_ID", last.to_string().as_str())])
     }
 
-    /// Reads the lines of one entry, given as keys and values.
-    pub(super) fn from_values(
-        mut values: BTreeMap<String, String>,
-        header: &BTreeMap<String, String>,
+    /// The entry of what lies there, with what else is to be said of it.
+    fn new<'a>(path: PackagePath, values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let place = path.to_string();
+        let mut values = Values::of(values);
+        [("CPV", path.cpv().as_str()), ("PATH", &place)].iter().for_each(|(key, value)| values.fill(key, value));
+        let lines = values.to_lines();
+        Self { path, lines }
+    }
+
+    /// Reads the lines of one entry, given as keys and values, and what counts where they do not say it.
+    pub(super) fn read<'a>(
+        values: impl IntoIterator<Item = (&'a str, &'a str)>,
+        inherited: &[(&str, &'a str)],
     ) -> Result<Self, StanzaError> {
-        let cpv = values.remove("CPV").ok_or(StanzaError::NoCpv)?;
+        let mut values = Values::of(values);
+        let cpv = values.get("CPV").ok_or(StanzaError::NoCpv)?;
         let cpv: Cpv = cpv.parse().map_err(|_| StanzaError::Cpv(cpv.chars().take(200).collect()))?;
-        let path: PackagePath = values.remove("PATH").ok_or(StanzaError::NoPath)?.parse()?;
-        let known = |key: &str| COPIED.contains(&key) || OTHERS.contains(&key) || key == USER_PATCHES;
-        values.retain(|key, value| known(key) && is_said(key, value));
-        if let Some((key, _)) = values.iter().find(|(_, value)| value.chars().any(char::is_control)) {
-            return Err(StanzaError::Control(key.clone()));
+        let path = PackagePath::of(&cpv, values.get("PATH").ok_or(StanzaError::NoPath)?)?;
+        if let Some((key, _)) = values.iter().find(|(_, value)| !is_one_line(value)) {
+            return Err(StanzaError::Control(key.to_owned()));
         }
-        for key in INHERITED {
-            if let (None, Some(value)) = (values.get(key), header.get(key).filter(|value| !value.is_empty())) {
-                values.insert(key.to_owned(), value.clone());
-            }
-        }
+        inherited.iter().for_each(|(key, value)| values.fill(key, value));
         if *path.cpv() != cpv {
             return Err(StanzaError::Unfit(path.to_string()));
         }
         if let Some(odd) = values.get("BUILD_ID").filter(|text| parse_build_id(text).is_none()) {
-            return Err(StanzaError::BuildId(odd.clone()));
+            return Err(StanzaError::BuildId(odd.to_owned()));
         }
-        Ok(Self { path, values })
+        Ok(Self { path, lines: values.to_lines() })
     }
 
-    /// All its lines by key, CPV and PATH among them: the form in which it is kept elsewhere.
-    pub fn to_values(&self) -> BTreeMap<String, String> {
-        let mut values = self.values.clone();
-        values.insert("CPV".to_owned(), self.cpv().to_string());
-        values.insert("PATH".to_owned(), self.path.to_string());
-        values
+    /// All its values by key, CPV and PATH among them: the form in which it is kept elsewhere.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines.values()
     }
 
-    /// The entry with these lines.
+    /// The entry with these values.
     ///
     /// # Errors
     /// When they are not those of an entry.
-    pub fn of_values(values: BTreeMap<String, String>) -> Result<Self, StanzaError> {
-        Self::from_values(values, &BTreeMap::new())
+    pub fn of_values<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, StanzaError> {
+        Self::read(values, &[])
     }
 
     /// The package.
@@ -227,7 +220,7 @@ impl Stanza {
 
     /// The value of a key, by its name in the file (`REPO`, `MTIME`, `DESC`); nothing where it is not given.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.values.get(key).map(String::as_str)
+        self.lines.get(key)
     }
 
     /// The file's size in bytes.
@@ -260,50 +253,17 @@ impl Stanza {
         self.get("SLOT").unwrap_or("0").parse().ok()
     }
 
-    /// The lines of the entry in Portage's order, without what the header or a default already says.
-    pub(super) fn lines(&self, header: &BTreeMap<String, String>) -> Vec<(&str, String)> {
-        let inherited = |key: &str, value: &str| {
-            INHERITED.contains(&key) && header.get(key).is_some_and(|inherited| inherited == value)
-        };
-        let mut lines: Vec<(&str, String)> = self
-            .values
-            .iter()
-            .filter(|(key, value)| !inherited(key, value))
-            .map(|(key, value)| (key.as_str(), value.clone()))
-            .collect();
-        lines.push(("CPV", self.cpv().to_string()));
-        lines.push(("PATH", self.path.to_string()));
-        lines.sort_by_key(|(key, _)| order(key));
-        lines
+    /// How many bytes it takes, with an empty line behind it.
+    pub(super) fn length(&self) -> usize {
+        self.lines.length() + 1
     }
-}
 
-/// Whether a value is written at all.
-#[expect(clippy::ptr_arg, reason = "the form that BTreeMap::retain calls")]
-fn is_said(key: &String, value: &mut String) -> bool {
-    !value.is_empty() && !DEFAULTS.contains(&(key.as_str(), value.as_str()))
+    /// Adds the lines of the entry, each with its end, without those that the header says already.
+    pub(super) fn write(&self, text: &mut String, said: &Said) {
+        self.lines.write(text, said);
+    }
 }
 
 fn parse_build_id(text: &str) -> Option<BuildId> {
     text.parse().ok().filter(|id| *id > 0).map(BuildId)
-}
-
-/// Portage sorts by the names that it uses itself, and writes three of them under another one.
-pub(super) fn order(key: &str) -> &str {
-    match key {
-        "DESC" => "DESCRIPTION",
-        "MTIME" => "_mtime_",
-        "REPO" => "repository",
-        same => same,
-    }
-}
-
-/// The name that a key has in the file.
-pub(super) fn name_in_file(key: &str) -> &str {
-    match key {
-        "DESCRIPTION" => "DESC",
-        "_mtime_" => "MTIME",
-        "repository" => "REPO",
-        same => same,
-    }
 }

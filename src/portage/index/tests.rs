@@ -146,6 +146,26 @@ fn an_entry_that_is_of_no_use_does_not_spoil_the_others() {
 }
 
 #[test]
+fn a_line_that_stands_elsewhere_or_twice_counts_as_portage_counts_it() {
+    let text = "VERSION: 0\n\nSLOT:2\nPATH: a/b-1.gpkg.tar\nUSE: x\nEAPI: 8\nCPV: a/b-1\nUSE: y\nEAPI: 0\n_mtime_: 7\n";
+    let index = parse(text);
+    let values: Vec<_> = index.stanzas[0].values().collect();
+    assert_eq!(values, [("CPV", "a/b-1"), ("PATH", "a/b-1.gpkg.tar"), ("SLOT", "2"), ("USE", "y"), ("MTIME", "7")]);
+    assert_eq!(index.stanzas[0].get("USER_PATCHES"), None, "USE is no beginning of it");
+}
+
+#[test]
+fn a_long_index_that_is_read_in_parts_is_read_in_order() {
+    let seed = |number| Stanza::seed(format!("a/b{number:05}-1").parse().unwrap(), BuildId(1));
+    let index = Index { stanzas: (0..12_000).map(seed).collect(), ..Index::default() };
+    let text = index.to_text(Timestamp(1));
+    assert!(text.len() > 2 * PART);
+    assert!(parse(&text).stanzas == index.stanzas);
+    let limits = Limits { stanzas: 11_999, ..Limits::default() };
+    assert!(matches!(Index::parse(text.as_bytes(), limits), Err(IndexError::TooLarge { what: "packages", .. })));
+}
+
+#[test]
 fn an_index_beyond_the_limits_is_refused() {
     let limits = Limits { bytes: 10_000, stanzas: 1, keys: 20 };
     let fault = |text: &str| Index::parse(text.as_bytes(), limits).unwrap_err().to_string();
@@ -221,11 +241,12 @@ fn the_index_is_sorted_by_name_and_build() {
 #[test]
 fn the_packed_file_is_the_same_text_and_says_its_time() {
     let index = parse(TEXT);
-    let (_, before) = index.to_files(Timestamp(1_794_000_000), b"").unwrap();
+    let before = index.to_files(Timestamp(1_794_000_000)).packed(b"").unwrap();
     for before in [b"".as_slice(), &before] {
-        let (plain, packed) = index.to_files(Timestamp(1_795_000_000), before).unwrap();
-        assert!(String::from_utf8_lossy(&plain).contains("TIMESTAMP: 1795000000\n"));
-        assert!(text::unpacked(&packed, plain.len()).unwrap() == plain);
+        let files = index.to_files(Timestamp(1_795_000_000));
+        let packed = files.packed(before).unwrap();
+        assert!(files.text.contains("TIMESTAMP: 1795000000\n"));
+        assert!(text::unpacked(&packed, files.text.len()).unwrap() == files.text.as_bytes());
         assert_eq!(GzDecoder::new(packed.as_slice()).header().unwrap().mtime(), 1_795_000_000);
     }
 }

@@ -242,7 +242,7 @@ impl Farm {
         ReceivedFile {
             path: package.path.to_string(),
             build_id,
-            stanza: stanza.to_values().into_iter().collect(),
+            stanza: stanza.values().collect(),
             imprint: Some(Imprint { inode: metadata.ino(), modified_ns }),
         }
     }

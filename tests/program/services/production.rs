@@ -23,8 +23,9 @@ pub fn release(production: &Path, number: u32, package: &[u8]) -> PathBuf {
     let stanza = format!("VERSION: 0\n\nCPV: app-lab/hello-1.0\nPATH: {HELLO}\nSIZE: {}\n\n", package.len());
     let index = Index::parse(stanza.as_bytes(), Limits::default()).unwrap();
     let timestamp = Timestamp(FIRST + 60 * i64::from(number));
-    let (text, packed) = index.to_files(timestamp, b"").unwrap();
-    for (name, content) in [("Packages", text), ("Packages.gz", packed)] {
+    let files = index.to_files(timestamp);
+    let packed = files.packed(b"").unwrap();
+    for (name, content) in [("Packages", files.text.as_bytes()), ("Packages.gz", &packed)] {
         let file = root.join(name);
         fs::write(&file, content).unwrap();
         let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp.0.unsigned_abs());
