@@ -25,18 +25,16 @@ use std::time::Duration;
 
 use compare::{Bar, Figure, Row, median, number, report, shown, timed};
 use delay::Delay;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::future::try_join_all;
 use package::Package;
 use sshd::Sshd;
 use swarm::core::names::BuildId;
 use swarm::portage::gpkg;
-use swarm::ssh::{Destination, Growth, Host, RemoteHost};
+use swarm::ssh::{Destination, Growth, Host, RemoteHost, Turns};
 
 /// So many small packages, and of this size each.
 const SMALL: usize = 1_000;
 const SMALL_SIZE: usize = 20_000;
-/// So many are asked for at once; with fewer each waits for answers that the other end's kernel holds back.
-const SIDE_BY_SIDE: usize = 200;
 
 /// Where files lie, there and here.
 struct Place<'a> {
@@ -182,12 +180,16 @@ fn small(place: &Place<'_>, port: u16, what: &str) -> Row {
     let (options, there) = (place.options(port), place.there("small"));
     let names: Vec<String> = (0..SMALL).map(|number| format!("package-{number}.gpkg.tar")).collect();
     let ours = place.ours(bytes, port, async |host, here| {
+        // As a standby brings packages.
+        let turns = &Turns::default();
         let downloads = names.iter().map(|name| {
             let (remote, local) = (format!("{there}/{name}"), here.join(name));
-            async move { host.download(&remote, &local).await }
+            async move {
+                let _turn = turns.of(SMALL_SIZE as u64).await;
+                host.download(&remote, &local).await
+            }
         });
-        let all = stream::iter(downloads.collect::<Vec<_>>()).buffer_unordered(SIDE_BY_SIDE);
-        all.try_collect::<Vec<_>>().await.expect("they come");
+        try_join_all(downloads).await.expect("they come");
     });
     let rsync = place.program(bytes, |here| {
         let mut rsync = Command::new("rsync");

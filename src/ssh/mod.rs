@@ -6,7 +6,8 @@
 //! one of a host's addresses, by TCP or through a jump host; `link` makes it an SSH connection with a trusted host key
 //! (`trust`, [`known_hosts`]) that has let us in (`login`); `pool` keeps a host's connections, those for commands apart
 //! from those for transfers; `exec` and `sftp` use channels on them; [`remote`] joins all that behind [`Host`]. [`local`]
-//! has the same for this machine. `ask` reads what our scripts answer.
+//! has the same for this machine. `ask` reads what our scripts answer, `turns` say
+//! how many files are under way at once.
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ mod sftp;
 mod shell;
 mod target;
 mod trust;
+mod turns;
 
 pub use config::resolved;
 pub use destination::{Become, Destination, Keys, SshConfig, Way, Written};
@@ -42,6 +44,7 @@ pub use local::{LOCAL, LocalHost};
 pub use pace::Pace;
 pub use remote::RemoteHost;
 pub use target::Target;
+pub use turns::{Turn, Turns};
 
 /// The host of a destination: this machine where its only address is [`LOCAL`]. Nothing is connected yet.
 pub fn host(destination: &Destination) -> Arc<dyn Host> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use super::peer::{AskError, Peer};
 use super::serve::Ground;
@@ -18,10 +18,8 @@ use crate::core::names::{JobName, NameError};
 use crate::portage::index::{PackagePath, Stanza};
 use crate::release::imprint::{self, Flaw};
 use crate::release::{ReleaseError, Shelf, Staging, StagingError};
-use crate::ssh::{HostError, HostErrorKind};
+use crate::ssh::{HostError, HostErrorKind, Turns};
 
-/// So many packages come side by side: what is small is waiting for answers most of the time.
-const SIDE_BY_SIDE: usize = 6;
 /// One that comes to its end and is not what its event says is fetched so often in all.
 const FETCHES: u32 = 3;
 /// Between two looks for a release that is to have come.
@@ -89,7 +87,7 @@ pub struct Fetcher {
     leader: Peer,
     staging: Arc<Staging>,
     ground: Ground,
-    turns: Semaphore,
+    turns: Turns,
     /// Told where a release is waited for.
     wanted: Arc<Notify>,
 }
@@ -97,7 +95,7 @@ pub struct Fetcher {
 impl Fetcher {
     /// From this leader to this staging, which is that of the ground; `wanted` makes whoever brings releases look.
     pub fn new(leader: Peer, staging: Arc<Staging>, ground: Ground, wanted: Arc<Notify>) -> Self {
-        Self { leader, staging, ground, turns: Semaphore::new(SIDE_BY_SIDE), wanted }
+        Self { leader, staging, ground, turns: Turns::default(), wanted }
     }
 
     /// Brings a package, if it is not here.
@@ -107,11 +105,10 @@ impl Fetcher {
     pub async fn bring(&self, file: &ReceivedFile) -> Result<Brought, FetchError> {
         let bad = |why: String| FetchError::Entry(file.path.clone(), why);
         let path: PackagePath = file.path.parse().map_err(|_| bad("its path is none".to_owned()))?;
-        let stanza = Stanza::of_values(file.stanza.to_map()).map_err(|error| bad(error.to_string()))?;
+        let stanza = Stanza::of_values(file.stanza.iter()).map_err(|error| bad(error.to_string()))?;
         let sha1 = stanza.sha1().filter(|sum| sum.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let sha1 = sha1.ok_or_else(|| bad("it has no SHA1".to_owned()))?.to_ascii_lowercase();
-        // The semaphore is never closed.
-        let turn = self.turns.acquire().await;
+        let turn = self.turns.of(stanza.size().unwrap_or(u64::MAX)).await;
         if self.is_here(&path, &stanza).await? {
             return Ok(Brought::WasHere);
         }

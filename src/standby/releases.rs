@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, SystemTime};
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::future::try_join_all;
 use tokio::sync::{Notify, mpsc};
 
 use super::peer::{AskError, Peer};
@@ -15,7 +15,7 @@ use super::serve::Ground;
 use crate::core::names::ReleaseName;
 use crate::release::mirror::{self, Draft, Kept, Manifest};
 use crate::release::{ReleaseError, Shelf};
-use crate::ssh::HostError;
+use crate::ssh::{HostError, Turns};
 
 /// Whoever publishes here has so long between two files, and to begin.
 const PUBLISHER_FIRST: Duration = Duration::from_secs(15);
@@ -23,8 +23,6 @@ const PUBLISHER_FIRST: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(1);
 /// After trouble it is tried again.
 const AGAIN: Duration = Duration::from_secs(30);
-/// So many files come side by side.
-const SIDE_BY_SIDE: usize = 6;
 /// One that is not what its release says is fetched so often in all.
 const FETCHES: u32 = 3;
 
@@ -120,15 +118,17 @@ async fn bring(ground: &Ground, leader: &Peer, name: &ReleaseName, live: bool) -
             return Err(KeepError::Flawed(lacking.len(), name.clone(), leader.name.to_string()));
         }
         fetches += 1;
+        let turns = &Turns::default();
         let downloads = lacking.iter().map(|(path, item)| {
             let part = draft.part(item);
             let remote = format!("{}.releases/{name}/{path}", leader.production);
             async move {
+                let _turn = turns.of(item.size).await;
                 let whole = std::fs::metadata(&part).is_ok_and(|part| part.len() == item.size);
                 if whole { Ok(0) } else { leader.host.download(&remote, &part).await }
             }
         });
-        let come: Vec<u64> = stream::iter(downloads.collect::<Vec<_>>()).buffered(SIDE_BY_SIDE).try_collect().await?;
+        let come: Vec<u64> = try_join_all(downloads).await?;
         (files, bytes) = (files + come.len(), bytes + come.iter().sum::<u64>());
         draft = tokio::task::spawn_blocking(move || {
             for (_, item) in &lacking {

@@ -224,6 +224,31 @@ async fn short_reads_are_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_knows_no_extensions_is_asked_for_small_pieces() {
+    let fake = FakeHost::new("tarn");
+    fake.arm(Fault::Plain);
+    let directory = tempfile::tempdir().unwrap();
+    let local = directory.path().join("package");
+    let host = fake.host();
+    for content in [content(1_000_001), content(100_000)] {
+        host.write("/package", &content, 0o644).await.unwrap();
+        let _earlier = fs::remove_file(&local);
+        host.download("/package", &local).await.unwrap();
+        assert!(fs::read(&local).unwrap() == content);
+    }
+    assert_eq!(fake.sent().iter().map(|sent| sent.length).max(), Some(32 << 10));
+}
+
+#[tokio::test]
+async fn a_host_that_starts_no_server_is_told_at_once_with_the_cure() {
+    let fake = FakeHost::new("tarn").stall_timeout(Duration::from_secs(3600));
+    fake.arm(Fault::NoServer);
+    let error = fake.host().read("/status", 10).await.unwrap_err();
+    assert_eq!(error.kind, HostErrorKind::Failed);
+    assert_eq!(error.message, "sshd refuses SFTP: enable `Subsystem sftp` in its sshd_config");
+}
+
+#[tokio::test]
 async fn a_file_that_ends_early_or_is_corrupt_is_told_by_its_bytes() {
     let fake = FakeHost::new("tarn");
     let content = content(1_000_000);

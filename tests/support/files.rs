@@ -29,6 +29,10 @@ pub enum Fault {
     Short(usize),
     /// Has space for this many bytes only.
     Full(u64),
+    /// Knows no extensions.
+    Plain,
+    /// Starts no SFTP server.
+    NoServer,
     /// Breaks the connection when a file is opened whose path has this in it. Once.
     CutOpening(&'static str),
 }
@@ -87,6 +91,10 @@ impl Server {
         self.shared.faults.lock().unwrap().iter().find_map(part)
     }
 
+    fn is_plain(&self) -> bool {
+        self.lasting(|fault| matches!(fault, Fault::Plain).then_some(())).is_some()
+    }
+
     fn is_full(&self, end: u64) -> bool {
         self.lasting(|fault| if let Fault::Full(space) = fault { Some(*space) } else { None })
             .is_some_and(|space| end > space)
@@ -137,6 +145,9 @@ impl Handler for Server {
 
     async fn init(&mut self, _version: u32, _extensions: HashMap<String, String>) -> Result<Version, StatusCode> {
         let mut version = Version::new();
+        if self.is_plain() {
+            return Ok(version);
+        }
         for name in [FSYNC, LIMITS, STATVFS, "posix-rename@openssh.com"] {
             version.extensions.insert(name.to_owned(), "1".to_owned());
         }
@@ -234,8 +245,18 @@ impl Handler for Server {
         Ok(done(id))
     }
 
+    async fn rename(&mut self, id: u32, oldpath: String, newpath: String) -> Result<Status, StatusCode> {
+        let (from, to) = (self.path(&oldpath)?, self.path(&newpath)?);
+        if to.exists() {
+            return Err(StatusCode::Failure);
+        }
+        std::fs::rename(from, to).map_err(|error| code(&error))?;
+        Ok(done(id))
+    }
+
     async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> Result<Packet, StatusCode> {
         match (request.as_str(), strings(&data).as_slice()) {
+            _ if self.is_plain() => Err(StatusCode::OpUnsupported),
             ("posix-rename@openssh.com", [from, to]) => {
                 std::fs::rename(self.path(from)?, self.path(to)?).map_err(|error| code(&error))?;
                 Ok(Packet::Status(done(id)))

@@ -375,7 +375,7 @@ impl server::Handler for Connection {
         session: &mut Session,
     ) -> Result<(), russh::Error> {
         match self.channels.remove(&id) {
-            Some(channel) if name == "sftp" => {
+            Some(channel) if name == "sftp" && !self.shared.faults.lock().unwrap().contains(&Fault::NoServer) => {
                 session.channel_success(id)?;
                 let server = files::Server::new(
                     self.shared.clone(),

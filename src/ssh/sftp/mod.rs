@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join;
 use russh::Channel;
 use russh::client::Msg;
 use russh_sftp::client::error::Error;
@@ -25,6 +26,7 @@ use crate::ssh::pace::Pace;
 use crate::ssh::pool::Place;
 
 mod budget;
+mod channel;
 mod leftovers;
 mod reading;
 mod server;
@@ -86,7 +88,7 @@ impl Sftp {
     pub(crate) async fn open(
         destination: &Destination,
         place: Place,
-        mut channel: Channel<Msg>,
+        channel: Channel<Msg>,
         command: Option<String>,
         leftovers: Leftovers,
     ) -> Result<Self, HostError> {
@@ -95,20 +97,20 @@ impl Sftp {
             Some(command) => channel.exec(true, command).await,
             None => channel.request_subsystem(true, "sftp").await,
         };
-        let lost = |text: String| HostError::new(host, HostErrorKind::Lost, format!("SFTP did not start: {text}"));
-        asked.map_err(|error| lost(printable(&error.to_string())))?;
-        tokio::time::timeout(destination.stall_timeout, watch::started(&mut channel))
-            .await
-            .map_err(|_| lost(format!("no answer within {:?}", destination.stall_timeout)))?
-            .map_err(|why| match why {
-                watch::NotStarted::Refused => HostError::new(
-                    host,
-                    HostErrorKind::Failed,
-                    "sshd refuses SFTP: enable `Subsystem sftp` in its sshd_config",
-                ),
-                watch::NotStarted::Closed => lost("the channel was closed".to_owned()),
-            })?;
-        Self::over(destination, channel.into_stream(), Box::new(place), leftovers).await
+        asked.map_err(|error| {
+            let text = format!("SFTP did not start: {}", printable(&error.to_string()));
+            HostError::new(host, HostErrorKind::Lost, text)
+        })?;
+        let (stream, refusal, closing) = channel::stream(channel);
+        let opened = Self::over(destination, stream, Box::new((closing, place)), leftovers).await;
+        opened.map_err(|error| match refusal.came() {
+            true => HostError::new(
+                host,
+                HostErrorKind::Failed,
+                "sshd refuses SFTP: enable `Subsystem sftp` in its sshd_config",
+            ),
+            false => error,
+        })
     }
 
     /// Agrees with the server at the other end of a stream on what it can do. The keeper lives as long as the session.
@@ -151,19 +153,22 @@ impl Sftp {
     }
 
     async fn agree(&mut self) -> Result<(), HostError> {
-        let version = self.step("start SFTP", "", self.raw.init()).await?;
+        let asked = async {
+            // Asked before it is known whether there is an answer: a round trip more is worse than a question too many.
+            let (version, limits) = join(self.raw.init(), self.raw.limits()).await;
+            let limits = match limits {
+                // It does not know the question.
+                Err(Error::Status(_)) => None,
+                limits => Some(limits?),
+            };
+            Ok((version?, limits))
+        };
+        let (version, limits) = self.step("start SFTP", "", asked).await?;
         let has = |name: &str| version.extensions.contains_key(name);
         self.features.posix_rename = has(POSIX_RENAME);
         self.features.fsync = has(russh_sftp::extensions::FSYNC);
         self.features.statvfs = has(russh_sftp::extensions::STATVFS);
-        if has(russh_sftp::extensions::LIMITS) {
-            let limits = self.step("ask SFTP for its limits", "", self.raw.limits()).await?;
-            // Zero means that the server does not say.
-            let piece = |limit: u64| match u32::try_from(limit) {
-                Ok(0) => SMALL_PIECE,
-                Ok(limit) => limit.min(PIECE),
-                Err(_) => PIECE,
-            };
+        if let Some(limits) = limits {
             self.features.read_piece = piece(limits.max_read_len);
             self.features.write_piece = piece(limits.max_write_len);
         }
@@ -210,6 +215,16 @@ impl Sftp {
             return None;
         }
         self.moving("ask for the space at", path, self.raw.statvfs(path)).await.ok()?.ok()
+    }
+}
+
+/// How much is read or written at once where a server takes so much.
+fn piece(limit: u64) -> u32 {
+    match u32::try_from(limit) {
+        // It does not say.
+        Ok(0) => SMALL_PIECE,
+        Ok(limit) => limit.min(PIECE),
+        Err(_) => PIECE,
     }
 }
 

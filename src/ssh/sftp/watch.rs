@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use russh::client::Msg;
-use russh::{Channel, ChannelMsg};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
@@ -112,24 +110,3 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 /// A write of this many bytes is data, not a request.
 const SIGN_OF_LIFE: usize = 4096;
-
-/// Why a subsystem or command did not start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotStarted {
-    /// The host says no.
-    Refused,
-    /// The channel ended first.
-    Closed,
-}
-
-/// Waits for the host to say that it started what was asked for; SFTP servers say nothing before they are spoken to.
-pub(super) async fn started(channel: &mut Channel<Msg>) -> Result<(), NotStarted> {
-    loop {
-        match channel.wait().await {
-            Some(ChannelMsg::Success) => return Ok(()),
-            Some(ChannelMsg::Failure) => return Err(NotStarted::Refused),
-            None | Some(ChannelMsg::Close | ChannelMsg::Eof) => return Err(NotStarted::Closed),
-            Some(_) => {}
-        }
-    }
-}

@@ -1,24 +1,24 @@
 //! Writing files whole: under a temporary name beside the real one, then renamed over it.
+//!
+//! A piece is read once there is leave for it in the [`budget`](super::budget), which it has until it is answered.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, FuturesUnordered, StreamExt};
 use russh_sftp::client::error::Error;
 use russh_sftp::client::rawsession::SftpResult;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, Packet, StatusCode};
-use tokio::sync::mpsc;
 
+use super::budget::Transfer;
 use super::leftovers::Unfinished;
-use super::{IN_FLIGHT, POSIX_RENAME, SMALL_PIECE, Sftp, directory};
+use super::{POSIX_RENAME, SMALL_PIECE, Sftp, directory};
 use crate::core::text::printable;
 use crate::failpoint::Failpoint;
 use crate::ssh::chance;
 use crate::ssh::host::{HostError, HostErrorKind};
-
-/// Pieces read from the local disk ahead of the line.
-const DISK_QUEUE: usize = 8;
 
 /// A file's content, piece by piece.
 type Pieces<'a> = BoxStream<'a, Result<Vec<u8>, HostError>>;
@@ -42,15 +42,15 @@ impl Sftp {
 
     /// What is left of a local file, as fast as it may go.
     fn pieces(&self, file: fs_err::File) -> Pieces<'_> {
-        let pieces = read_ahead(file, self.features.write_piece as usize);
-        let pieces = stream::unfold(pieces, move |mut pieces| async move {
-            let piece = pieces.recv().await?;
-            if let (Some(pace), Ok(piece)) = (&self.pace, &piece) {
+        let size = u64::from(self.features.write_piece);
+        let pieces = stream::try_unfold(file, move |file| async move {
+            let (file, piece) = read_piece(file, size).await.map_err(|error| self.unread(&error))?;
+            if let Some(pace) = &self.pace {
                 pace.take(piece.len()).await;
             }
-            Some((piece, pieces))
+            Ok((!piece.is_empty()).then_some((piece, file)))
         });
-        pieces.map(|piece| piece.map_err(|error| self.unread(&error))).boxed()
+        pieces.boxed()
     }
 
     /// Copies a local file there, from the byte on at which the file there ends; one that is longer begins anew.
@@ -154,27 +154,32 @@ impl Sftp {
     }
 
     async fn fill(&self, path: &str, handle: &str, from: u64, mut pieces: Pieces<'_>) -> Result<(), HostError> {
+        let transfer = Transfer::begin();
         let mut flight: FuturesUnordered<BoxFuture<'_, SftpResult<()>>> = FuturesUnordered::new();
         let mut offset = from;
         let mut more = true;
         while more || !flight.is_empty() {
-            if more && flight.len() < IN_FLIGHT {
-                match pieces.next().await {
+            let has_room = more && flight.len() < transfer.share();
+            let leave = if has_room { transfer.leave(flight.len()).await } else { None };
+            let answer = if let Some(leave) = leave {
+                match pieces.next().await.transpose()? {
                     Some(piece) => {
-                        let piece = piece?;
                         let at = offset;
                         offset += piece.len() as u64;
-                        flight.push(Box::pin(async move { self.raw.write(handle, at, piece).await.map(drop) }));
+                        flight.push(Box::pin(async move {
+                            let written = self.raw.write(handle, at, piece).await;
+                            drop(leave);
+                            written.map(drop)
+                        }));
                     }
                     None => more = false,
                 }
                 // Sends the request just made, and takes an answer that is there already.
-                if let Some(Some(answer)) = futures::FutureExt::now_or_never(flight.next()) {
-                    self.written(path, answer).await?;
-                }
-                continue;
-            }
-            if let Some(answer) = self.moving("write", path, flight.next()).await? {
+                flight.next().now_or_never().flatten()
+            } else {
+                self.moving("write", path, flight.next()).await?
+            };
+            if let Some(answer) = answer {
                 self.written(path, answer).await?;
             }
         }
@@ -252,21 +257,14 @@ fn strings(texts: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// A task that reads a file ahead, piece by piece, beside the runtime.
-fn read_ahead(mut file: fs_err::File, size: usize) -> mpsc::Receiver<std::io::Result<Vec<u8>>> {
-    let (sender, receiver) = mpsc::channel(DISK_QUEUE);
-    tokio::task::spawn_blocking(move || {
-        loop {
-            let mut piece = Vec::with_capacity(size);
-            let result = (&mut file).take(size as u64).read_to_end(&mut piece);
-            let ended = !matches!(result, Ok(count) if count > 0);
-            let message = result.map(|_| piece);
-            if matches!(message, Ok(ref piece) if piece.is_empty()) || sender.blocking_send(message).is_err() || ended {
-                return;
-            }
-        }
-    });
-    receiver
+/// The next piece of a file, read beside the runtime; an empty one at its end.
+async fn read_piece(mut file: fs_err::File, size: u64) -> std::io::Result<(fs_err::File, Vec<u8>)> {
+    let read = move || {
+        let mut piece = Vec::new();
+        (&mut file).take(size).read_to_end(&mut piece)?;
+        Ok((file, piece))
+    };
+    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
 }
 
 #[cfg(test)]
