@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use futures::future::try_join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use sha2::Digest as _;
 
 use super::items::{Item, items};
@@ -20,8 +20,10 @@ use crate::core::names::ReleaseName;
 use crate::epoch::{EPOCH, Visitor};
 use crate::portage::index::{Index, Limits, Stanza};
 use crate::ssh::ask::{MARK, ask, failed, run};
-use crate::ssh::{Host, HostError, HostErrorKind, Script, Turns};
+use crate::ssh::{Host, HostError, HostErrorKind, Script};
 
+/// So many files go there side by side: what is small is waiting for answers most of the time.
+const SIDE_BY_SIDE: usize = 6;
 /// A file that comes to its end and is not what was sent is sent anew so often in all.
 const SENT: u32 = 3;
 /// More (bytes) of a foreign index than this is not read.
@@ -343,16 +345,12 @@ async fn send(host: &dyn Host, place: &Place<'_>, shipment: &Shipment, list: &Li
         if sent == SENT {
             break;
         }
-        let turns = &Turns::default();
         let mut files = Vec::new();
         for (path, item) in missing.iter().filter_map(|sha1| by_sum.get(sha1)) {
             let remote = format!("{production}.releases/.incoming/{}.part", item.sha1);
-            files.push(async move {
-                let _turn = turns.of(item.size).await;
-                host.upload_on(&release.root.join(path), &remote, 0o644).await
-            });
+            files.push(async move { host.upload_on(&release.root.join(path), &remote, 0o644).await });
         }
-        try_join_all(files).await?;
+        stream::iter(files).buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await?;
     }
     Err(failed(host, "sending a release", b"what arrives there is not what was sent"))
 }

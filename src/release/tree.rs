@@ -154,7 +154,7 @@ pub(super) fn write_index(root: &Path, index: &Index, timestamp: Timestamp, befo
         file.sync_all()
     };
     let files = index.to_files(timestamp);
-    let write = |name: &&str| {
+    let make = |name: &&str| {
         let path = root.join(name);
         let written = match *name == INDEX[0] {
             true => write(&path, files.text.as_bytes()),
@@ -162,7 +162,7 @@ pub(super) fn write_index(root: &Path, index: &Index, timestamp: Timestamp, befo
         };
         written.map_err(ReleaseError::doing("write", &path))
     };
-    side_by_side(&INDEX, INDEX.len(), write).into_iter().collect()
+    side_by_side(&INDEX, INDEX.len(), make).into_iter().collect()
 }
 
 /// Brings the names in all directories of a tree to the disk.

@@ -6,8 +6,7 @@
 //! one of a host's addresses, by TCP or through a jump host; `link` makes it an SSH connection with a trusted host key
 //! (`trust`, [`known_hosts`]) that has let us in (`login`); `pool` keeps a host's connections, those for commands apart
 //! from those for transfers; `exec` and `sftp` use channels on them; [`remote`] joins all that behind [`Host`]. [`local`]
-//! has the same for this machine. `ask` reads what our scripts answer, `turns` say
-//! how many files are under way at once.
+//! has the same for this machine. `ask` reads what our scripts answer, `turns` say how many files are under way at once.
 
 use std::sync::Arc;
 

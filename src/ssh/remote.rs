@@ -26,7 +26,7 @@ use crate::ssh::{exec, shell};
 /// An open connection has this long to answer when it is asked whether it is still there.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So many SFTP sessions serve what is fetched and sent.
+/// So many SFTP sessions serve what is fetched.
 const TRANSFERS: usize = 4;
 
 /// The host has this long to open a channel.
@@ -45,7 +45,7 @@ pub struct RemoteHost {
     opener: Arc<Opener>,
     control: Arc<Pool>,
     bulk: Arc<Pool>,
-    /// Sessions for what is fetched and sent.
+    /// Sessions for what is fetched; what is sent has one of its own, so that nothing of it is left where it is given up.
     transfers: Sessions,
     /// The session for small files, kept open.
     files: Sessions,
@@ -207,11 +207,6 @@ impl RemoteHost {
         self.files.lease(|| self.sftp(Lane::Control)).await
     }
 
-    /// A session for a file that may be large.
-    async fn transfers(&self) -> Result<Lease<'_>, HostError> {
-        self.transfers.lease(|| self.sftp(Lane::Bulk)).await
-    }
-
     async fn sftp(&self, lane: Lane) -> Result<Sftp, HostError> {
         let command = match self.become_root().await? {
             None => None,
@@ -303,15 +298,15 @@ impl Host for RemoteHost {
     }
 
     async fn upload(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
-        self.transfers().await?.upload(local, remote, mode).await
+        self.sftp(Lane::Bulk).await?.upload(local, remote, mode).await
     }
 
     async fn upload_on(&self, local: &Path, remote: &str, mode: u32) -> Result<(), HostError> {
-        self.transfers().await?.append(local, remote, mode).await
+        self.sftp(Lane::Bulk).await?.append(local, remote, mode).await
     }
 
     async fn bring(&self, remote: &str, local: &Path, growth: Option<&Arc<Growth>>) -> Result<u64, HostError> {
-        self.transfers().await?.download(remote, local, growth).await
+        self.transfers.lease(|| self.sftp(Lane::Bulk)).await?.download(remote, local, growth).await
     }
 
     async fn socket(&self, remote: &str) -> Result<Box<dyn Stream>, HostError> {

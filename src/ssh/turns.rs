@@ -1,13 +1,13 @@
 //! Whose turn it is where many files are fetched or sent.
 //!
-//! A small file waits for answers nearly all the time, two round trips of it, so hundreds of them must be under way for
+//! A small file waits for answers nearly all the time, two round trips of it, so a hundred of them must be under way for
 //! a line to be full. A large one fills it by itself: beside others it only comes later, and where the way breaks, all of
 //! them are in pieces. So a file takes as many turns as it is large; a few large ones are under way, or many small ones.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// So many files are under way at the most: each is open here and there, where a process may have 1,024 of them.
-const ALL: u32 = 256;
+/// So many files are under way at the most: each is open here and there, where a process may have 1,024 of all kinds.
+const ALL: u32 = 128;
 /// So many are under way at least.
 const LARGE: u32 = 6;
 /// One turn for each so many bytes that a file has.
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn few_large_files_or_many_small_ones_are_under_way() {
-        for (size, most) in [(0, ALL), (20_000, ALL), (1 << 20, 16), (16 << 20, LARGE), (u64::MAX, LARGE)] {
+        for (size, most) in [(0, ALL), (20_000, ALL), (1 << 20, 8), (16 << 20, LARGE), (u64::MAX, LARGE)] {
             let all = Turns::default();
             let turns: Vec<Turn<'_>> = std::iter::from_fn(|| all.of(size).now_or_never()).collect();
             assert_eq!(turns.len(), most as usize, "{size} bytes");

@@ -140,7 +140,7 @@ impl Said {
     }
 }
 
-/// The lines of a text; whether it ends with the last one's end or not, one more may be empty.
+/// The lines of a text; behind the last one's end there is an empty one.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut from = 0;
     let ends = memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);

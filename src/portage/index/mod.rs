@@ -19,10 +19,13 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{io, iter};
 
 use crate::core::names::Timestamp;
 use crate::side_by_side::{processors, side_by_side};
+
+use memchr::memmem;
 
 use lines::{Said, lines, write_line};
 pub use path::{PackagePath, PathError};
@@ -110,7 +113,10 @@ impl Index {
             return Err(IndexError::TooLarge { what: "bytes", limit: limits.bytes });
         }
         // Looking for what is no text takes longer than finding that all of it is.
-        let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+        let mut text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+        if memmem::find(bytes, b"\r\n").is_some() {
+            text = Cow::Owned(text.replace("\r\n", "\n"));
+        }
         let (header, entries) = match text.strip_prefix('\n') {
             Some(entries) => ("", entries),
             None => text.split_once("\n\n").unwrap_or((&text, "")),
@@ -124,13 +130,11 @@ impl Index {
         }
         let mut index = Self { header, ..Self::default() };
         let inherited = inherited(&index.header);
-        for part in side_by_side(&parts(entries), processors(), |part| read(part, &inherited, limits)) {
+        let count = AtomicUsize::new(0);
+        for part in side_by_side(&parts(entries), processors(), |part| read(part, &inherited, limits, &count)) {
             let (stanzas, rejected) = part?;
             index.stanzas.extend(stanzas);
             index.rejected.extend(rejected);
-            if index.stanzas.len() + index.rejected.len() > limits.stanzas {
-                return Err(IndexError::TooLarge { what: "packages", limit: limits.stanzas });
-            }
         }
         Ok(index)
     }
@@ -203,13 +207,21 @@ fn parts(entries: &str) -> Vec<&str> {
     parts
 }
 
-/// The entries of a text, and those that are of no use.
-fn read(text: &str, inherited: &[(&str, &str)], limits: Limits) -> Result<(Vec<Stanza>, Vec<Rejected>), IndexError> {
+/// The entries of a part, and those that are of no use. `count` is that of all parts.
+fn read(
+    text: &str,
+    inherited: &[(&str, &str)],
+    limits: Limits,
+    count: &AtomicUsize,
+) -> Result<(Vec<Stanza>, Vec<Rejected>), IndexError> {
     let (mut stanzas, mut rejected) = (Vec::new(), Vec::new());
     let mut lines = lines(text);
     while let Some(values) = block(&mut lines, limits)? {
         if values.is_empty() {
             continue;
+        }
+        if count.fetch_add(1, Ordering::Relaxed) >= limits.stanzas {
+            return Err(IndexError::TooLarge { what: "packages", limit: limits.stanzas });
         }
         match Stanza::read(values.iter().copied(), inherited) {
             Ok(stanza) => stanzas.push(stanza),

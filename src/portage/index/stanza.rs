@@ -12,7 +12,7 @@ use super::path::{PackagePath, PathError};
 use super::reduce::{self, DependencyError, Words};
 
 /// The keys of a package's metadata that Portage copies into its index.
-const COPIED: [&str; 19] = [
+pub(super) const COPIED: [&str; 19] = [
     "BDEPEND",
     "BUILD_ID",
     "BUILD_TIME",

@@ -155,6 +155,18 @@ fn a_line_that_stands_elsewhere_or_twice_counts_as_portage_counts_it() {
 }
 
 #[test]
+fn an_index_with_the_line_ends_of_another_system_is_read_like_any() {
+    assert_eq!(parse(&TEXT.replace('\n', "\r\n")), parse(TEXT));
+}
+
+#[test]
+fn all_that_is_taken_from_a_package_is_a_line_of_its_entry() {
+    for key in stanza::COPIED {
+        assert_eq!(lines::Values::of([(key, "x")]).get(key), Some("x"));
+    }
+}
+
+#[test]
 fn a_long_index_that_is_read_in_parts_is_read_in_order() {
     let seed = |number| Stanza::seed(format!("a/b{number:05}-1").parse().unwrap(), BuildId(1));
     let index = Index { stanzas: (0..12_000).map(seed).collect(), ..Index::default() };

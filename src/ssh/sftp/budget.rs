@@ -21,7 +21,7 @@ static TRANSFERS: AtomicUsize = AtomicUsize::new(0);
 /// Leave for one piece, until it is on the disk.
 pub(super) type Leave = SemaphorePermit<'static>;
 
-/// A transfer that goes on; dropping it ends its share.
+/// A transfer of more than one piece that goes on; dropping it ends its share.
 pub(super) struct Transfer(());
 
 impl Transfer {
@@ -30,20 +30,26 @@ impl Transfer {
         Self(())
     }
 
-    /// How many pieces it may have in flight.
-    pub(super) fn share(&self) -> usize {
-        share(TRANSFERS.load(Ordering::Relaxed))
-    }
-
     /// Leave for another piece. With none in flight it is waited for, else there may be none just now: whoever waits
     /// while it holds pieces that nobody takes could wait for itself.
     pub(super) async fn leave(&self, in_flight: usize) -> Option<Leave> {
-        if in_flight == 0 {
-            // The semaphore is never closed.
-            return FREE.acquire().await.ok();
+        match in_flight {
+            0 => leave().await,
+            some if some < self.share() => FREE.try_acquire().ok(),
+            _ => None,
         }
-        FREE.try_acquire().ok()
     }
+
+    /// How many pieces it may have in flight.
+    fn share(&self) -> usize {
+        share(TRANSFERS.load(Ordering::Relaxed))
+    }
+}
+
+/// Leave for the first piece of a file, which may be all of it.
+pub(super) async fn leave() -> Option<Leave> {
+    // The semaphore is never closed.
+    FREE.acquire().await.ok()
 }
 
 impl Drop for Transfer {

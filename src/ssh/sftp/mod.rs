@@ -156,12 +156,8 @@ impl Sftp {
         let asked = async {
             // Asked before it is known whether there is an answer: a round trip more is worse than a question too many.
             let (version, limits) = join(self.raw.init(), self.raw.limits()).await;
-            let limits = match limits {
-                // It does not know the question.
-                Err(Error::Status(_)) => None,
-                limits => Some(limits?),
-            };
-            Ok((version?, limits))
+            // A server that does not know the question has its own way to say so.
+            Ok((version?, limits.ok()))
         };
         let (version, limits) = self.step("start SFTP", "", asked).await?;
         let has = |name: &str| version.extensions.contains_key(name);

@@ -21,7 +21,7 @@ use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::budget::{Leave, Transfer};
+use super::budget::{self, Leave, Transfer};
 use super::{IN_FLIGHT, Sftp};
 use crate::ssh::growth::Growth;
 use crate::ssh::host::{HostError, HostErrorKind};
@@ -47,8 +47,7 @@ impl Sftp {
 
     async fn read_range(&self, path: &str, offset: u64, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
         let Some(opened) = self.open_to_read(path).await? else { return Ok(None) };
-        let transfer = Transfer::begin();
-        let begun = self.begin(path, &opened, offset, limit, &transfer).await?;
+        let begun = self.begin(path, &opened, offset, limit).await?;
         // A size of zero may be that of a file in /proc: such ones end where they end.
         let end = offset.saturating_add(limit).min(if begun.size == 0 { u64::MAX } else { begun.size });
         let ahead = if begun.size == 0 { 1 } else { IN_FLIGHT };
@@ -57,7 +56,7 @@ impl Sftp {
         let mut content = begun.first;
         if !begun.ended {
             let rest = offset + content.len() as u64..end;
-            self.fetch(path, &opened, rest, ahead, &transfer, &mut Sink::Memory(&mut content)).await?;
+            self.fetch(path, &opened, rest, ahead, &mut Sink::Memory(&mut content)).await?;
         }
         Ok(Some(content))
     }
@@ -78,8 +77,7 @@ impl Sftp {
             let text = format!("cannot fetch {path}: there is no such file there");
             return Err(HostError::new(&self.host, HostErrorKind::Failed, text));
         };
-        let transfer = Transfer::begin();
-        let begun = self.begin(path, &opened, present, u64::MAX, &transfer).await?;
+        let begun = self.begin(path, &opened, present, u64::MAX).await?;
         let size = begun.size;
         if present > size {
             let text = format!(
@@ -95,7 +93,7 @@ impl Sftp {
             pace.take(begun.first.len()).await;
         }
         let fetched = if pieces.take(begun.first, begun.leave).await && !begun.ended {
-            self.fetch(path, &opened, present + first..size, IN_FLIGHT, &transfer, &mut pieces).await
+            self.fetch(path, &opened, present + first..size, IN_FLIGHT, &mut pieces).await
         } else {
             Ok(0)
         };
@@ -107,15 +105,8 @@ impl Sftp {
     }
 
     /// The size of a file and its first piece from the offset on, of at most `limit` bytes, in one round trip.
-    async fn begin(
-        &self,
-        path: &str,
-        opened: &Opened<'_>,
-        offset: u64,
-        limit: u64,
-        transfer: &Transfer,
-    ) -> Result<Begun, HostError> {
-        let leave = transfer.leave(0).await;
+    async fn begin(&self, path: &str, opened: &Opened<'_>, offset: u64, limit: u64) -> Result<Begun, HostError> {
+        let leave = budget::leave().await;
         let length = self.piece_length(limit);
         let handle = opened.handle.as_str();
         let asked = join(self.raw.fstat(handle), self.piece(handle, offset, length));
@@ -142,14 +133,14 @@ impl Sftp {
         opened: &Opened<'_>,
         range: Range<u64>,
         ahead: usize,
-        transfer: &Transfer,
         sink: &mut Sink<'_>,
     ) -> Result<u64, HostError> {
+        let transfer = Transfer::begin();
         let mut flight = FuturesOrdered::new();
         let mut next = range.start;
         let mut count = 0;
         loop {
-            while flight.len() < ahead.min(transfer.share()) && next < range.end {
+            while flight.len() < ahead && next < range.end {
                 let Some(leave) = transfer.leave(flight.len()).await else { break };
                 let length = self.piece_length(range.end - next);
                 if let (Some(pace), Sink::Disk(_)) = (&self.pace, &*sink) {

@@ -1,33 +1,51 @@
 //! Writing files whole: under a temporary name beside the real one, then renamed over it.
 //!
-//! A piece is read once there is leave for it in the [`budget`](super::budget), which it has until it is answered.
+//! A piece of a file is read once there is leave for it in the [`budget`](super::budget), which it has until it is
+//! answered.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, FuturesUnordered, StreamExt};
 use russh_sftp::client::error::Error;
 use russh_sftp::client::rawsession::SftpResult;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, Packet, StatusCode};
 
-use super::budget::Transfer;
+use super::budget::{Leave, Transfer};
 use super::leftovers::Unfinished;
-use super::{POSIX_RENAME, SMALL_PIECE, Sftp, directory};
+use super::{IN_FLIGHT, POSIX_RENAME, SMALL_PIECE, Sftp, directory};
 use crate::core::text::printable;
 use crate::failpoint::Failpoint;
 use crate::ssh::chance;
 use crate::ssh::host::{HostError, HostErrorKind};
 
 /// A file's content, piece by piece.
-type Pieces<'a> = BoxStream<'a, Result<Vec<u8>, HostError>>;
+struct Pieces<'a> {
+    pieces: BoxStream<'a, Result<Vec<u8>, HostError>>,
+    /// None for what is in memory anyway.
+    transfer: Option<Transfer>,
+}
+
+/// What a piece has until it is answered.
+type Room = Option<Leave>;
+
+impl Pieces<'_> {
+    /// Room for another piece beside so many that are on their way; none where there is none just now.
+    async fn room(&mut self, in_flight: usize) -> Option<Room> {
+        match &self.transfer {
+            Some(transfer) => transfer.leave(in_flight).await.map(Some),
+            None => (in_flight < IN_FLIGHT).then_some(None),
+        }
+    }
+}
 
 impl Sftp {
     /// Writes a file whole. Its pieces are small, as the session shares its connection with commands.
     pub(crate) async fn write(&self, path: &str, content: &[u8], mode: u32) -> Result<(), HostError> {
         let size = self.features.write_piece.min(SMALL_PIECE) as usize;
-        self.store(path, stream::iter(content.chunks(size).map(|piece| Ok(piece.to_vec()))).boxed(), mode).await
+        let pieces = stream::iter(content.chunks(size).map(|piece| Ok(piece.to_vec()))).boxed();
+        self.store(path, Pieces { pieces, transfer: None }, mode).await
     }
 
     /// Copies a local file there whole.
@@ -50,7 +68,7 @@ impl Sftp {
             }
             Ok((!piece.is_empty()).then_some((piece, file)))
         });
-        pieces.boxed()
+        Pieces { pieces: pieces.boxed(), transfer: Some(Transfer::begin()) }
     }
 
     /// Copies a local file there, from the byte on at which the file there ends; one that is longer begins anew.
@@ -153,44 +171,37 @@ impl Sftp {
         self.close_written(path, handle, finished).await
     }
 
-    async fn fill(&self, path: &str, handle: &str, from: u64, mut pieces: Pieces<'_>) -> Result<(), HostError> {
-        let transfer = Transfer::begin();
+    async fn fill(&self, path: &str, handle: &str, from: u64, mut source: Pieces<'_>) -> Result<(), HostError> {
         let mut flight: FuturesUnordered<BoxFuture<'_, SftpResult<()>>> = FuturesUnordered::new();
         let mut offset = from;
-        let mut more = true;
+        let (mut more, mut room) = (true, None);
         while more || !flight.is_empty() {
-            let has_room = more && flight.len() < transfer.share();
-            let leave = if has_room { transfer.leave(flight.len()).await } else { None };
-            let answer = if let Some(leave) = leave {
-                match pieces.next().await.transpose()? {
+            if more && room.is_none() {
+                room = source.room(flight.len()).await;
+            }
+            tokio::select! {
+                biased;
+                // Sends what was read before; and what has been answered gives its room back while more is waited for.
+                answer = self.moving("write", path, flight.next()), if !flight.is_empty() => {
+                    if let Some(Err(error)) = answer? {
+                        return Err(self.write_fault(path, &error).await);
+                    }
+                }
+                piece = source.pieces.next(), if more && room.is_some() => match piece.transpose()? {
                     Some(piece) => {
-                        let at = offset;
+                        let (at, room) = (offset, room.take());
                         offset += piece.len() as u64;
                         flight.push(Box::pin(async move {
                             let written = self.raw.write(handle, at, piece).await;
-                            drop(leave);
+                            drop(room);
                             written.map(drop)
                         }));
                     }
                     None => more = false,
-                }
-                // Sends the request just made, and takes an answer that is there already.
-                flight.next().now_or_never().flatten()
-            } else {
-                self.moving("write", path, flight.next()).await?
-            };
-            if let Some(answer) = answer {
-                self.written(path, answer).await?;
+                },
             }
         }
         Ok(())
-    }
-
-    async fn written(&self, path: &str, answer: SftpResult<()>) -> Result<(), HostError> {
-        match answer {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.write_fault(path, &error).await),
-        }
     }
 
     async fn finish(&self, path: &str, handle: &str, attributes: FileAttributes) -> Result<(), HostError> {
@@ -260,7 +271,7 @@ fn strings(texts: &[&str]) -> Vec<u8> {
 /// The next piece of a file, read beside the runtime; an empty one at its end.
 async fn read_piece(mut file: fs_err::File, size: u64) -> std::io::Result<(fs_err::File, Vec<u8>)> {
     let read = move || {
-        let mut piece = Vec::new();
+        let mut piece = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         (&mut file).take(size).read_to_end(&mut piece)?;
         Ok((file, piece))
     };
