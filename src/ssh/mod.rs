@@ -43,7 +43,7 @@ pub use local::{LOCAL, LocalHost};
 pub use pace::Pace;
 pub use remote::RemoteHost;
 pub use target::Target;
-pub use turns::{Turn, Turns};
+pub use turns::Turns;
 
 /// The host of a destination: this machine where its only address is [`LOCAL`]. Nothing is connected yet.
 pub fn host(destination: &Destination) -> Arc<dyn Host> {

@@ -1,4 +1,4 @@
-//! Whose turn it is where many files are fetched or sent.
+//! Whose turn it is where many files are fetched.
 //!
 //! A small file waits for answers nearly all the time, two round trips of it, so a hundred of them must be under way for
 //! a line to be full. A large one fills it by itself: beside others it only comes later, and where the way breaks, all of
@@ -17,10 +17,6 @@ const BYTES: u64 = 64 << 10;
 #[derive(Debug)]
 pub struct Turns(Semaphore);
 
-/// A file's turn, until it is dropped.
-#[derive(Debug)]
-pub struct Turn<'a>(#[expect(dead_code, reason = "it is there to be dropped")] Option<SemaphorePermit<'a>>);
-
 impl Default for Turns {
     fn default() -> Self {
         Self(Semaphore::new(ALL as usize))
@@ -28,10 +24,10 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for the turn of a file of so many bytes, behind those that have waited before.
-    pub async fn of(&self, size: u64) -> Turn<'_> {
+    /// Waits for the turn of a file of so many bytes, behind those that have waited before. It lasts until it is dropped.
+    pub async fn of(&self, size: u64) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
-        Turn(self.0.acquire_many(turns(size)).await.ok())
+        self.0.acquire_many(turns(size)).await.ok()
     }
 }
 
@@ -49,7 +45,7 @@ mod tests {
     fn few_large_files_or_many_small_ones_are_under_way() {
         for (size, most) in [(0, ALL), (20_000, ALL), (1 << 20, 8), (16 << 20, LARGE), (u64::MAX, LARGE)] {
             let all = Turns::default();
-            let turns: Vec<Turn<'_>> = std::iter::from_fn(|| all.of(size).now_or_never()).collect();
+            let turns: Vec<_> = std::iter::from_fn(|| all.of(size).now_or_never()).collect();
             assert_eq!(turns.len(), most as usize, "{size} bytes");
         }
     }

@@ -56,7 +56,7 @@ impl Package {
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
-        metadata.extend(identity.compiler.to_map());
+        metadata.extend(identity.compiler.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
         let path = PackagePath::new(identity.cpv.clone(), Some(build_id));
         Self { path, metadata, image: vec![7; 700] }
     }

@@ -42,8 +42,17 @@ const KEYS: [&str; 30] = [
     "REPO",
 ];
 
+/// Those that speak of the file or of this index; a package's own metadata has all others.
+const OF_FILE: [&str; 10] =
+    ["CPV", "DESC", "FETCHCOMMAND", "MD5", "MTIME", "PATH", "REPO", "RESUMECOMMAND", "SHA1", "SIZE"];
+
 /// Values that are not written because a reader takes them for granted.
 const DEFAULTS: [(&str, &str); 2] = [("EAPI", "0"), ("SLOT", "0")];
+
+/// The keys of a package's metadata that Portage copies into its index.
+pub(super) fn copied() -> impl Iterator<Item = &'static str> {
+    KEYS.into_iter().filter(|key| !OF_FILE.contains(key))
+}
 
 /// The values of an entry while it is read or made: none is empty or a default.
 #[derive(Default)]

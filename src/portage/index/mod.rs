@@ -22,10 +22,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{io, iter};
 
+use memchr::memmem;
+
 use crate::core::names::Timestamp;
 use crate::side_by_side::{processors, side_by_side};
-
-use memchr::memmem;
 
 use lines::{Said, lines, write_line};
 pub use path::{PackagePath, PathError};
@@ -112,11 +112,7 @@ impl Index {
         if bytes.len() > limits.bytes {
             return Err(IndexError::TooLarge { what: "bytes", limit: limits.bytes });
         }
-        // Looking for what is no text takes longer than finding that all of it is.
-        let mut text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
-        if memmem::find(bytes, b"\r\n").is_some() {
-            text = Cow::Owned(text.replace("\r\n", "\n"));
-        }
+        let text = decoded(bytes);
         let (header, entries) = match text.strip_prefix('\n') {
             Some(entries) => ("", entries),
             None => text.split_once("\n\n").unwrap_or((&text, "")),
@@ -190,6 +186,13 @@ impl Files {
     }
 }
 
+/// Bytes as text, with the line ends of this system.
+fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    // Looking for what is no text takes longer than finding that all of it is.
+    let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+    if memmem::find(bytes, b"\r\n").is_some() { Cow::Owned(text.replace("\r\n", "\n")) } else { text }
+}
+
 /// What a header says for all entries that do not say it themselves.
 fn inherited(header: &BTreeMap<String, String>) -> Vec<(&'static str, &str)> {
     INHERITED.into_iter().filter_map(|key| Some((key, header.get(key)?.as_str()))).collect()
@@ -198,7 +201,7 @@ fn inherited(header: &BTreeMap<String, String>) -> Vec<(&'static str, &str)> {
 /// A text of entries in parts that are read side by side, cut where an entry ends.
 fn parts(entries: &str) -> Vec<&str> {
     let (mut parts, mut rest) = (Vec::new(), entries);
-    let end = |rest: &str| Some(PART + rest.as_bytes().get(PART..)?.windows(2).position(|pair| pair == b"\n\n")? + 2);
+    let end = |rest: &str| Some(PART + memmem::find(rest.as_bytes().get(PART..)?, b"\n\n")? + 2);
     while let Some((part, behind)) = end(rest).and_then(|end| rest.split_at_checked(end)) {
         parts.push(part);
         rest = behind;

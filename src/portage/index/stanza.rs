@@ -7,35 +7,9 @@ use crate::core::package::{Cpv, Slot};
 use crate::portage::gpkg::{Gpkg, MetadataError};
 
 use super::is_one_line;
-use super::lines::{Lines, Said, Values};
+use super::lines::{self, Lines, Said, Values};
 use super::path::{PackagePath, PathError};
 use super::reduce::{self, DependencyError, Words};
-
-/// The keys of a package's metadata that Portage copies into its index.
-pub(super) const COPIED: [&str; 19] = [
-    "BDEPEND",
-    "BUILD_ID",
-    "BUILD_TIME",
-    "CHOST",
-    "DEFINED_PHASES",
-    "DEPEND",
-    "EAPI",
-    "IDEPEND",
-    "IUSE",
-    "KEYWORDS",
-    "LICENSE",
-    "PDEPEND",
-    "PROPERTIES",
-    "PROVIDES",
-    "RDEPEND",
-    "REQUIRES",
-    "RESTRICT",
-    "SLOT",
-    "USE",
-];
-
-/// One more that is copied, of packages that the user has patched.
-const USER_PATCHES: &str = "USER_PATCHES";
 
 /// The keys whose USE conditionals are decided.
 const EVALUATED: [(&str, Words); 8] = [
@@ -126,9 +100,8 @@ impl Stanza {
             return Err(DeriveError::Path { path: path.to_string(), found: cpv.to_string() });
         }
         gpkg.slot()?;
-        let copied = COPIED.iter().chain([&USER_PATCHES]);
         let mut values: BTreeMap<&str, String> =
-            copied.filter_map(|key| Some((*key, metadata.get(key)?.to_owned()))).collect();
+            lines::copied().filter_map(|key| Some((key, metadata.get(key)?.to_owned()))).collect();
         let enabled: BTreeSet<&str> = metadata.words("USE").collect();
         for (key, words) in EVALUATED {
             if let Some(value) = values.get_mut(key) {

@@ -31,7 +31,8 @@ struct Pieces<'a> {
 type Room = Option<Leave>;
 
 impl Pieces<'_> {
-    /// Room for another piece beside so many that are on their way; none where there is none just now.
+    /// Room for another piece beside so many that are on their way; none where there is none just now. It borrows mutably
+    /// since a stream may go from thread to thread, but not be looked at by two.
     async fn room(&mut self, in_flight: usize) -> Option<Room> {
         match &self.transfer {
             Some(transfer) => transfer.leave(in_flight).await.map(Some),
