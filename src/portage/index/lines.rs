@@ -4,103 +4,125 @@
 //! for one package more. As a map of strings an entry is fifty pieces of memory. Here it is one, in the order and the
 //! form of the file: reading an entry is a scan and a copy, writing it a copy, and a value is found by a scan.
 
+use std::borrow::Cow;
+
 use memchr::memchr_iter;
 use memchr::memmem::Finder;
 
-/// The keys that Portage reads of an entry, in the order in which it writes them: by its own names, which are
-/// DESCRIPTION, `_mtime_` and `repository` of those that stand as DESC, MTIME and REPO in the file.
-const KEYS: [&str; 30] = [
-    "BDEPEND",
-    "BUILD_ID",
-    "BUILD_TIME",
-    "CHOST",
-    "CPV",
-    "DEFINED_PHASES",
-    "DEPEND",
-    "DESC",
-    "EAPI",
-    "FETCHCOMMAND",
-    "IDEPEND",
-    "IUSE",
-    "KEYWORDS",
-    "LICENSE",
-    "MD5",
-    "PATH",
-    "PDEPEND",
-    "PROPERTIES",
-    "PROVIDES",
-    "RDEPEND",
-    "REQUIRES",
-    "RESTRICT",
-    "RESUMECOMMAND",
-    "SHA1",
-    "SIZE",
-    "SLOT",
-    "USE",
-    "USER_PATCHES",
-    "MTIME",
-    "REPO",
-];
+/// Makes the list of keys, and what says where one stands there. A key is compared with what is known when this is
+/// compiled: that is done in place, where comparing with the list would call a function for each line that is read.
+macro_rules! keys {
+    ($($key:literal)*) => {
+        const KEYS: [&str; [$($key),*].len()] = [$($key),*];
+
+        fn place(key: &str) -> Option<usize> {
+            let place = 0..;
+            $(
+                let mut place = place;
+                let next = place.next();
+                if key == $key {
+                    return next;
+                }
+            )*
+            None
+        }
+    };
+}
+
+// The keys that Portage reads of an entry, in the order in which it writes them: by its own names, which are
+// DESCRIPTION, `_mtime_` and `repository` of those that stand as DESC, MTIME and REPO in the file.
+keys! {
+    "BDEPEND"
+    "BUILD_ID"
+    "BUILD_TIME"
+    "CHOST"
+    "CPV"
+    "DEFINED_PHASES"
+    "DEPEND"
+    "DESC"
+    "EAPI"
+    "FETCHCOMMAND"
+    "IDEPEND"
+    "IUSE"
+    "KEYWORDS"
+    "LICENSE"
+    "MD5"
+    "PATH"
+    "PDEPEND"
+    "PROPERTIES"
+    "PROVIDES"
+    "RDEPEND"
+    "REQUIRES"
+    "RESTRICT"
+    "RESUMECOMMAND"
+    "SHA1"
+    "SIZE"
+    "SLOT"
+    "USE"
+    "USER_PATCHES"
+    "MTIME"
+    "REPO"
+}
 
 /// Those that speak of the file or of this index; a package's own metadata has all others.
 const OF_FILE: [&str; 10] =
     ["CPV", "DESC", "FETCHCOMMAND", "MD5", "MTIME", "PATH", "REPO", "RESUMECOMMAND", "SHA1", "SIZE"];
-
-/// Values that are not written because a reader takes them for granted.
-const DEFAULTS: [(&str, &str); 2] = [("EAPI", "0"), ("SLOT", "0")];
 
 /// The keys of a package's metadata that Portage copies into its index.
 pub(super) fn copied() -> impl Iterator<Item = &'static str> {
     KEYS.into_iter().filter(|key| !OF_FILE.contains(key))
 }
 
-/// The values of an entry while it is read or made: none is empty or a default.
+/// The lines of an entry while it is read or made, none of which says nothing or a default.
 #[derive(Default)]
-pub(super) struct Values<'a>([Option<&'a str>; KEYS.len()]);
+pub(super) struct Values<'a>([Option<Cow<'a, str>>; KEYS.len()]);
 
 impl<'a> Values<'a> {
-    /// Of several values of one key the last one counts; keys that Portage does not read are left out.
+    /// Reads the lines of a text: of several of one key the last one counts; those that Portage does not read are left
+    /// out.
+    pub(super) fn read(text: &'a str) -> Self {
+        let mut values = Self::default();
+        for line in lines(text) {
+            let Some((key, value)) = pair(line) else { continue };
+            let Some(place) = place(key) else { continue };
+            let is_as_written = key.len() + ": ".len() + value.len() == line.len();
+            let whole = || if is_as_written { line.into() } else { to_line(key, value).into() };
+            values.0[place] = is_said(key, value).then(whole);
+        }
+        values
+    }
+
+    /// The same of values by key.
     pub(super) fn of(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut values = Self::default();
-        let mut next = 0;
         for (key, value) in pairs {
-            if let Some(place) = place(key, next) {
-                let is_said = !value.is_empty() && !DEFAULTS.contains(&(key, value));
-                values.0[place] = is_said.then_some(value);
-                next = place + 1;
+            if let Some(place) = place(key) {
+                values.0[place] = is_said(key, value).then(|| to_line(key, value).into());
             }
         }
         values
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
-        self.0[place(key, 0)?]
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        of_key(self.0[place(key)?].as_ref()?, key)
     }
 
-    /// Says a value where none is said.
-    pub(super) fn fill(&mut self, key: &str, value: &'a str) {
-        if let Some(own) = place(key, 0).map(|place| &mut self.0[place]).filter(|_| !value.is_empty()) {
-            own.get_or_insert(value);
+    /// Says the value of a line where none is said.
+    pub(super) fn fill(&mut self, line: &'a str) {
+        if let Some(place) = pair(line).and_then(|(key, _)| place(key)) {
+            self.0[place].get_or_insert(line.into());
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
-        KEYS.into_iter().zip(self.0).filter_map(|(key, value)| Some((key, value?)))
-    }
-
     pub(super) fn to_lines(&self) -> Lines {
-        let length = self.iter().map(|(key, value)| key.len() + ": \n".len() + value.len()).sum();
-        let mut text = String::with_capacity(length);
-        self.iter().for_each(|(key, value)| write_line(&mut text, key, value));
+        let lines = || self.0.iter().flatten();
+        let mut text = String::with_capacity(lines().map(|line| line.len() + 1).sum());
+        for line in lines() {
+            text.push_str(line);
+            text.push('\n');
+        }
         Lines(text.into())
     }
-}
-
-/// Where a key stands in the order; it is looked for from `next` on first, since most entries are in order.
-fn place(key: &str, next: usize) -> Option<usize> {
-    let (before, behind) = KEYS.split_at_checked(next)?;
-    let found = behind.iter().position(|known| *known == key).map(|place| next + place);
-    found.or_else(|| before.iter().position(|known| *known == key))
 }
 
 /// The lines of an entry as they stand in the file, those among them that its header may say for it.
@@ -113,7 +135,15 @@ impl Lines {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&str> {
-        lines(&self.0).find_map(|line| line.strip_prefix(key)?.strip_prefix(": "))
+        lines(&self.0).find_map(|line| of_key(line, key))
+    }
+
+    /// The key of a value that would act on a terminal.
+    pub(super) fn key_of_control(&self) -> Option<&str> {
+        // Nearly every text is plain, and without a branch a processor looks at many bytes at once.
+        let is_plain = self.0.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~' | b'\n'));
+        let odd = |(_, value): &(&str, &str)| !is_one_line(value);
+        if is_plain { None } else { self.values().find(odd).map(|(key, _)| key) }
     }
 
     pub(super) fn length(&self) -> usize {
@@ -138,14 +168,9 @@ impl Lines {
 pub(super) struct Said(Vec<Finder<'static>>);
 
 impl Said {
-    /// Of these values, in the order of an entry.
-    pub(super) fn of<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let finder = |(key, value)| {
-            let mut line = String::new();
-            write_line(&mut line, key, value);
-            Finder::new(&line).into_owned()
-        };
-        Self(values.into_iter().map(finder).collect())
+    /// In the order of an entry.
+    pub(super) fn of(lines: &[String]) -> Self {
+        Self(lines.iter().map(|line| Finder::new(&format!("{line}\n")).into_owned()).collect())
     }
 }
 
@@ -156,9 +181,39 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     ends.map(move |end| &text[std::mem::replace(&mut from, end + 1)..end])
 }
 
-/// Adds one line.
-pub(super) fn write_line(text: &mut String, key: &str, value: &str) {
-    for part in [key, ": ", value, "\n"] {
-        text.push_str(part);
+/// Key and value of a line, by the key's name in the file.
+pub(super) fn pair(line: &str) -> Option<(&str, &str)> {
+    // The key is short: that is sooner said without looking at many bytes at once.
+    let (key, value) = line.split_at_checked(line.bytes().position(|byte| byte == b':')?)?;
+    let value = value.strip_prefix(": ").or_else(|| value.strip_prefix(':'))?;
+    Some((name_in_file(key), value))
+}
+
+pub(super) fn to_line(key: &str, value: &str) -> String {
+    [key, ": ", value].concat()
+}
+
+/// The value of a line as it is written, where it is that of this key.
+fn of_key<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.strip_prefix(key)?.strip_prefix(": ")
+}
+
+/// Whether a value is more than a reader takes for granted, which is not written.
+fn is_said(key: &str, value: &str) -> bool {
+    !matches!((key, value), (_, "") | ("EAPI" | "SLOT", "0"))
+}
+
+/// The name that a key has in the file.
+fn name_in_file(key: &str) -> &str {
+    match key {
+        "DESCRIPTION" => "DESC",
+        "_mtime_" => "MTIME",
+        "repository" => "REPO",
+        same => same,
     }
+}
+
+/// Whether a text can stand in a line without ending it, or acting on a terminal.
+pub(super) fn is_one_line(text: &str) -> bool {
+    !text.contains(char::is_control)
 }

@@ -21,6 +21,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use lines::to_line;
 pub use path::{PackagePath, PathError};
 pub use read::{IndexError, Limits, Rejected};
 pub use reduce::DependencyError;
@@ -54,14 +55,8 @@ impl Index {
     }
 }
 
-/// What a header says for all entries that do not say it themselves.
-fn inherited(header: &BTreeMap<String, String>) -> Vec<(&'static str, &str)> {
-    INHERITED.into_iter().filter_map(|key| Some((key, header.get(key)?.as_str()))).collect()
-}
-
-/// Whether a text can stand in a line without ending it, or acting on a terminal.
-fn is_one_line(text: &str) -> bool {
-    // Nearly every text is plain, and without a branch a processor looks at many bytes at once.
-    let is_plain = text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
-    is_plain || !text.contains(char::is_control)
+/// The lines that a header says for all entries that do not say them themselves, in the order of an entry.
+fn inherited(header: &BTreeMap<String, String>) -> Vec<String> {
+    let said = |key| Some((key, header.get(key).filter(|value| !value.is_empty())?));
+    INHERITED.into_iter().filter_map(said).map(|(key, value)| to_line(key, value)).collect()
 }

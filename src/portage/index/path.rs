@@ -42,13 +42,18 @@ impl PackagePath {
 
     /// The path as it stands beside its package in an index: read without what is known of the name already.
     pub(super) fn of(cpv: &Cpv, text: &str) -> Result<Self, PathError> {
-        let below = |stem: &'_ str| {
+        let build_id = |stem: &str| {
+            if stem == cpv.as_str() {
+                return Some(None);
+            }
             let name = stem.strip_prefix(cpv.package())?.strip_prefix('/')?;
-            name.strip_prefix(cpv.pf())?.strip_prefix('-')?.parse().ok().map(BuildId)
+            let number = name.strip_prefix(cpv.pf())?.strip_prefix('-')?;
+            number.parse().ok().filter(|_| !number.starts_with(['0', '+'])).map(BuildId).map(Some)
         };
-        let build_id = text.strip_suffix(SUFFIX).and_then(below);
-        let path = Self::new(cpv.clone(), build_id);
-        if build_id.is_none_or(|id| id.0 > 0) && path.to_string() == text { Ok(path) } else { text.parse() }
+        match text.strip_suffix(SUFFIX).and_then(build_id) {
+            Some(build_id) => Ok(Self::new(cpv.clone(), build_id)),
+            None => text.parse(),
+        }
     }
 
     /// The package.

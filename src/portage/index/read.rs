@@ -2,18 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::iter;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 use crate::side_by_side::{processors, side_by_side};
 
-use super::lines::lines;
-use super::{Index, Stanza, StanzaError, inherited, is_one_line};
+use super::lines::{Values, is_one_line, lines, pair};
+use super::{Index, Stanza, StanzaError, inherited};
 
 /// Of so many bytes are the parts that are read side by side, and a little more.
-const PART: usize = 256 << 10;
+pub(super) const PART: usize = 256 << 10;
 
 /// How much of an index is read.
 #[derive(Debug, Clone, Copy)]
@@ -72,9 +71,9 @@ impl Index {
             Some(entries) => ("", entries),
             None => text.split_once("\n\n").unwrap_or((&text, "")),
         };
-        let header = block(&mut lines(header), limits)?.unwrap_or_default().into_iter();
+        check(header, limits)?;
         // Entries inherit from it, and it is written again: what would act on a terminal is no part of any value.
-        let header = header.filter(|(key, value)| is_one_line(key) && is_one_line(value));
+        let header = lines(header).filter_map(pair).filter(|(key, value)| is_one_line(key) && is_one_line(value));
         let header: BTreeMap<_, _> = header.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         if let Some(version) = header.get("VERSION").filter(|version| *version != "0") {
             return Err(IndexError::Version(version.chars().take(40).collect()));
@@ -113,55 +112,39 @@ fn parts(entries: &str) -> Vec<&str> {
 /// The entries of a part, and those that are of no use. `count` is that of all parts.
 fn read(
     text: &str,
-    inherited: &[(&str, &str)],
+    inherited: &[String],
     limits: Limits,
     count: &AtomicUsize,
 ) -> Result<(Vec<Stanza>, Vec<Rejected>), IndexError> {
     let (mut stanzas, mut rejected) = (Vec::new(), Vec::new());
-    let mut lines = lines(text);
-    while let Some(values) = block(&mut lines, limits)? {
-        if values.is_empty() {
-            continue;
-        }
+    for block in blocks(text).filter(|block| block.contains(':')) {
+        check(block, limits)?;
         if count.fetch_add(1, Ordering::Relaxed) >= limits.stanzas {
             return Err(IndexError::TooLarge { what: "packages", limit: limits.stanzas });
         }
-        match Stanza::read(values.iter().copied(), inherited) {
+        let mut values = Values::read(block);
+        match Stanza::read(&mut values, inherited) {
             Ok(stanza) => stanzas.push(stanza),
-            Err(reason) => rejected.push(Rejected { cpv: cpv_as_it_stands(&values), reason }),
+            Err(reason) => rejected.push(Rejected { cpv: values.get("CPV").map(as_it_stands), reason }),
         }
     }
     Ok((stanzas, rejected))
 }
 
-/// The next block of lines as keys and values, by the names that stand in the file; nothing at the end of the text.
-fn block<'a>(
-    lines: &mut impl Iterator<Item = &'a str>,
-    limits: Limits,
-) -> Result<Option<Vec<(&'a str, &'a str)>>, IndexError> {
-    let Some(first) = lines.next() else { return Ok(None) };
-    let mut values = Vec::with_capacity(32);
-    for line in iter::once(first).chain(lines).take_while(|line| !line.is_empty()) {
-        let Some((key, value)) = line.split_once(':') else { continue };
-        values.push((name_in_file(key), value.strip_prefix(' ').unwrap_or(value)));
-        if values.len() > limits.keys {
-            return Err(IndexError::TooLarge { what: "keys in one entry", limit: limits.keys });
-        }
-    }
-    Ok(Some(values))
+/// The blocks of lines that are apart by empty ones.
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    let mut from = 0;
+    let ends = memmem::find_iter(text.as_bytes(), b"\n\n").map(|at| at + 1).chain([text.len()]);
+    ends.map(move |end| &text[std::mem::replace(&mut from, end + 1)..end])
 }
 
-fn cpv_as_it_stands(values: &[(&str, &str)]) -> Option<String> {
-    let (_, cpv) = values.iter().rfind(|(key, _)| *key == "CPV")?;
-    Some(cpv.chars().filter(|each| !each.is_control()).take(200).collect())
+fn check(block: &str, limits: Limits) -> Result<(), IndexError> {
+    match memchr_iter(b'\n', block.as_bytes()).count() {
+        count if count > limits.keys => Err(IndexError::TooLarge { what: "keys in one entry", limit: limits.keys }),
+        _ => Ok(()),
+    }
 }
 
-/// The name that a key has in the file.
-fn name_in_file(key: &str) -> &str {
-    match key {
-        "DESCRIPTION" => "DESC",
-        "_mtime_" => "MTIME",
-        "repository" => "REPO",
-        same => same,
-    }
+fn as_it_stands(cpv: &str) -> String {
+    cpv.chars().filter(|each| !each.is_control()).take(200).collect()
 }

@@ -6,8 +6,7 @@ use crate::core::names::{BuildId, Timestamp};
 use crate::core::package::{Cpv, Slot};
 use crate::portage::gpkg::{Gpkg, MetadataError};
 
-use super::is_one_line;
-use super::lines::{self, Lines, Said, Values};
+use super::lines::{self, Lines, Said, Values, is_one_line, to_line};
 use super::path::{PackagePath, PathError};
 use super::reduce::{self, DependencyError, Words};
 
@@ -133,33 +132,31 @@ impl Stanza {
 
     /// The entry of what lies there, with what else is to be said of it.
     fn new<'a>(path: PackagePath, values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let place = path.to_string();
+        let own = [("CPV", path.cpv().to_string()), ("PATH", path.to_string())];
+        let own = own.map(|(key, value)| to_line(key, &value));
         let mut values = Values::of(values);
-        [("CPV", path.cpv().as_str()), ("PATH", &place)].iter().for_each(|(key, value)| values.fill(key, value));
+        own.iter().for_each(|line| values.fill(line));
         let lines = values.to_lines();
         Self { path, lines }
     }
 
-    /// Reads the lines of one entry, given as keys and values, and what counts where they do not say it.
-    pub(super) fn read<'a>(
-        values: impl IntoIterator<Item = (&'a str, &'a str)>,
-        inherited: &[(&str, &'a str)],
-    ) -> Result<Self, StanzaError> {
-        let mut values = Values::of(values);
+    /// Takes the values of one entry, and the lines that count where it does not say them.
+    pub(super) fn read<'a>(values: &mut Values<'a>, inherited: &'a [String]) -> Result<Self, StanzaError> {
         let cpv = values.get("CPV").ok_or(StanzaError::NoCpv)?;
         let cpv: Cpv = cpv.parse().map_err(|_| StanzaError::Cpv(cpv.chars().take(200).collect()))?;
         let path = PackagePath::of(&cpv, values.get("PATH").ok_or(StanzaError::NoPath)?)?;
-        if let Some((key, _)) = values.iter().find(|(_, value)| !is_one_line(value)) {
+        inherited.iter().for_each(|line| values.fill(line));
+        let lines = values.to_lines();
+        if let Some(key) = lines.key_of_control() {
             return Err(StanzaError::Control(key.to_owned()));
         }
-        inherited.iter().for_each(|(key, value)| values.fill(key, value));
         if *path.cpv() != cpv {
             return Err(StanzaError::Unfit(path.to_string()));
         }
         if let Some(odd) = values.get("BUILD_ID").filter(|text| parse_build_id(text).is_none()) {
             return Err(StanzaError::BuildId(odd.to_owned()));
         }
-        Ok(Self { path, lines: values.to_lines() })
+        Ok(Self { path, lines })
     }
 
     /// All its values by key, CPV and PATH among them: the form in which it is kept elsewhere.
@@ -172,7 +169,7 @@ impl Stanza {
     /// # Errors
     /// When they are not those of an entry.
     pub fn of_values<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, StanzaError> {
-        Self::read(values, &[])
+        Self::read(&mut Values::of(values), &[])
     }
 
     /// The package.

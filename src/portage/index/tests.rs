@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
 
+use super::read::PART;
 use super::reduce::{Words, reduce};
 use super::*;
-use crate::core::names::BuildId;
+use crate::core::names::{BuildId, Timestamp};
 use crate::portage::gpkg::{Gpkg, Metadata};
 
 const TEXT: &str = "\

@@ -4,8 +4,8 @@ use std::io;
 
 use crate::core::names::Timestamp;
 
-use super::lines::{Said, write_line};
-use super::{Index, Stanza, inherited, is_one_line, packed};
+use super::lines::{Said, is_one_line, to_line};
+use super::{Index, Stanza, inherited, packed};
 
 impl Index {
     /// The content of `Packages` with this TIMESTAMP: entries by CPV as text, those of one CPV by build id.
@@ -23,10 +23,10 @@ impl Index {
         let mut values: Vec<(&String, &String)> = header.iter().filter(|(_, value)| !value.is_empty()).collect();
         values.sort_by_key(|(key, _)| order(key));
         let mut text = String::with_capacity(self.stanzas.iter().map(Stanza::length).sum());
-        values.into_iter().for_each(|(key, value)| write_line(&mut text, key, value));
+        values.into_iter().for_each(|(key, value)| text.extend([&to_line(key, value), "\n"]));
         text.push('\n');
         let mut ends = vec![text.len()];
-        let said = Said::of(inherited(&header));
+        let said = Said::of(&inherited(&header));
         let mut stanzas: Vec<&Stanza> = self.stanzas.iter().collect();
         stanzas.sort_by_cached_key(|stanza| (stanza.cpv().as_str(), stanza.build_id()));
         for stanza in stanzas {
