@@ -69,7 +69,7 @@ fn job_takes(number: usize) -> Duration {
 fn at(times: &[Duration], share: usize) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();
-    times[(times.len() - 1) * share / 100]
+    times[(times.len() * share).div_ceil(100) - 1]
 }
 
 /// What a drone has seen, in its order.

@@ -47,11 +47,13 @@ impl Place<'_> {
         self.sshd.text_path(&format!("there/{name}"))
     }
 
-    /// An empty directory for what comes.
+    /// An empty directory for what comes. The disk has nothing to do any more for what came before: it would take
+    /// processor time from whoever is next.
     fn here(&self) -> PathBuf {
         let directory = self.sshd.path("here");
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir(&directory).expect("a directory for what comes");
+        assert!(Command::new("sync").status().expect("sync runs").success());
         directory
     }
 
@@ -64,36 +66,37 @@ impl Place<'_> {
         words.map(str::to_owned).to_vec()
     }
 
-    /// The median of some rounds of a program, each of which must bring so many bytes; none where it is not installed.
-    fn program(&self, bytes: u64, command: impl Fn(&Path) -> Command) -> Option<Figure> {
-        let once = || {
-            let here = self.here();
-            let (took, ended) = timed(|| command(&here).stdin(Stdio::null()).stdout(Stdio::null()).status());
-            match ended {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-                ended => {
-                    assert!(ended.expect("the program runs").success(), "a program that is measured beside failed")
-                }
-            }
-            assert_eq!(size(&here), bytes, "not all has come");
-            Some(took)
-        };
-        (0..self.rounds).map(|_| once()).collect::<Option<Vec<_>>>().map(|times| Figure::Time(median(times)))
+    /// One round of a program, which must bring so many bytes; none where it is not installed.
+    fn program(&self, bytes: u64, command: impl Fn(&Path) -> Command) -> Option<Duration> {
+        let here = self.here();
+        let (took, ended) = timed(|| command(&here).stdin(Stdio::null()).stdout(Stdio::null()).status());
+        match ended {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            ended => assert!(ended.expect("the program runs").success(), "a program that is measured beside failed"),
+        }
+        assert_eq!(size(&here), bytes, "not all has come");
+        Some(took)
     }
 
     /// The same of ours.
-    fn ours(&self, bytes: u64, port: u16, work: impl AsyncFn(&RemoteHost, &Path)) -> Figure {
-        let once = || {
-            let here = self.here();
-            let destination = Destination { port, ..self.sshd.destination() };
-            let (took, ()) = timed(|| {
-                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(async { work(&RemoteHost::new(&destination), &here).await });
-            });
-            assert_eq!(size(&here), bytes, "not all has come");
-            took
-        };
-        Figure::Time(median((0..self.rounds).map(|_| once()).collect()))
+    fn ours(&self, bytes: u64, port: u16, work: impl AsyncFn(&RemoteHost, &Path)) -> Option<Duration> {
+        let here = self.here();
+        let destination = Destination { port, ..self.sshd.destination() };
+        let (took, ()) = timed(|| {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async { work(&RemoteHost::new(&destination), &here).await });
+        });
+        assert_eq!(size(&here), bytes, "not all has come");
+        Some(took)
+    }
+
+    /// The medians of so many rounds, in each of which all take turns.
+    fn in_turns<const N: usize>(&self, all: [&dyn Fn() -> Option<Duration>; N]) -> [Option<Figure>; N] {
+        let mut times = [const { Vec::new() }; N];
+        for _ in 0..self.rounds {
+            times.iter_mut().zip(all).for_each(|(times, once)| times.extend(once()));
+        }
+        times.map(|times| (!times.is_empty()).then(|| Figure::Time(median(times))))
     }
 }
 
@@ -113,106 +116,121 @@ fn shell(words: &[String]) -> String {
 /// One large package.
 fn large(place: &Place<'_>, port: u16, what: &str, times: f64) -> Row {
     let bytes = std::fs::metadata(place.there("large")).unwrap().len();
-    let (options, remote) = (place.options(port), format!("127.0.0.1:{}", place.there("large")));
+    let (options, there) = (place.options(port), place.there("large"));
+    let (remote, through) = (format!("127.0.0.1:{there}"), shell(&options));
+    let ours = || {
+        place.ours(bytes, port, async |host, here| {
+            host.download(&there, &here.join("large")).await.expect("it comes");
+        })
+    };
     let sftp = |more: &[&str]| {
-        let (options, remote) = (&options, &remote);
         place.program(bytes, |here| {
             let mut sftp = Command::new("sftp");
-            sftp.arg("-q").args(options).args(more).arg(remote).arg(here);
+            sftp.arg("-q").args(&options).args(more).arg(&remote).arg(here);
             sftp
         })
     };
-    let ours = place.ours(bytes, port, async |host, here| {
-        host.download(&place.there("large"), &here.join("large")).await.expect("it comes");
-    });
-    let rsync = place.program(bytes, |here| {
-        let mut rsync = Command::new("rsync");
-        rsync.args(["-aW", "-e", &format!("ssh {}", shell(&options))]).arg(&remote).arg(here);
-        rsync
-    });
-    let cat = place.program(bytes, |here| {
-        let mut ssh = Command::new("sh");
-        let there = place.there("large");
-        ssh.arg("-c").arg(format!("ssh {} 127.0.0.1 cat {there} >{}/large", shell(&options), here.display()));
-        ssh
-    });
-    let fast = sftp(&["-c", "aes128-gcm@openssh.com"]);
-    let row = Row::new(what, ours, Bar::Times(times)).beside("sftp", sftp(&[])).beside("sftp -c aes128-gcm", fast);
+    let rsync = || {
+        place.program(bytes, |here| {
+            let mut rsync = Command::new("rsync");
+            rsync.args(["-aW", "-e", &format!("ssh {through}")]).arg(&remote).arg(here);
+            rsync
+        })
+    };
+    let cat =
+        || place.program(bytes, |here| sh(&format!("ssh {through} 127.0.0.1 cat {there} >{}/large", here.display())));
+    let fast = || sftp(&["-c", "aes128-gcm@openssh.com"]);
+    let [ours, usual, fast, rsync, cat] = place.in_turns([&ours, &|| sftp(&[]), &fast, &rsync, &cat]);
     println!("beside {what}: rsync -aW {}, ssh cat {}", shown(rsync), shown(cat));
-    row
+    Row::new(what, ours.expect("ours is here"), Bar::Times(times))
+        .beside("sftp", usual)
+        .beside("sftp -c aes128-gcm", fast)
 }
 
 /// The same large package as one from a drone is taken: looked through while it comes, with all that Portage would check.
 fn verified(place: &Place<'_>, what: &str) -> Row {
     let (there, port) = (place.there("large"), place.sshd.port);
-    let bytes = std::fs::metadata(&there).unwrap().len();
-    let ours = place.ours(bytes, port, async |host, here| {
-        let file = here.join("large");
-        let growth = Arc::new(Growth::default());
-        let ending = growth.ending();
-        std::fs::write(&file, b"").expect("a file for what comes");
-        let (following, path) = (growth.follow(std::fs::File::open(&file).expect("it is there")), file.clone());
-        let reading = std::thread::spawn(move || gpkg::read_through(following, &path));
-        host.bring(&there, &file, Some(&growth)).await.expect("it comes");
-        drop(ending);
-        reading.join().expect("a reader").expect("it is sound");
-    });
-    let after = place.ours(bytes, port, async |host, here| {
-        let file = here.join("large");
-        host.download(&there, &file).await.expect("it comes");
-        gpkg::read(&file).expect("it is sound");
-    });
-    println!("beside {what}: verified after it has come {after}");
-    let options = shell(&place.options(port));
-    let programs = place.program(bytes, |here| {
-        let mut sftp = Command::new("sh");
+    let (bytes, options) = (std::fs::metadata(&there).unwrap().len(), shell(&place.options(port)));
+    let ours = || {
+        place.ours(bytes, port, async |host, here| {
+            let file = here.join("large");
+            let growth = Arc::new(Growth::default());
+            let ending = growth.ending();
+            std::fs::write(&file, b"").expect("a file for what comes");
+            let (following, path) = (growth.follow(std::fs::File::open(&file).expect("it is there")), file.clone());
+            let reading = std::thread::spawn(move || gpkg::read_through(following, &path));
+            host.bring(&there, &file, Some(&growth)).await.expect("it comes");
+            drop(ending);
+            reading.join().expect("a reader").expect("it is sound");
+        })
+    };
+    let after = || {
+        place.ours(bytes, port, async |host, here| {
+            let file = here.join("large");
+            host.download(&there, &file).await.expect("it comes");
+            gpkg::read(&file).expect("it is sound");
+        })
+    };
+    let programs = || {
         let sums = "for sum in md5sum sha1sum b2sum sha512sum; do $sum large & done; wait";
         let line = format!("sftp -q -c aes128-gcm@openssh.com {options} 127.0.0.1:{there} . && {{ {sums}; }}");
-        sftp.arg("-c").arg(line).current_dir(here);
-        sftp
-    });
-    Row::new(what, ours, Bar::None).beside("sftp -c aes128-gcm, then the four sums side by side", programs)
+        place.program(bytes, |here| sh(&format!("cd {} && {line}", here.display())))
+    };
+    let [ours, after, programs] = place.in_turns([&ours, &after, &programs]);
+    println!("beside {what}: verified after it has come {}", shown(after));
+    let beside = "sftp -c aes128-gcm, then the four sums side by side";
+    Row::new(what, ours.expect("ours is here"), Bar::None).beside(beside, programs)
 }
 
 /// Many small ones.
 fn small(place: &Place<'_>, port: u16, what: &str) -> Row {
     let bytes = (SMALL * SMALL_SIZE) as u64;
     let (options, there) = (place.options(port), place.there("small"));
+    let through = shell(&options);
     let names: Vec<String> = (0..SMALL).map(|number| format!("package-{number}.gpkg.tar")).collect();
-    let ours = place.ours(bytes, port, async |host, here| {
-        // As a standby brings packages.
-        let turns = &Turns::default();
-        let downloads = names.iter().map(|name| {
-            let (remote, local) = (format!("{there}/{name}"), here.join(name));
-            async move {
-                let _turn = turns.of(SMALL_SIZE as u64).await;
-                host.download(&remote, &local).await
-            }
-        });
-        try_join_all(downloads).await.expect("they come");
-    });
-    let rsync = place.program(bytes, |here| {
-        let mut rsync = Command::new("rsync");
-        rsync.args(["-a", "-e", &format!("ssh {}", shell(&options)), &format!("127.0.0.1:{there}/")]).arg(here);
-        rsync
-    });
-    let tar = place.program(bytes, |here| {
-        let mut tar = Command::new("sh");
-        let options = shell(&options);
-        tar.arg("-c").arg(format!("ssh {options} 127.0.0.1 tar -C {there} -cf - . | tar -C {} -xf -", here.display()));
-        tar
-    });
+    let ours = || {
+        place.ours(bytes, port, async |host, here| {
+            // As a standby brings packages.
+            let turns = &Turns::default();
+            let downloads = names.iter().map(|name| {
+                let (remote, local) = (format!("{there}/{name}"), here.join(name));
+                async move {
+                    let _turn = turns.of(SMALL_SIZE as u64).await;
+                    host.download(&remote, &local).await
+                }
+            });
+            try_join_all(downloads).await.expect("they come");
+        })
+    };
+    let rsync = || {
+        place.program(bytes, |here| {
+            let mut rsync = Command::new("rsync");
+            rsync.args(["-a", "-e", &format!("ssh {through}"), &format!("127.0.0.1:{there}/")]).arg(here);
+            rsync
+        })
+    };
+    let tar = || {
+        let line = format!("ssh {through} 127.0.0.1 tar -C {there} -cf - .");
+        place.program(bytes, |here| sh(&format!("{line} | tar -C {} -xf -", here.display())))
+    };
+    let [ours, rsync, tar] = place.in_turns([&ours, &rsync, &tar]);
     let batch = place.sshd.path("batch");
     std::fs::write(&batch, format!("get -R {there}/*\n")).expect("a batch");
     // It takes a minute and a half on a long way, whatever the round.
-    let once = Place { rounds: 1, ..*place };
-    let sftp = once.program(bytes, |here| {
+    let sftp = place.program(bytes, |here| {
         let mut sftp = Command::new("sftp");
         sftp.arg("-q").args(&options).arg("-b").arg(&batch).arg("127.0.0.1").current_dir(here);
         sftp
     });
-    println!("beside {what}: sftp -b {}, tar over ssh {}", shown(sftp), shown(tar));
-    Row::new(what, ours, Bar::Times(1.0)).beside("rsync -a", rsync)
+    println!("beside {what}: sftp -b, once, {}; tar over ssh {}", shown(sftp.map(Figure::Time)), shown(tar));
+    Row::new(what, ours.expect("ours is here"), Bar::Times(1.0)).beside("rsync -a", rsync)
+}
+
+/// A line for the shell.
+fn sh(line: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(line);
+    shell
 }
 
 fn main() -> ExitCode {

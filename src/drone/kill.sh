@@ -3,7 +3,7 @@ directory=$jobs/$job
 cd "$directory" 2>/dev/null || exit 0
 [ -e status ] || printf '%s\n' "$reason" >stopped
 for name in prepare.pid child; do
-	if alive "$name"; then kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null; fi
+	if alive "$name"; then kill -KILL "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null; fi
 done
 # Without a child the wrapper is only about to start one, or its boot is over.
 exec 9>>lock

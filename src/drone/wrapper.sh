@@ -33,7 +33,7 @@ identify "$child" | put child
 
 end_child() {
 	echo "$1" | put stopped
-	kill -KILL -- "-$child" 2>/dev/null || kill -KILL "$child"
+	kill -KILL "-$child" 2>/dev/null || kill -KILL "$child"
 }
 # What the child and all that it started have in memory, in KiB.
 memory() {

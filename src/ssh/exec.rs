@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -54,6 +54,7 @@ pub(crate) async fn start(
         backlog: VecDeque::new(),
         backlog_size: 0,
         status: None,
+        signal: None,
         started: false,
     };
     tokio::spawn(drain.run(place, write, first, input_receiver));
@@ -105,6 +106,8 @@ struct Drain {
     backlog: VecDeque<Chunk>,
     backlog_size: usize,
     status: Option<u32>,
+    /// What ended the command instead.
+    signal: Option<Sig>,
     started: bool,
 }
 
@@ -188,6 +191,10 @@ impl Drain {
                 self.status = Some(exit_status);
                 None
             }
+            ChannelMsg::ExitSignal { signal_name, .. } => {
+                self.signal = Some(signal_name);
+                None
+            }
             ChannelMsg::Failure => Some(
                 self.fault(
                     HostErrorKind::Failed,
@@ -211,12 +218,13 @@ impl Drain {
 
     /// The rest of the output, then the status or the loss.
     async fn finish(&mut self) {
+        let lost = match &self.signal {
+            Some(signal) => format!("the command was ended: signal {signal:?}"),
+            None => "the connection or the process was lost: the command ended without an exit status".to_owned(),
+        };
         let end = match self.status {
             Some(status) => Chunk::Ended(status),
-            None => Chunk::Lost(self.fault(
-                HostErrorKind::Lost,
-                "the connection or the process was lost: the command ended without an exit status".to_owned(),
-            )),
+            None => Chunk::Lost(self.fault(HostErrorKind::Lost, lost)),
         };
         let Some(consumer) = self.consumer.take() else { return };
         for chunk in self.backlog.drain(..).chain([end]) {

@@ -284,9 +284,18 @@ fn a_command_is_done_only_where_every_host_says_so() {
     let place = fleet(&sshd);
     place.swarm(&["exec", "--on", "*,!gone", "--", "true"]).with(0, &[], &[]);
     place.swarm(&["exec", "--on", "tarn", "--", "sh", "-c", "exit 7"]).with(1, &[], &["tarn ended with status 7"]);
-    // Its parent is one shell, the parent of that the one that would tell the status.
-    let murder = "kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)";
-    place.swarm(&["exec", "--on", "tarn", "--", "sh", "-c", murder]).with(1, &[], &["tarn did not run it to its end"]);
+    // What it sends to its group does not keep us from telling how it ended.
+    place.swarm(&["exec", "--on", "tarn", "--", "sh", "-c", "kill -HUP 0"]).with(
+        1,
+        &[],
+        &["tarn ended with status 129"],
+    );
+    let deaf = "trap '' TERM; kill 0; exit 5";
+    place.swarm(&["exec", "--on", "tarn", "--", "sh", "-c", deaf]).with(1, &[], &["tarn ended with status 5"]);
+    // Its parent is the shell that would tell the status.
+    let murder = "kill -9 $PPID";
+    let ended = place.swarm(&["exec", "--on", "tarn", "--", "sh", "-c", murder]);
+    ended.with(1, &[], &["tarn did not run it to its end: the command was ended: signal KILL"]);
     place.swarm(&["exec", "--on", "*", "--", "echo", "here"]).with(
         1,
         &["tarn: here", "local: here"],

@@ -2,39 +2,50 @@
 # the connection is gone. $begin goes before its output.
 printf '%s\n' "$begin"
 printf '%s\n' "$begin" >&2
-exec 3<&0
-stopped=
+exec 3<&0 </dev/null
 # What ends together is one process group. Where ours is our own, as in a session that sshd has just made, the command is
 # in it: that saves starting two programs. Elsewhere it gets a session of its own, or is ended alone.
+own=
 if read -r _ _ _ _ group _ 2>/dev/null </proc/$$/stat && [ "$group" = $$ ]; then
-	trap 'stopped=yes' TERM
-	(eval "$command") </dev/null 3<&- &
-	child=$! target=-$$
+	own=yes target=-$$
 elif command -v setsid >/dev/null 2>&1; then
-	setsid /bin/sh -c "$command" </dev/null 3<&- &
+	setsid /bin/sh -c "$command" 3<&- &
 	child=$! target=-$child
 else
-	/bin/sh -c "$command" </dev/null 3<&- &
+	/bin/sh -c "$command" 3<&- &
 	child=$! target=$child
 fi
 (
 	exec >/dev/null 2>&1
+	# In one group with the command we hear what it sends there.
+	[ -z "$own" ] || trap '' HUP INT QUIT TERM
 	while IFS= read -r line <&3; do :; done
+	exec 3<&-
+	# sshd ends the input of a command that has ended, too, and what that left there may stay.
+	[ -z "$own" ] || kill -0 $$ || exit 0
 	# Now the end of the command must not end us as well, before the last signal.
 	trap '' TERM
-	kill -s TERM -- "$target"
+	kill -TERM "$target"
+	# Our own group is never empty before that.
 	for second in 1 2 3 4 5; do
-		kill -s 0 -- "$target" || exit 0
+		kill -0 "$target" || exit 0
 		sleep 1
 	done
-	kill -s KILL -- "$target"
+	kill -KILL "$target"
 ) &
 watcher=$!
-# Some shells would have a word to say about each of the two.
-exec 3<&- >/dev/null 2>&1
+exec 3<&-
+if [ -n "$own" ]; then
+	# A signal to the group leaves us here to tell how the command ended. It does not inherit this.
+	trap : HUP INT QUIT TERM
+	# Some shells have a word to say about a command that was killed.
+	exec 4>&2 2>/dev/null
+	eval "$command 2>&4 4>&-"
+	exit
+fi
+# The same, about each of the two.
+exec >/dev/null 2>&1
 wait "$child"
 status=$?
-# The signal has interrupted us, before the command's end or with it: the status is that of the signal either way.
-[ -z "$stopped" ] || wait "$child"
 kill "$watcher"
 exit "$status"

@@ -135,7 +135,7 @@ fn read(
 fn blocks(text: &str) -> impl Iterator<Item = &str> {
     let mut from = 0;
     let ends = memmem::find_iter(text.as_bytes(), b"\n\n").map(|at| at + 1).chain([text.len()]);
-    ends.map(move |end| &text[std::mem::replace(&mut from, end + 1)..end])
+    ends.map(move |end| text[std::mem::replace(&mut from, end + 1)..end].trim_start_matches('\n'))
 }
 
 fn check(block: &str, limits: Limits) -> Result<(), IndexError> {

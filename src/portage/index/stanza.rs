@@ -147,7 +147,7 @@ impl Stanza {
         let path = PackagePath::of(&cpv, values.get("PATH").ok_or(StanzaError::NoPath)?)?;
         inherited.iter().for_each(|line| values.fill(line));
         let lines = values.to_lines();
-        if let Some(key) = lines.key_of_control() {
+        if let Some(key) = values.key_of_control(&lines) {
             return Err(StanzaError::Control(key.to_owned()));
         }
         if *path.cpv() != cpv {

@@ -147,6 +147,12 @@ fn an_entry_that_is_of_no_use_does_not_spoil_the_others() {
 }
 
 #[test]
+fn a_value_of_several_lines_is_none() {
+    let values = [("CPV", "a/b-1"), ("PATH", "a/b-1.gpkg.tar"), ("USE", "x\n\nCPV: a/c-1\nPATH: a/c-1.gpkg.tar")];
+    assert_eq!(Stanza::of_values(values), Err(StanzaError::Control("USE".to_owned())));
+}
+
+#[test]
 fn a_line_that_stands_elsewhere_or_twice_counts_as_portage_counts_it() {
     let text = "VERSION: 0\n\nSLOT:2\nPATH: a/b-1.gpkg.tar\nUSE: x\nEAPI: 8\nCPV: a/b-1\nUSE: y\nEAPI: 0\n_mtime_: 7\n";
     let index = parse(text);
