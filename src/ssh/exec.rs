@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -53,8 +53,7 @@ pub(crate) async fn start(
         consumer: Some(output_sender),
         backlog: VecDeque::new(),
         backlog_size: 0,
-        status: None,
-        signal: None,
+        end: None,
         started: false,
     };
     tokio::spawn(drain.run(place, write, first, input_receiver));
@@ -105,9 +104,8 @@ struct Drain {
     consumer: Option<mpsc::Sender<Chunk>>,
     backlog: VecDeque<Chunk>,
     backlog_size: usize,
-    status: Option<u32>,
-    /// What ended the command instead.
-    signal: Option<Sig>,
+    /// How the command ended, once the host has said it.
+    end: Option<Chunk>,
     started: bool,
 }
 
@@ -188,11 +186,12 @@ impl Drain {
             ChannelMsg::Data { data } => self.keep(Chunk::Stdout(data.to_vec())),
             ChannelMsg::ExtendedData { data, ext: STDERR } => self.keep(Chunk::Stderr(data.to_vec())),
             ChannelMsg::ExitStatus { exit_status } => {
-                self.status = Some(exit_status);
+                self.end = Some(Chunk::Ended(exit_status));
                 None
             }
             ChannelMsg::ExitSignal { signal_name, .. } => {
-                self.signal = Some(signal_name);
+                let text = format!("the command was ended: signal {signal_name:?}");
+                self.end = Some(Chunk::Lost(self.fault(HostErrorKind::Lost, text)));
                 None
             }
             ChannelMsg::Failure => Some(
@@ -218,14 +217,12 @@ impl Drain {
 
     /// The rest of the output, then the status or the loss.
     async fn finish(&mut self) {
-        let lost = match &self.signal {
-            Some(signal) => format!("the command was ended: signal {signal:?}"),
-            None => "the connection or the process was lost: the command ended without an exit status".to_owned(),
-        };
-        let end = match self.status {
-            Some(status) => Chunk::Ended(status),
-            None => Chunk::Lost(self.fault(HostErrorKind::Lost, lost)),
-        };
+        let end = self.end.take().unwrap_or_else(|| {
+            Chunk::Lost(self.fault(
+                HostErrorKind::Lost,
+                "the connection or the process was lost: the command ended without an exit status".to_owned(),
+            ))
+        });
         let Some(consumer) = self.consumer.take() else { return };
         for chunk in self.backlog.drain(..).chain([end]) {
             if consumer.send(chunk).await.is_err() {

@@ -83,10 +83,8 @@ impl<'a> Values<'a> {
         let mut values = Self::default();
         for line in lines(text) {
             let Some((key, value)) = pair(line) else { continue };
-            let Some(place) = place(key) else { continue };
             let is_as_written = key.len() + ": ".len() + value.len() == line.len();
-            let whole = || if is_as_written { line.into() } else { to_line(key, value).into() };
-            values.0[place] = is_said(key, value).then(whole);
+            values.put(key, value, || if is_as_written { line.into() } else { to_line(key, value).into() });
         }
         values
     }
@@ -94,12 +92,14 @@ impl<'a> Values<'a> {
     /// The same of values by key.
     pub(super) fn of(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut values = Self::default();
-        for (key, value) in pairs {
-            if let Some(place) = place(key) {
-                values.0[place] = is_said(key, value).then(|| to_line(key, value).into());
-            }
-        }
+        pairs.into_iter().for_each(|(key, value)| values.put(key, value, || to_line(key, value).into()));
         values
+    }
+
+    fn put(&mut self, key: &str, value: &str, line: impl FnOnce() -> Cow<'a, str>) {
+        if let Some(place) = place(key) {
+            self.0[place] = is_said(key, value).then(line);
+        }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&str> {
@@ -212,6 +212,16 @@ fn name_in_file(key: &str) -> &str {
         "DESCRIPTION" => "DESC",
         "_mtime_" => "MTIME",
         "repository" => "REPO",
+        same => same,
+    }
+}
+
+/// Portage sorts by the names that it uses itself, and writes three of them under another one.
+pub(super) fn order(key: &str) -> &str {
+    match key {
+        "DESC" => "DESCRIPTION",
+        "MTIME" => "_mtime_",
+        "REPO" => "repository",
         same => same,
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::core::names::Timestamp;
 
-use super::lines::{Said, is_one_line, to_line};
+use super::lines::{Said, is_one_line, order, to_line};
 use super::{Index, Stanza, inherited, packed};
 
 impl Index {
@@ -56,15 +56,5 @@ impl Files {
     /// It cannot be packed.
     pub fn packed(&self, before: &[u8]) -> io::Result<Vec<u8>> {
         packed::packed(&self.text, &self.ends, u32::try_from(self.timestamp.0).unwrap_or(0), before)
-    }
-}
-
-/// Portage sorts by the names that it uses itself, and writes three of them under another one.
-fn order(key: &str) -> &str {
-    match key {
-        "DESC" => "DESCRIPTION",
-        "MTIME" => "_mtime_",
-        "REPO" => "repository",
-        same => same,
     }
 }
