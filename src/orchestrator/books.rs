@@ -1,19 +1,19 @@
 //! What the journal of this host says, read beside the controller that writes it.
 //!
-//! A replay is done only when the journal's files have changed, and then five times a second at most: whoever asks over
-//! and over costs one look at two files.
+//! A replay is done only when something was written, and then five times a second at most: whoever asks over and over
+//! costs one look ([`Lookout`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
 use crate::core::names::{ReleaseName, Timestamp};
 use crate::core::state::State;
 use crate::release::{ReleaseError, Shelf};
-use crate::store::journal::FILES;
-use crate::store::{Journal, StoreError};
+use crate::store::StoreError;
+use crate::store::journal::Lookout;
 
 /// What was read so long ago is taken as it is.
 pub const FRESH: Duration = Duration::from_millis(200);
@@ -26,16 +26,13 @@ pub struct Books {
     kept: Mutex<Option<Kept>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Kept {
     /// None where it is known to be old.
     looked: Option<Instant>,
-    files: Files,
+    lookout: Lookout,
     read: Arc<Read>,
 }
-
-/// Length and time of each file; none where it is not there.
-type Files = [Option<(u64, SystemTime)>; 2];
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -108,15 +105,15 @@ impl Books {
 fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, BooksError> {
     let shelf = Shelf::look(production)?;
     let release = shelf.live()?;
-    // The files are looked at first: what comes in between is seen by the next look.
-    let files = FILES.map(|name| {
-        let metadata = std::fs::metadata(state.join(name)).ok()?;
-        Some((metadata.len(), metadata.modified().ok()?))
-    });
+    let (mut lookout, before) = match before {
+        Some(kept) => (kept.lookout, Some(kept.read)),
+        None => (Lookout::new(state.to_owned()), None),
+    };
+    let has_news = lookout.has_news()?;
     let read = match before {
-        Some(kept) if kept.files == files && kept.read.release == release => kept.read,
+        Some(read) if !has_news && read.release == release => read,
         _ => {
-            let journal = Journal::open_to_read(state)?;
+            let journal = lookout.journal();
             let (state, sequence) = journal.map(|journal| journal.replay_numbered()).transpose()?.unwrap_or_default();
             // An index that cannot be read is told by whoever asks for it.
             let live = shelf.current().ok().flatten();
@@ -124,5 +121,37 @@ fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, B
             Arc::new(Read { state, sequence, release, release_timestamp })
         }
     };
-    Ok(Kept { looked: Some(Instant::now()), files, read })
+    Ok(Kept { looked: Some(Instant::now()), lookout, read })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::{DroneSpec, Event};
+    use crate::store::Journal;
+
+    /// Others look all the time, and so also while an event is on its way to the disk.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_has_been_written_is_read_whoever_looked_while_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(directory.path()).unwrap();
+        let books = Arc::new(Books::new(directory.path().to_owned(), directory.path().join("production")));
+        let looking = tokio::spawn({
+            let books = Arc::clone(&books);
+            async move {
+                loop {
+                    books.read_anew().await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        for cores in 1..=50 {
+            let name = "izar".parse().unwrap();
+            let fleet = Event::FleetDeclared { drones: vec![DroneSpec { name, cores, jobs: None, memory_mib: None }] };
+            let written = move || journal.append(&State::default(), &fleet, Timestamp(1)).map(|()| journal);
+            journal = tokio::task::spawn_blocking(written).await.unwrap().unwrap();
+            assert_eq!(books.read_anew().await.unwrap().sequence, i64::from(cores));
+        }
+        looking.abort();
+    }
 }

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use tokio::sync::broadcast;
 
 use crate::controller::{ControlError, api, socket};
-use crate::store::journal::FILES;
-use crate::store::{Journal, StoreError};
+use crate::store::StoreError;
+use crate::store::journal::Lookout;
 
 /// Between two looks for a controller that listens, and for what others have written.
 const LOOK: Duration = Duration::from_millis(50);
@@ -30,8 +30,8 @@ pub struct Feed {
     events: broadcast::Sender<String>,
     /// The last event that was told; none before the journal was first looked at.
     last: Option<i64>,
-    /// The journal as it was at the last look.
-    seen: Option<(u64, std::time::SystemTime)>,
+    /// Looks at the journal; none where a look broke off.
+    lookout: Option<Lookout>,
     complained: String,
 }
 
@@ -48,7 +48,7 @@ enum FeedError {
 impl Feed {
     /// One that tells these listeners.
     pub fn new(state: PathBuf, events: broadcast::Sender<String>) -> Self {
-        Self { state, events, last: None, seen: None, complained: String::new() }
+        Self { state, events, last: None, lookout: None, complained: String::new() }
     }
 
     /// The same from the event after this one on, whenever that was.
@@ -100,31 +100,33 @@ impl Feed {
 
     /// Tells what the journal has beyond what was told.
     async fn catch_up(&mut self, surely: bool) -> Result<(), FeedError> {
-        let look = |name: &str| std::fs::metadata(self.state.join(name)).ok();
-        let metadata = look(FILES[1]).or_else(|| look(FILES[0]));
-        let seen = metadata.and_then(|metadata| Some((metadata.len(), metadata.modified().ok()?)));
-        if seen == self.seen && !surely {
-            return Ok(());
-        }
-        let (state, last) = (self.state.clone(), self.last);
-        let (last, lines) = tokio::task::spawn_blocking(move || read(&state, last)).await??;
-        self.last = Some(last);
-        self.seen = seen;
+        let lookout = self.lookout.take().unwrap_or_else(|| Lookout::new(self.state.clone()));
+        let last = self.last;
+        let (lookout, last, lines) = tokio::task::spawn_blocking(move || read(lookout, last, surely)).await??;
+        (self.lookout, self.last) = (Some(lookout), last);
         lines.into_iter().for_each(|line| self.tell(line));
         Ok(())
     }
 }
 
-/// The events after this one, and the number of the last; at first only the latter.
-fn read(state: &std::path::Path, last: Option<i64>) -> Result<(i64, Vec<String>), StoreError> {
-    let Some(journal) = Journal::open_to_read(state)? else { return Ok((last.unwrap_or(0), Vec::new())) };
+/// The events after this one, and the number of the last; at first only the latter. Where nothing was written since the
+/// last look, that is looked for only if somebody is `surely` to be told all.
+fn read(
+    mut lookout: Lookout,
+    last: Option<i64>,
+    surely: bool,
+) -> Result<(Lookout, Option<i64>, Vec<String>), StoreError> {
+    if !lookout.has_news()? && !surely {
+        return Ok((lookout, last, Vec::new()));
+    }
+    let Some(journal) = lookout.journal() else { return Ok((lookout, last.or(Some(0)), Vec::new())) };
     let there = journal.last()?;
     // Where a journal was cut off at what another one has, other events follow under the same numbers.
-    let Some(mut last) = last.map(|last| last.min(there)) else { return Ok((there, Vec::new())) };
+    let Some(mut last) = last.map(|last| last.min(there)) else { return Ok((lookout, Some(there), Vec::new())) };
     let mut lines = Vec::new();
     journal.each_after(last, |sequence, at, event| {
         last = sequence;
         lines.extend(api::told(sequence, at, &event));
     })?;
-    Ok((last, lines))
+    Ok((lookout, Some(last), lines))
 }

@@ -5,6 +5,7 @@
 
 mod copying;
 mod kept;
+mod lookout;
 mod pruning;
 mod sum;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::core::state::{Inconsistent, State};
 use crate::failpoint::Failpoint;
 
 pub use copying::CutOff;
+pub use lookout::Lookout;
 pub use pruning::{Holding, Keep};
 pub use sum::Sum;
 
