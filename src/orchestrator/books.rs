@@ -1,7 +1,7 @@
 //! What the journal of this host says, read beside the controller that writes it.
 //!
-//! A replay is done only when something was written, and then five times a second at most: whoever asks over and over
-//! costs one look ([`Lookout`]).
+//! It is read only when something was written, and then five times a second at most, and of what was read before only
+//! what came since: whoever asks over and over costs one look ([`Lookout`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use tokio::sync::Mutex;
 use crate::core::names::{ReleaseName, Timestamp};
 use crate::core::state::State;
 use crate::release::{ReleaseError, Shelf};
-use crate::store::StoreError;
-use crate::store::journal::Lookout;
+use crate::store::journal::{Lookout, News, Said};
+use crate::store::{History, StoreError};
 
 /// What was read so long ago is taken as it is.
 pub const FRESH: Duration = Duration::from_millis(200);
@@ -35,16 +35,27 @@ struct Kept {
 }
 
 /// What was read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Read {
     /// What the journal says; the state of the beginning where there is none.
     pub state: State,
-    /// The number of the last event that led to it; zero where there is none.
-    pub sequence: i64,
+    /// The events that led to it.
+    history: History,
     /// The live release.
     pub release: Option<ReleaseName>,
     /// The TIMESTAMP of its index, where that has one.
     pub release_timestamp: Option<Timestamp>,
+}
+
+impl Read {
+    /// The number of the last event that led to the state; zero where there is none.
+    pub fn sequence(&self) -> i64 {
+        self.history.last
+    }
+
+    fn said(self) -> Said {
+        Said { state: self.state, history: self.history }
+    }
 }
 
 /// Why nothing could be read.
@@ -106,21 +117,24 @@ fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, B
     let shelf = Shelf::look(production)?;
     let release = shelf.live()?;
     let (mut lookout, before) = match before {
-        Some(kept) => (kept.lookout, Some(kept.read)),
-        None => (Lookout::new(state.to_owned()), None),
+        Some(kept) => (kept.lookout, kept.read),
+        None => (Lookout::new(state.to_owned()), Arc::default()),
     };
-    let has_news = lookout.has_news()?;
-    let read = match before {
-        Some(read) if !has_news && read.release == release => read,
-        _ => {
-            let journal = lookout.journal();
-            let (state, sequence) = journal.map(|journal| journal.replay_numbered()).transpose()?.unwrap_or_default();
-            // An index that cannot be read is told by whoever asks for it.
-            let live = shelf.current().ok().flatten();
-            let release_timestamp = live.and_then(|live| live.timestamp().ok().flatten());
-            Arc::new(Read { state, sequence, release, release_timestamp })
-        }
+    let news = lookout.look()?;
+    if news == News::None && before.release == release {
+        return Ok(Kept { looked: Some(Instant::now()), lookout, read: before });
+    }
+    let before = match news {
+        News::Anew => Said::default(),
+        // Whoever asked before may still be about to answer with it.
+        News::None | News::More => Arc::unwrap_or_clone(before).said(),
     };
+    let journal = lookout.journal();
+    let Said { state, history } = journal.map(|journal| journal.go_on_reading(before)).transpose()?.unwrap_or_default();
+    // An index that cannot be read is told by whoever asks for it.
+    let live = shelf.current().ok().flatten();
+    let release_timestamp = live.and_then(|live| live.timestamp().ok().flatten());
+    let read = Arc::new(Read { state, history, release, release_timestamp });
     Ok(Kept { looked: Some(Instant::now()), lookout, read })
 }
 
@@ -150,7 +164,7 @@ mod tests {
             let fleet = Event::FleetDeclared { drones: vec![DroneSpec { name, cores, jobs: None, memory_mib: None }] };
             let written = move || journal.append(&State::default(), &fleet, Timestamp(1)).map(|()| journal);
             journal = tokio::task::spawn_blocking(written).await.unwrap().unwrap();
-            assert_eq!(books.read_anew().await.unwrap().sequence, i64::from(cores));
+            assert_eq!(books.read_anew().await.unwrap().sequence(), i64::from(cores));
         }
         looking.abort();
     }

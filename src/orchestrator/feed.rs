@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::controller::{ControlError, api, socket};
 use crate::store::StoreError;
-use crate::store::journal::Lookout;
+use crate::store::journal::{Lookout, News};
 
 /// Between two looks for a controller that listens, and for what others have written.
 const LOOK: Duration = Duration::from_millis(50);
@@ -116,7 +116,7 @@ fn read(
     last: Option<i64>,
     surely: bool,
 ) -> Result<(Lookout, Option<i64>, Vec<String>), StoreError> {
-    if !lookout.has_news()? && !surely {
+    if lookout.look()? == News::None && !surely {
         return Ok((lookout, last, Vec::new()));
     }
     let Some(journal) = lookout.journal() else { return Ok((lookout, last.or(Some(0)), Vec::new())) };

@@ -176,7 +176,7 @@ impl Sight<'_> {
         );
         page.gauge("swarm_journal_size_bytes", "Size of the journal's files.", Some(journal));
         let help = "Events that the journal has had so far, those that are not kept any more among them.";
-        page.counter("swarm_journal_events_total", help, self.read.sequence);
+        page.counter("swarm_journal_events_total", help, self.read.sequence());
     }
 }
 

@@ -158,7 +158,7 @@ async fn health(Shared(service): Shared<Arc<Service>>) -> Result<Json<Health>, R
         epoch: Some(read.state.epoch),
         leads,
         builds: read.state.turn(&BTreeSet::new()) != Turn::Rest,
-        last: read.sequence,
+        last: read.sequence(),
         fresh: !leads && service.view.is_fresh(now()),
         caught_up: !leads && service.view.has_caught_up(now()),
         release: read.release.clone(),
@@ -228,7 +228,7 @@ async fn verb(Shared(service): Shared<Arc<Service>>, Admitted(body): Admitted) -
 /// `GET /state`: all that is known, and the number of the event that it is known from: those after it lead on.
 async fn state(Shared(service): Shared<Arc<Service>>) -> Result<Response, Refusal> {
     let read = service.books.read_anew().await.map_err(|error| unreadable(&error))?;
-    Ok(Json(StateView { sequence: read.sequence, state: &read.state }).into_response())
+    Ok(Json(StateView { sequence: read.sequence(), state: &read.state }).into_response())
 }
 
 /// `GET /`: the page for a browser, for others in a few words what there is.

@@ -7,6 +7,7 @@ mod copying;
 mod kept;
 mod lookout;
 mod pruning;
+mod sequel;
 mod sum;
 #[cfg(test)]
 mod testing;
@@ -22,8 +23,9 @@ use crate::core::state::{Inconsistent, State};
 use crate::failpoint::Failpoint;
 
 pub use copying::CutOff;
-pub use lookout::Lookout;
+pub use lookout::{Lookout, News};
 pub use pruning::{Holding, Keep};
+pub use sequel::Said;
 pub use sum::Sum;
 
 /// The journal of a state directory.
@@ -320,11 +322,17 @@ impl Journal {
         if last < gone {
             return Err(StoreError::NoSnapshot { path: self.path.clone(), gone });
         }
+        last = self.apply_after(last, &mut state)?;
+        Ok((state, last))
+    }
+
+    /// Lets the events after this number change the state that those before it have led to. Gives the number of the last.
+    fn apply_after(&self, mut last: i64, state: &mut State) -> Result<i64, StoreError> {
         self.each(last, |sequence, _, event| {
             last = sequence;
             state.apply(&event).map_err(|source| StoreError::Damaged { sequence, path: self.path.clone(), source })
         })?;
-        Ok((state, last))
+        Ok(last)
     }
 
     /// The events after this number, with their own and their moments, in order.

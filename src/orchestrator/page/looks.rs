@@ -122,7 +122,7 @@ impl Looks {
             view.fill(&mut status, now).map_err(Trouble::unreadable)?;
             let mut overview = Overview::of(&of.state, status, left_s, now);
             bound(&mut overview);
-            Tagged::json(&Named { name: name.as_ref(), sequence: of.sequence, overview })
+            Tagged::json(&Named { name: name.as_ref(), sequence: of.sequence(), overview })
         });
         let made = Arc::new(made.await??);
         *kept = Some((Arc::downgrade(read), now, made.clone()));

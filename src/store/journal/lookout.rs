@@ -26,6 +26,17 @@ struct Open {
     file: Identity,
 }
 
+/// What there is to be read at a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// Nothing that was not there at the last look.
+    None,
+    /// The same journal may say more.
+    More,
+    /// It is the first look, or another journal than at the last one.
+    Anew,
+}
+
 /// Device and number of a file.
 type Identity = (u64, u64);
 
@@ -39,17 +50,20 @@ impl Lookout {
         Self { directory, open: None, seen: None }
     }
 
-    /// Whether anything may have been written since the last look, which is so at the first one.
-    ///
-    /// What is read after it has all that was there at this look.
+    /// What there is to be read since the last look; what is read after it has all that was there at this one.
     ///
     /// # Errors
     /// There is a journal, and it cannot be looked at; the next look counts as the first one.
-    pub fn has_news(&mut self) -> Result<bool, StoreError> {
+    pub fn look(&mut self) -> Result<News, StoreError> {
         let before = self.seen.take();
         let mark = self.mark()?;
         self.seen = Some(mark);
-        Ok(before != Some(mark))
+        let file = |mark: Mark| mark.map(|(file, _)| file);
+        Ok(match before {
+            Some(before) if before == mark => News::None,
+            Some(before) if file(before) == file(mark) => News::More,
+            _ => News::Anew,
+        })
     }
 
     /// The journal as of the last look; none where there was none yet.
@@ -74,7 +88,7 @@ impl Journal {
     /// A number that is another one once anything was committed by another connection than this one.
     fn version(&self) -> Result<i64, StoreError> {
         let version = self.connection.pragma_query_value(None, "data_version", |row| row.get(0));
-        version.map_err(|source| self.fault("look at", source))
+        version.map_err(|source| self.fault("read", source))
     }
 }
 
@@ -82,19 +96,18 @@ impl Journal {
 mod tests {
     use super::*;
     use crate::core::state::State;
-    use crate::store::journal::testing::{claim, fleet, write};
+    use crate::store::journal::testing::{fleet, write};
 
     #[test]
     fn there_is_news_at_the_first_look_and_after_each_event_and_not_otherwise() {
         let directory = tempfile::tempdir().unwrap();
         let mut lookout = Lookout::new(directory.path().to_owned());
-        let mut look = || (lookout.has_news().unwrap(), lookout.journal().map(|journal| journal.last().unwrap()));
-        assert_eq!([look(), look()], [(true, None), (false, None)]);
+        let mut look = || (lookout.look().unwrap(), lookout.journal().map(|journal| journal.last().unwrap()));
+        assert_eq!([look(), look()], [(News::Anew, None), (News::None, None)]);
         let (mut journal, mut state) = (Journal::open(directory.path()).unwrap(), State::default());
-        for number in 1..4 {
-            write(&mut journal, &mut state, &claim(number, "izar"));
-            let number = i64::try_from(number).unwrap();
-            assert_eq!([look(), look()], [(true, Some(number)), (false, Some(number))]);
+        for (number, news) in [(1, News::Anew), (2, News::More), (3, News::More)] {
+            write(&mut journal, &mut state, &fleet(1));
+            assert_eq!([look(), look()], [(news, Some(number)), (News::None, Some(number))]);
         }
     }
 
@@ -105,10 +118,10 @@ mod tests {
         let (mut journal, mut state) = (Journal::open(directory.path()).unwrap(), State::default());
         write(&mut journal, &mut state, &fleet(1));
         let mut lookout = Lookout::new(directory.path().to_owned());
-        assert!(lookout.has_news().unwrap());
+        assert_eq!(lookout.look().unwrap(), News::Anew);
         // From here on the log is written over from its beginning.
         journal.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
-        assert!(!lookout.has_news().unwrap(), "nothing was written");
+        assert_eq!(lookout.look().unwrap(), News::None, "nothing was written");
         let look = || FILES.map(|name| std::fs::metadata(directory.path().join(name)).unwrap());
         let before = look();
         write(&mut journal, &mut state, &fleet(2));
@@ -120,7 +133,7 @@ mod tests {
             files.iter().map(|file| (file.len(), file.modified().unwrap())).collect()
         };
         assert_eq!(marks(&look()), marks(&before));
-        assert!(lookout.has_news().unwrap());
+        assert_eq!(lookout.look().unwrap(), News::More);
         assert_eq!(lookout.journal().unwrap().last().unwrap(), 2);
     }
 
@@ -132,14 +145,14 @@ mod tests {
             let (mut journal, mut state) = (Journal::open(directory.path()).unwrap(), State::default());
             write(&mut journal, &mut state, &fleet(cores));
             drop(journal);
-            assert!(lookout.has_news().unwrap());
+            assert_eq!(lookout.look().unwrap(), News::Anew);
             let read = lookout.journal().unwrap().replay().unwrap();
             assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&state).unwrap());
             for entry in std::fs::read_dir(directory.path()).unwrap() {
                 std::fs::remove_file(entry.unwrap().path()).unwrap();
             }
         }
-        assert!(lookout.has_news().unwrap());
+        assert_eq!(lookout.look().unwrap(), News::Anew);
         assert!(lookout.journal().is_none());
     }
 }
