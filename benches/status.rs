@@ -1,4 +1,5 @@
-//! How long `swarm status` takes as a process, beside a journal of a large build, and how large the binary is.
+//! How long `swarm status` takes as a process, beside a journal of a large build and through the socket of a controller at
+//! work, how long an orchestrator reads that journal after each event, and how large the binary is.
 //!
 //! It ends with status 1 where a figure is beyond its bar. SWARM_BENCH_PACKAGES makes the large build smaller.
 #![expect(clippy::expect_used, reason = "a benchmark may end anywhere")]
@@ -14,8 +15,13 @@ use std::time::Duration;
 use compare::{Bar, Figure, Row, median, number, program, report, timed};
 use fleet::{DRONES, Journey};
 use swarm::controller::now;
+use swarm::controller::socket::{Asked, Socket};
 use swarm::core::state::State;
+use swarm::core::status::Status;
+use swarm::orchestrator::books::Books;
 use swarm::store::Journal;
+use tokio::runtime::Runtime;
+use tokio::sync::{broadcast, mpsc};
 
 /// The longest that an operator may wait.
 const LONGEST: Duration = Duration::from_millis(30);
@@ -35,8 +41,15 @@ fn directory() -> tempfile::TempDir {
     made.expect("a directory for the journal")
 }
 
-/// A controller's directory after a build of so many packages; one that has not ended was killed.
-fn site(packages: usize, ended: bool) -> tempfile::TempDir {
+/// A controller's place after a build.
+struct Site {
+    directory: tempfile::TempDir,
+    journal: Journal,
+    state: State,
+}
+
+/// One after a build of so many packages.
+fn site(packages: usize) -> Site {
     let directory = directory();
     let path = |name: &str| directory.path().join(name);
     let mut journal = Journal::open(&path("state")).expect("the journal opens");
@@ -45,9 +58,6 @@ fn site(packages: usize, ended: bool) -> tempfile::TempDir {
         state.apply(event).expect("the journey is sound");
         journal.append(&state, event, at).expect("the event is written");
     });
-    if ended {
-        journal.keep_status(&state, now()).expect("the status is kept");
-    }
     let inventory = format!(
         "[swarm]\ndriver = 'local'\nstate = '{}'\nstaging = '{}'\nproduction = '{}'\n",
         path("state").display(),
@@ -55,7 +65,45 @@ fn site(packages: usize, ended: bool) -> tempfile::TempDir {
         path("production").display()
     );
     std::fs::write(path("inventory.toml"), inventory).expect("the inventory is written");
-    directory
+    Site { directory, journal, state }
+}
+
+/// Asked of a controller that has this state and nothing else to do.
+fn asked_at_work(site: &Site) -> Duration {
+    let runtime = Runtime::new().expect("a runtime");
+    let (asks, mut asked_for) = mpsc::channel(1);
+    let socket = {
+        let _inside = runtime.enter();
+        Socket::open(&site.directory.path().join("state"), asks, broadcast::Sender::new(1)).expect("a socket")
+    };
+    let state = site.state.clone();
+    runtime.spawn(async move {
+        while let Some(Asked::Status(answer)) = asked_for.recv().await {
+            let _gone = answer.send(Status::of(&state, None, now()));
+        }
+    });
+    let took = asked(site.directory.path(), &[]);
+    drop(socket);
+    took
+}
+
+/// What an orchestrator that knows all else takes to read one event more.
+fn read_after_each_event(site: &mut Site) -> Duration {
+    let runtime = Runtime::new().expect("a runtime");
+    let path = |name: &str| site.directory.path().join(name);
+    let books = Books::new(path("state"), path("production"));
+    let read = || runtime.block_on(books.read_anew()).expect("the journal reads").sequence();
+    let mut last = read();
+    let once = |number| {
+        let event = Journey::of_build(0).weather(number);
+        site.state.apply(&event).expect("the event fits");
+        site.journal.append(&site.state, &event, now()).expect("the event is written");
+        let (took, sequence) = timed(read);
+        assert_eq!(sequence, last + 1);
+        last = sequence;
+        took
+    };
+    median((0..ROUNDS).map(once).collect())
 }
 
 fn asked(directory: &Path, options: &[&str]) -> Duration {
@@ -73,21 +121,20 @@ fn asked(directory: &Path, options: &[&str]) -> Duration {
 
 fn main() -> ExitCode {
     let many = number("SWARM_BENCH_PACKAGES", PACKAGES);
+    let longest = || Bar::Most(Figure::Time(LONGEST));
     let mut rows = Vec::new();
     for packages in [FEW_PACKAGES, many] {
-        let directory = site(packages, true);
-        for options in [&[] as &[&str], &["--json"]] {
-            let verb = ["swarm", "status"].iter().chain(options).copied().collect::<Vec<_>>().join(" ");
-            let what = format!("`{verb}`, {packages} packages, {DRONES} drones");
-            rows.push(Row::new(
-                &what,
-                Figure::Time(asked(directory.path(), options)),
-                Bar::Most(Figure::Time(LONGEST)),
-            ));
-        }
+        let mut site = site(packages);
+        let mut row = |what: &str, took, bar| {
+            rows.push(Row::new(&format!("{what}, {packages} packages, {DRONES} drones"), Figure::Time(took), bar));
+        };
+        row("`swarm status`, a controller is at work", asked_at_work(&site), longest());
+        row("`swarm status`, one was killed", asked(site.directory.path(), &[]), Bar::None);
+        site.journal.keep_status(&site.state, now()).expect("the status is kept");
+        row("`swarm status`, one has ended", asked(site.directory.path(), &[]), longest());
+        row("`swarm status --json`, one has ended", asked(site.directory.path(), &["--json"]), longest());
+        row("an orchestrator reads one event more", read_after_each_event(&mut site), longest());
     }
-    let killed = Figure::Time(asked(site(many, false).path(), &[]));
-    rows.push(Row::new(&format!("the same after the controller was killed, {many} packages"), killed, Bar::None));
     let size = std::fs::metadata(program()).expect("the binary").len();
     rows.push(Row::new("size of the binary", Figure::Size(size), Bar::Most(Figure::Size(LARGEST))));
     if report(&rows) { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -40,7 +40,7 @@ pub struct Read {
     /// What the journal says; the state of the beginning where there is none.
     pub state: State,
     /// The events that led to it.
-    history: History,
+    pub history: History,
     /// The live release.
     pub release: Option<ReleaseName>,
     /// The TIMESTAMP of its index, where that has one.
