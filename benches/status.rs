@@ -8,7 +8,7 @@ mod compare;
 #[expect(dead_code, reason = "other benchmarks use more of it")]
 mod fleet;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use swarm::core::state::State;
 use swarm::core::status::Status;
 use swarm::orchestrator::books::Books;
 use swarm::store::Journal;
+use swarm::store::journal::FILES;
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc};
 
@@ -44,28 +45,47 @@ fn directory() -> tempfile::TempDir {
 /// A controller's place after a build.
 struct Site {
     directory: tempfile::TempDir,
-    journal: Journal,
     state: State,
 }
 
-/// One after a build of so many packages.
-fn site(packages: usize) -> Site {
-    let directory = directory();
-    let path = |name: &str| directory.path().join(name);
-    let mut journal = Journal::open(&path("state")).expect("the journal opens");
-    let mut state = State::default();
-    Journey::of_build(packages).play(|event, at| {
-        state.apply(event).expect("the journey is sound");
-        journal.append(&state, event, at).expect("the event is written");
-    });
-    let inventory = format!(
-        "[swarm]\ndriver = 'local'\nstate = '{}'\nstaging = '{}'\nproduction = '{}'\n",
-        path("state").display(),
-        path("staging").display(),
-        path("production").display()
-    );
-    std::fs::write(path("inventory.toml"), inventory).expect("the inventory is written");
-    Site { directory, journal, state }
+impl Site {
+    /// One of nothing but an inventory.
+    fn new() -> Self {
+        let directory = directory();
+        let path = |name: &str| directory.path().join(name);
+        let inventory = format!(
+            "[swarm]\ndriver = 'local'\nstate = '{}'\nstaging = '{}'\nproduction = '{}'\n",
+            path("state").display(),
+            path("staging").display(),
+            path("production").display()
+        );
+        std::fs::write(path("inventory.toml"), inventory).expect("the inventory is written");
+        Self { directory, state: State::default() }
+    }
+
+    fn ground(&self) -> PathBuf {
+        self.directory.path().join("state")
+    }
+
+    /// Works off a build of so many packages.
+    fn work_off(&mut self, packages: usize) -> Journal {
+        let mut journal = Journal::open(&self.ground()).expect("the journal opens");
+        Journey::of_build(packages).play(|event, at| {
+            self.state.apply(event).expect("the journey is sound");
+            journal.append(&self.state, event, at).expect("the event is written");
+        });
+        journal
+    }
+
+    /// The same as a power cut now would leave it.
+    fn cut_off(&self) -> Self {
+        let other = Self { state: self.state.clone(), ..Self::new() };
+        std::fs::create_dir(other.ground()).expect("a directory");
+        for name in FILES {
+            std::fs::copy(self.ground().join(name), other.ground().join(name)).expect("a copy");
+        }
+        other
+    }
 }
 
 /// Asked of a controller that has this state and nothing else to do.
@@ -74,7 +94,7 @@ fn asked_at_work(site: &Site) -> Duration {
     let (asks, mut asked_for) = mpsc::channel(1);
     let socket = {
         let _inside = runtime.enter();
-        Socket::open(&site.directory.path().join("state"), asks, broadcast::Sender::new(1)).expect("a socket")
+        Socket::open(&site.ground(), asks, broadcast::Sender::new(1)).expect("a socket")
     };
     let state = site.state.clone();
     runtime.spawn(async move {
@@ -82,22 +102,21 @@ fn asked_at_work(site: &Site) -> Duration {
             let _gone = answer.send(Status::of(&state, None, now()));
         }
     });
-    let took = asked(site.directory.path(), &[]);
+    let took = asked(site, &[]);
     drop(socket);
     took
 }
 
 /// What an orchestrator that knows all else takes to read one event more.
-fn read_after_each_event(site: &mut Site) -> Duration {
+fn read_after_each_event(site: &mut Site, journal: &mut Journal) -> Duration {
     let runtime = Runtime::new().expect("a runtime");
-    let path = |name: &str| site.directory.path().join(name);
-    let books = Books::new(path("state"), path("production"));
+    let books = Books::new(site.ground(), site.directory.path().join("production"));
     let read = || runtime.block_on(books.read_anew()).expect("the journal reads").sequence();
     let mut last = read();
     let once = |number| {
         let event = Journey::of_build(0).weather(number);
         site.state.apply(&event).expect("the event fits");
-        site.journal.append(&site.state, &event, now()).expect("the event is written");
+        journal.append(&site.state, &event, now()).expect("the event is written");
         let (took, sequence) = timed(read);
         assert_eq!(sequence, last + 1);
         last = sequence;
@@ -106,10 +125,15 @@ fn read_after_each_event(site: &mut Site) -> Duration {
     median((0..ROUNDS).map(once).collect())
 }
 
-fn asked(directory: &Path, options: &[&str]) -> Duration {
+fn asked(site: &Site, options: &[&str]) -> Duration {
     let ask = || {
         let mut swarm = Command::new(program());
-        swarm.arg("status").args(options).arg("--inventory").arg(directory.join("inventory.toml")).stdin(Stdio::null());
+        swarm
+            .arg("status")
+            .args(options)
+            .arg("--inventory")
+            .arg(site.directory.path().join("inventory.toml"))
+            .stdin(Stdio::null());
         let (took, output) = timed(|| swarm.output().expect("it starts"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         took
@@ -124,16 +148,18 @@ fn main() -> ExitCode {
     let longest = || Bar::Most(Figure::Time(LONGEST));
     let mut rows = Vec::new();
     for packages in [FEW_PACKAGES, many] {
-        let mut site = site(packages);
+        let mut site = Site::new();
+        let mut journal = site.work_off(packages);
         let mut row = |what: &str, took, bar| {
             rows.push(Row::new(&format!("{what}, {packages} packages, {DRONES} drones"), Figure::Time(took), bar));
         };
+        row("an orchestrator reads one event more", read_after_each_event(&mut site, &mut journal), longest());
         row("`swarm status`, a controller is at work", asked_at_work(&site), longest());
-        row("`swarm status`, one was killed", asked(site.directory.path(), &[]), Bar::None);
-        site.journal.keep_status(&site.state, now()).expect("the status is kept");
-        row("`swarm status`, one has ended", asked(site.directory.path(), &[]), longest());
-        row("`swarm status --json`, one has ended", asked(site.directory.path(), &["--json"]), longest());
-        row("an orchestrator reads one event more", read_after_each_event(&mut site), longest());
+        row("`swarm status`, one was killed", asked(&site.cut_off(), &[]), Bar::None);
+        journal.keep_status(&site.state, now()).expect("the status is kept");
+        drop(journal);
+        row("`swarm status`, one has ended", asked(&site, &[]), longest());
+        row("`swarm status --json`, one has ended", asked(&site, &["--json"]), longest());
     }
     let size = std::fs::metadata(program()).expect("the binary").len();
     rows.push(Row::new("size of the binary", Figure::Size(size), Bar::Most(Figure::Size(LARGEST))));

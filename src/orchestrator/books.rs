@@ -1,9 +1,9 @@
 //! What the journal of this host says, read beside the controller that writes it.
 //!
-//! It is read only when something was written, and then five times a second at most, and of what was read before only
-//! what came since: whoever asks over and over costs one look ([`Lookout`]).
+//! It is read only when something was written, and for whoever does not need the very latest five times a second at most;
+//! of what was read before only what came since. Whoever asks over and over costs one look ([`Lookout`]).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ use tokio::sync::Mutex;
 use crate::core::names::{ReleaseName, Timestamp};
 use crate::core::state::State;
 use crate::release::{ReleaseError, Shelf};
-use crate::store::journal::{Lookout, News, Said};
-use crate::store::{History, StoreError};
+use crate::store::StoreError;
+use crate::store::journal::{Lookout, News, Said, Until};
 
 /// What was read so long ago is taken as it is.
 pub const FRESH: Duration = Duration::from_millis(200);
@@ -21,16 +21,17 @@ pub const FRESH: Duration = Duration::from_millis(200);
 /// The journal and the releases of this host.
 #[derive(Debug)]
 pub struct Books {
-    state: PathBuf,
-    production: PathBuf,
-    kept: Mutex<Option<Kept>>,
+    /// Held by whoever reads, until that is done: also where who asked for it has gone.
+    kept: Arc<Mutex<Kept>>,
 }
 
 #[derive(Debug)]
 struct Kept {
-    /// None where it is known to be old.
-    looked: Option<Instant>,
+    state: PathBuf,
+    production: PathBuf,
     lookout: Lookout,
+    /// When was looked last; none where that is known to be old.
+    looked: Option<Instant>,
     read: Arc<Read>,
 }
 
@@ -40,7 +41,7 @@ pub struct Read {
     /// What the journal says; the state of the beginning where there is none.
     pub state: State,
     /// The events that led to it.
-    pub history: History,
+    pub until: Until,
     /// The live release.
     pub release: Option<ReleaseName>,
     /// The TIMESTAMP of its index, where that has one.
@@ -50,11 +51,11 @@ pub struct Read {
 impl Read {
     /// The number of the last event that led to the state; zero where there is none.
     pub fn sequence(&self) -> i64 {
-        self.history.last
+        self.until.sequence
     }
 
     fn said(self) -> Said {
-        Said { state: self.state, history: self.history }
+        Said { state: self.state, until: self.until }
     }
 }
 
@@ -75,7 +76,9 @@ pub enum BooksError {
 impl Books {
     /// Those of this state directory and this production. Nothing is read yet.
     pub fn new(state: PathBuf, production: PathBuf) -> Self {
-        Self { state, production, kept: Mutex::default() }
+        let lookout = Lookout::new(state.clone());
+        let kept = Kept { state, production, lookout, looked: None, read: Arc::default() };
+        Self { kept: Arc::new(Mutex::new(kept)) }
     }
 
     /// What they say now.
@@ -96,46 +99,56 @@ impl Books {
 
     /// Something has been written: what was read before is not taken as it is any more.
     pub async fn expire(&self) {
-        if let Some(kept) = self.kept.lock().await.as_mut() {
-            kept.looked = None;
-        }
+        self.kept.lock().await.looked = None;
     }
 
     async fn read_within(&self, fresh: Duration) -> Result<Arc<Read>, BooksError> {
         // Who comes while somebody reads waits for the same answer.
-        let mut kept = self.kept.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.looked.is_some_and(|looked| looked.elapsed() < fresh)) {
+        let mut kept = Arc::clone(&self.kept).lock_owned().await;
+        if kept.looked.is_some_and(|looked| looked.elapsed() < fresh) {
             return Ok(kept.read.clone());
         }
-        let (state, production, before) = (self.state.clone(), self.production.clone(), kept.take());
-        let read = tokio::task::spawn_blocking(move || look(&state, &production, before)).await??;
-        Ok(kept.insert(read).read.clone())
+        tokio::task::spawn_blocking(move || {
+            kept.look()?;
+            Ok(kept.read.clone())
+        })
+        .await?
     }
 }
 
-fn look(state: &Path, production: &Path, before: Option<Kept>) -> Result<Kept, BooksError> {
-    let shelf = Shelf::look(production)?;
-    let release = shelf.live()?;
-    let (mut lookout, before) = match before {
-        Some(kept) => (kept.lookout, kept.read),
-        None => (Lookout::new(state.to_owned()), Arc::default()),
-    };
-    let news = lookout.look()?;
-    if news == News::None && before.release == release {
-        return Ok(Kept { looked: Some(Instant::now()), lookout, read: before });
+impl Kept {
+    fn look(&mut self) -> Result<(), BooksError> {
+        // What comes from here on may not be in what is read.
+        let begun = Instant::now();
+        self.looked = None;
+        let shelf = Shelf::look(&self.production)?;
+        let release = shelf.live()?;
+        let news = self.lookout.look()?;
+        if news != News::None || self.read.release != release {
+            let before = std::mem::take(&mut self.read);
+            let before = match news {
+                News::Anew => Said::default(),
+                // Whoever asked before may still be about to answer with it.
+                News::None | News::More => Arc::unwrap_or_clone(before).said(),
+            };
+            let Said { state, until } = self.go_on_reading(before)?;
+            // An index that cannot be read is told by whoever asks for it.
+            let live = shelf.current().ok().flatten();
+            let release_timestamp = live.and_then(|live| live.timestamp().ok().flatten());
+            self.read = Arc::new(Read { state, until, release, release_timestamp });
+        }
+        self.looked = Some(begun);
+        Ok(())
     }
-    let before = match news {
-        News::Anew => Said::default(),
-        // Whoever asked before may still be about to answer with it.
-        News::None | News::More => Arc::unwrap_or_clone(before).said(),
-    };
-    let journal = lookout.journal();
-    let Said { state, history } = journal.map(|journal| journal.go_on_reading(before)).transpose()?.unwrap_or_default();
-    // An index that cannot be read is told by whoever asks for it.
-    let live = shelf.current().ok().flatten();
-    let release_timestamp = live.and_then(|live| live.timestamp().ok().flatten());
-    let read = Arc::new(Read { state, history, release, release_timestamp });
-    Ok(Kept { looked: Some(Instant::now()), lookout, read })
+
+    fn go_on_reading(&mut self, before: Said) -> Result<Said, StoreError> {
+        let read = self.lookout.journal().map(|journal| journal.go_on_reading(before)).transpose();
+        if read.is_err() {
+            // Nothing is kept, so the next look is the first one.
+            self.lookout = Lookout::new(self.state.clone());
+        }
+        Ok(read?.unwrap_or_default())
+    }
 }
 
 #[cfg(test)]
@@ -167,5 +180,6 @@ mod tests {
             assert_eq!(books.read_anew().await.unwrap().sequence(), i64::from(cores));
         }
         looking.abort();
+        assert!(looking.await.unwrap_err().is_cancelled(), "whoever looked has always read something");
     }
 }

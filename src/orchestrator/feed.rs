@@ -76,13 +76,13 @@ impl Feed {
     /// Tells what was written, and while a controller is at work what it tells.
     async fn follow(&mut self) -> Result<(), FeedError> {
         let follower = socket::follow(&self.state).await?;
-        self.catch_up(follower.is_some()).await?;
+        self.catch_up().await?;
         let Some(mut follower) = follower else { return Ok(()) };
         while let Some(line) = follower.next().await {
             let sequence = serde_json::from_str::<Numbered>(&line).ok().and_then(|numbered| numbered.sequence);
             match (sequence, self.last) {
                 (Some(sequence), Some(last)) if sequence <= last => continue,
-                (Some(sequence), Some(last)) if sequence > last + 1 => self.catch_up(true).await?,
+                (Some(sequence), Some(last)) if sequence > last + 1 => self.catch_up().await?,
                 (Some(sequence), _) => {
                     self.last = Some(sequence);
                     self.tell(line);
@@ -99,24 +99,19 @@ impl Feed {
     }
 
     /// Tells what the journal has beyond what was told.
-    async fn catch_up(&mut self, surely: bool) -> Result<(), FeedError> {
+    async fn catch_up(&mut self) -> Result<(), FeedError> {
         let lookout = self.lookout.take().unwrap_or_else(|| Lookout::new(self.state.clone()));
         let last = self.last;
-        let (lookout, last, lines) = tokio::task::spawn_blocking(move || read(lookout, last, surely)).await??;
+        let (lookout, last, lines) = tokio::task::spawn_blocking(move || read(lookout, last)).await??;
         (self.lookout, self.last) = (Some(lookout), last);
         lines.into_iter().for_each(|line| self.tell(line));
         Ok(())
     }
 }
 
-/// The events after this one, and the number of the last; at first only the latter. Where nothing was written since the
-/// last look, that is looked for only if somebody is `surely` to be told all.
-fn read(
-    mut lookout: Lookout,
-    last: Option<i64>,
-    surely: bool,
-) -> Result<(Lookout, Option<i64>, Vec<String>), StoreError> {
-    if lookout.look()? == News::None && !surely {
+/// The events after this one, and the number of the last; at first only the latter.
+fn read(mut lookout: Lookout, last: Option<i64>) -> Result<(Lookout, Option<i64>, Vec<String>), StoreError> {
+    if lookout.look()? == News::None {
         return Ok((lookout, last, Vec::new()));
     }
     let Some(journal) = lookout.journal() else { return Ok((lookout, last.or(Some(0)), Vec::new())) };

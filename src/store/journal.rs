@@ -25,7 +25,7 @@ use crate::failpoint::Failpoint;
 pub use copying::CutOff;
 pub use lookout::{Lookout, News};
 pub use pruning::{Holding, Keep};
-pub use sequel::Said;
+pub use sequel::{Said, Until};
 pub use sum::Sum;
 
 /// The journal of a state directory.
@@ -223,12 +223,16 @@ impl Journal {
         let connection = Connection::open_with_flags(&path, flags).map_err(fault)?;
         // A reader and the writer meet for moments only.
         connection.busy_timeout(Duration::from_secs(10)).map_err(fault)?;
+        let journal = Self { connection, path, behind: 0 };
+        journal.refuse_newer()?;
+        Ok(journal)
+    }
+
+    /// Whether a newer program has worked on it, by what it says itself.
+    fn refuse_newer(&self) -> Result<(), StoreError> {
         // Zero in journals from before it was written there.
-        let schema = schema(&connection).map_err(fault)?;
-        if schema > SCHEMA {
-            return Err(StoreError::Newer { path, found: schema });
-        }
-        Ok(Self { connection, path, behind: 0 })
+        let found = schema(&self.connection).map_err(|source| self.fault("open", source))?;
+        if found > SCHEMA { Err(StoreError::Newer { path: self.path.clone(), found }) } else { Ok(()) }
     }
 
     /// Writes an event; when this returns it will survive.
@@ -411,6 +415,17 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// Brings what was written ahead into the file itself. SQLite does so when the last connection is closed, and others
+    /// may look for years; without it a copy of the one file would lack the latest events.
+    fn drop(&mut self) {
+        if !self.connection.is_readonly(rusqlite::MAIN_DB).unwrap_or(true) {
+            // The next one to write does it, where a reader is in the way.
+            let _later = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+    }
+}
+
 fn schema(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
@@ -436,6 +451,18 @@ mod tests {
         assert_eq!(reader.replay().unwrap().drones.len(), 1);
         drop(journal);
         assert_eq!(Journal::open(directory.path()).unwrap().replay().unwrap().drones.len(), 1);
+    }
+
+    #[test]
+    fn the_file_alone_has_all_that_was_written_by_one_who_has_ended_though_others_look() {
+        let (directory, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut journal = Journal::open(directory.path()).unwrap();
+        let reader = Journal::open_to_read(directory.path()).unwrap().unwrap();
+        journal.append(&State::default(), &fleet(), Timestamp(1)).unwrap();
+        drop(journal);
+        std::fs::copy(directory.path().join(FILES[0]), copy.path().join(FILES[0])).unwrap();
+        let copied = Journal::open_to_read(copy.path()).unwrap().unwrap();
+        assert_eq!([&reader, &copied].map(|journal| journal.last().unwrap()), [1, 1]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::{FILES, Journal, StoreError};
 
@@ -14,16 +15,26 @@ use super::{FILES, Journal, StoreError};
 #[derive(Debug)]
 pub struct Lookout {
     directory: PathBuf,
-    open: Option<Open>,
-    /// What there was at the last look; none before the first one.
-    seen: Option<Mark>,
+    seen: Option<Seen>,
 }
 
+/// What there was at a look.
 #[derive(Debug)]
-struct Open {
-    journal: Journal,
-    /// Another file of the same name is another journal.
-    file: Identity,
+struct Seen {
+    /// The file; none where there was none.
+    file: Option<File>,
+    /// What there was to be read in it, with SQLite's own count of what others have committed.
+    open: Option<(Journal, i64)>,
+}
+
+/// A file as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct File {
+    /// Its device and number: under another one it is another journal.
+    identity: (u64, u64),
+    /// A journal that somebody has copied over it is to be opened anew. SQLite moves what was written ahead into the file
+    /// now and then, which costs an opening, too.
+    modified: Option<SystemTime>,
 }
 
 /// What there is to be read at a look.
@@ -37,56 +48,64 @@ pub enum News {
     Anew,
 }
 
-/// Device and number of a file.
-type Identity = (u64, u64);
-
-/// The journal at one moment: which file it is, and SQLite's own count of what others have committed; none where there is
-/// no journal.
-type Mark = Option<(Identity, i64)>;
-
 impl Lookout {
     /// One for this state directory, where nothing was looked at yet.
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory, open: None, seen: None }
+        Self { directory, seen: None }
     }
 
     /// What there is to be read since the last look; what is read after it has all that was there at this one.
     ///
     /// # Errors
-    /// There is a journal, and it cannot be looked at; the next look counts as the first one.
+    /// There is a journal, and it cannot be looked at, or is a newer program's; the next look counts as the first one.
     pub fn look(&mut self) -> Result<News, StoreError> {
-        let before = self.seen.take();
-        let mark = self.mark()?;
-        self.seen = Some(mark);
-        let file = |mark: Mark| mark.map(|(file, _)| file);
-        Ok(match before {
-            Some(before) if before == mark => News::None,
-            Some(before) if file(before) == file(mark) => News::More,
-            _ => News::Anew,
-        })
+        let metadata = std::fs::metadata(self.directory.join(FILES[0])).ok();
+        let file = metadata
+            .map(|metadata| File { identity: (metadata.dev(), metadata.ino()), modified: metadata.modified().ok() });
+        let (seen, news) = match self.seen.take() {
+            Some(Seen { file: before, open: Some((journal, version)) }) if before == file => {
+                let now = journal.version()?;
+                let news = if now == version { News::None } else { News::More };
+                (Seen { file, open: Some((journal, now)) }, news)
+            }
+            before => {
+                let seen = Seen { file, open: self.open()? };
+                let news = before.map_or(News::Anew, |before| before.news_in(&seen));
+                (seen, news)
+            }
+        };
+        self.seen = Some(seen);
+        Ok(news)
     }
 
     /// The journal as of the last look; none where there was none yet.
     pub fn journal(&self) -> Option<&Journal> {
-        self.open.as_ref().map(|open| &open.journal)
+        self.seen.as_ref()?.open.as_ref().map(|(journal, _)| journal)
     }
 
-    fn mark(&mut self) -> Result<Mark, StoreError> {
-        let metadata = std::fs::metadata(self.directory.join(FILES[0])).ok();
-        let file = metadata.map(|metadata| (metadata.dev(), metadata.ino()));
-        self.open = self.open.take().filter(|open| Some(open.file) == file);
-        let Some(file) = file else { return Ok(None) };
-        if self.open.is_none() {
-            self.open = Journal::open_to_read(&self.directory)?.map(|journal| Open { journal, file });
+    fn open(&self) -> Result<Option<(Journal, i64)>, StoreError> {
+        let Some(journal) = Journal::open_to_read(&self.directory)? else { return Ok(None) };
+        let version = journal.version()?;
+        Ok(Some((journal, version)))
+    }
+}
+
+impl Seen {
+    /// What there is in one that was opened after this.
+    fn news_in(&self, later: &Self) -> News {
+        let identity = |seen: &Self| seen.file.map(|file| file.identity);
+        match (&self.open, &later.open) {
+            (None, None) => News::None,
+            (Some(_), Some(_)) if identity(self) == identity(later) => News::More,
+            _ => News::Anew,
         }
-        let Some(open) = &self.open else { return Ok(None) };
-        Ok(Some((file, open.journal.version()?)))
     }
 }
 
 impl Journal {
     /// A number that is another one once anything was committed by another connection than this one.
     fn version(&self) -> Result<i64, StoreError> {
+        self.refuse_newer()?;
         let version = self.connection.pragma_query_value(None, "data_version", |row| row.get(0));
         version.map_err(|source| self.fault("read", source))
     }
@@ -95,6 +114,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::event::SCHEMA;
     use crate::core::state::State;
     use crate::store::journal::testing::{fleet, write};
 
@@ -117,11 +137,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (mut journal, mut state) = (Journal::open(directory.path()).unwrap(), State::default());
         write(&mut journal, &mut state, &fleet(1));
-        let mut lookout = Lookout::new(directory.path().to_owned());
-        assert_eq!(lookout.look().unwrap(), News::Anew);
         // From here on the log is written over from its beginning.
         journal.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
-        assert_eq!(lookout.look().unwrap(), News::None, "nothing was written");
+        let mut lookout = Lookout::new(directory.path().to_owned());
+        assert_eq!([lookout.look().unwrap(), lookout.look().unwrap()], [News::Anew, News::None]);
         let look = || FILES.map(|name| std::fs::metadata(directory.path().join(name)).unwrap());
         let before = look();
         write(&mut journal, &mut state, &fleet(2));
@@ -135,6 +154,45 @@ mod tests {
         assert_eq!(marks(&look()), marks(&before));
         assert_eq!(lookout.look().unwrap(), News::More);
         assert_eq!(lookout.journal().unwrap().last().unwrap(), 2);
+    }
+
+    #[test]
+    fn a_newer_program_that_writes_beside_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::open(directory.path()).unwrap();
+        let mut lookout = Lookout::new(directory.path().to_owned());
+        lookout.look().unwrap();
+        journal.connection.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(lookout.look().unwrap_err(), StoreError::Newer { .. }));
+        }
+        journal.connection.pragma_update(None, "user_version", SCHEMA).unwrap();
+        assert_eq!(lookout.look().unwrap(), News::Anew);
+    }
+
+    #[test]
+    fn a_journal_that_is_just_being_made_is_news_once_it_says_something() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(FILES[0]), "").unwrap();
+        let mut lookout = Lookout::new(directory.path().to_owned());
+        assert_eq!([lookout.look().unwrap(), lookout.look().unwrap()], [News::Anew, News::None]);
+        let _journal = Journal::open(directory.path()).unwrap();
+        assert_eq!(lookout.look().unwrap(), News::Anew);
+    }
+
+    #[test]
+    fn a_copy_over_the_journal_is_read() {
+        let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (place, count) in [(&directory, 2), (&other, 4)] {
+            let (mut journal, mut state) = (Journal::open(place.path()).unwrap(), State::default());
+            (0..count).for_each(|cores| write(&mut journal, &mut state, &fleet(cores)));
+        }
+        let mut lookout = Lookout::new(directory.path().to_owned());
+        lookout.look().unwrap();
+        assert_eq!(lookout.journal().unwrap().last().unwrap(), 2);
+        std::fs::copy(other.path().join(FILES[0]), directory.path().join(FILES[0])).unwrap();
+        assert_eq!(lookout.look().unwrap(), News::More);
+        assert_eq!(lookout.journal().unwrap().last().unwrap(), 4);
     }
 
     #[test]

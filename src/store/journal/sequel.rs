@@ -1,11 +1,11 @@
 //! What a journal says, taken up from what it said before: of what came since only the new events are read.
 //!
-//! The state of 20,000 packages takes most of a second to read from its snapshot, an event some microseconds. Whether all
-//! that was read before is still there (a standby cuts off what its leader does not have) two [`History`]s tell.
+//! The state of 20,000 packages takes most of a second to read from its snapshot, an event some microseconds. All that was
+//! read before is still there where the last event is the very same one and nothing was cut off meanwhile: a standby cuts
+//! off what its leader does not have, and other events follow under the same numbers, sometimes in the same epoch.
 
 use super::{Journal, StoreError};
 use crate::core::state::State;
-use crate::store::History;
 
 /// What a journal has said.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +13,18 @@ pub struct Said {
     /// What its events have led to.
     pub state: State,
     /// Which events those were.
-    pub history: History,
+    pub until: Until,
+}
+
+/// How far a journal was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Until {
+    /// The number of the last event; zero where there is none.
+    pub sequence: i64,
+    /// What tells that event from any other; none where there is none.
+    digest: Option<String>,
+    /// How many events had been cut off.
+    cut_off: u64,
 }
 
 impl Journal {
@@ -24,24 +35,32 @@ impl Journal {
     pub fn go_on_reading(&self, before: Said) -> Result<Said, StoreError> {
         // What is written, cut off or removed meanwhile is not seen.
         let view = self.connection.unchecked_transaction().map_err(|source| self.fault("read", source))?;
-        let history = self.history()?;
-        let last = before.history.last;
-        let has_all = last > 0 && before.history.common(&history) == last && history.gone <= last;
-        let state = if has_all {
-            let mut state = before.state;
-            self.apply_after(last, &mut state)?;
-            state
-        } else {
-            self.replay()?
+        let Said { mut state, until } = before;
+        let has_all = until.sequence > 0 && self.until(until.sequence)? == until;
+        let sequence = match has_all {
+            true => self.apply_after(until.sequence, &mut state)?,
+            false => {
+                let (read, last) = self.replay_numbered()?;
+                state = read;
+                last
+            }
         };
+        let until = self.until(sequence)?;
         drop(view);
-        Ok(Said { state, history })
+        Ok(Said { state, until })
+    }
+
+    /// What tells that all up to this event was read, and nothing else.
+    fn until(&self, sequence: i64) -> Result<Until, StoreError> {
+        let digest = self.entry(sequence)?.map(|entry| entry.digest());
+        Ok(Until { sequence, digest, cut_off: self.cut_off()? })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::event::Event;
     use crate::core::names::Timestamp;
     use crate::store::journal::Keep;
     use crate::store::journal::testing::{claim, fleet, write};
@@ -50,7 +69,12 @@ mod tests {
     fn hold(journal: &Journal, said: &Said) {
         let text = |state: &State| serde_json::to_value(state).unwrap();
         assert_eq!(text(&said.state), text(&journal.replay().unwrap()));
-        assert_eq!(said.history, journal.history().unwrap());
+        assert_eq!(said.until.sequence, journal.last().unwrap());
+    }
+
+    /// An event that changes what no other one does.
+    fn builds_kept(count: u32) -> Event {
+        Event::BuildsKept { count }
     }
 
     #[test]
@@ -68,33 +92,39 @@ mod tests {
         journal.connection.execute("UPDATE events SET body = 'nothing' WHERE sequence = 2", []).unwrap();
         write(&mut journal, &mut state, &fleet(4));
         said = journal.go_on_reading(said).unwrap();
-        assert_eq!((said.state.drones.len(), said.history.last), (1, 6));
+        let cores: Vec<u32> = said.state.drones.values().map(|drone| drone.spec.cores).collect();
+        assert_eq!((cores, said.until.sequence), (vec![4], 6));
         journal.go_on_reading(Said::default()).unwrap_err();
     }
 
     #[test]
-    fn what_was_cut_off_since_is_not_said_any_more() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut journal, mut state) = (Journal::open(directory.path()).unwrap(), State::default());
-        for event in [claim(1, "izar"), fleet(1), claim(2, "izar"), fleet(2)] {
-            write(&mut journal, &mut state, &event);
+    fn what_was_cut_off_since_is_not_said_any_more_whatever_follows_in_its_place() {
+        let in_the_same_epoch: [Event; 2] = [fleet(7), fleet(2)];
+        for follow in [[claim(2, "vega"), fleet(3)], in_the_same_epoch] {
+            let directory = tempfile::tempdir().unwrap();
+            let (mut journal, mut state) = (Journal::open(directory.path()).unwrap(), State::default());
+            for event in [claim(1, "izar"), fleet(1), builds_kept(5), fleet(2)] {
+                write(&mut journal, &mut state, &event);
+            }
+            let said = journal.go_on_reading(Said::default()).unwrap();
+            journal.cut(2, Timestamp(8)).unwrap();
+            let mut state = journal.replay().unwrap();
+            for event in follow {
+                write(&mut journal, &mut state, &event);
+            }
+            hold(&journal, &journal.go_on_reading(said).unwrap());
         }
-        let said = journal.go_on_reading(Said::default()).unwrap();
-        journal.cut(2, Timestamp(8)).unwrap();
-        let mut state = journal.replay().unwrap();
-        for event in [claim(2, "vega"), fleet(3), fleet(4)] {
-            write(&mut journal, &mut state, &event);
-        }
-        hold(&journal, &journal.go_on_reading(said).unwrap());
     }
 
     #[test]
     fn what_is_gone_before_it_was_read_is_taken_from_the_sum() {
         let directory = tempfile::tempdir().unwrap();
         let (mut journal, mut state) = (Journal::open(directory.path()).unwrap(), State::default());
-        write(&mut journal, &mut state, &claim(1, "izar"));
+        for event in [claim(1, "izar"), fleet(1)] {
+            write(&mut journal, &mut state, &event);
+        }
         let said = journal.go_on_reading(Said::default()).unwrap();
-        for event in [fleet(1), fleet(2), fleet(3)] {
+        for event in [builds_kept(5), fleet(2), fleet(3)] {
             write(&mut journal, &mut state, &event);
         }
         journal.prune(&state, &Keep { since: Timestamp(99), size: 0, wanted: None }).unwrap();
