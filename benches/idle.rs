@@ -34,6 +34,7 @@ fn main() {
     let fleet = Fleet::new(fleet::plan(0, PACKAGES), DRONES).forgetful();
     let fleet = if std::env::var_os("SWARM_BENCH_SSH").is_some() { fleet } else { fleet.direct() };
     fleet.workshop.all_take(Duration::from_secs(100_000));
+    let fixture = memory("VmRSS");
     let started = Arc::new(AtomicUsize::new(0));
     for drone in &fleet.drones {
         let started = Arc::clone(&started);
@@ -43,11 +44,11 @@ fn main() {
         });
     }
     tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
-        fleet.push_while(look(&started, Duration::from_secs(seconds))).await;
+        fleet.push_while(look(&started, Duration::from_secs(seconds), fixture)).await;
     });
 }
 
-async fn look(started: &AtomicUsize, time: Duration) {
+async fn look(started: &AtomicUsize, time: Duration, fixture: u64) {
     while started.load(Ordering::Relaxed) < DRONES {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -58,6 +59,11 @@ async fn look(started: &AtomicUsize, time: Duration) {
     let what = |figure: &str| format!("idle, {DRONES} drones that build, {PACKAGES} packages: {figure}");
     let good = report(&[
         Row::new(&what("memory"), Figure::Size(memory("VmRSS")), Bar::Most(Figure::Size(MOST_MEMORY))),
+        Row::new(
+            &what("of it the drones and their copy of the plan, at the beginning"),
+            Figure::Size(fixture),
+            Bar::None,
+        ),
         Row::new(&what("memory at its highest"), Figure::Size(memory("VmHWM")), Bar::None),
         Row::new(&what("of one core"), Figure::Percent(share), Bar::Most(Figure::Percent(MOST_WORK))),
     ]);
