@@ -59,11 +59,7 @@ async fn look(started: &AtomicUsize, time: Duration, fixture: u64) {
     let what = |figure: &str| format!("idle, {DRONES} drones that build, {PACKAGES} packages: {figure}");
     let good = report(&[
         Row::new(&what("memory"), Figure::Size(memory("VmRSS")), Bar::Most(Figure::Size(MOST_MEMORY))),
-        Row::new(
-            &what("of it the drones and their copy of the plan, at the beginning"),
-            Figure::Size(fixture),
-            Bar::None,
-        ),
+        Row::new(&what("the drones with the plan, before it begins"), Figure::Size(fixture), Bar::None),
         Row::new(&what("memory at its highest"), Figure::Size(memory("VmHWM")), Bar::None),
         Row::new(&what("of one core"), Figure::Percent(share), Bar::Most(Figure::Percent(MOST_WORK))),
     ]);

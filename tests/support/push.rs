@@ -74,7 +74,7 @@ pub struct Fleet {
     pub workshop: Arc<Workshop>,
     /// The drones: `drone0`, `drone1` …
     pub drones: Vec<FakeDrone>,
-    plan: Plan,
+    plan: Mutex<Plan>,
     jobs: u32,
     lost_after: Duration,
     until: Option<Timestamp>,
@@ -93,7 +93,7 @@ impl Fleet {
             directory: super::memory(),
             workshop,
             drones,
-            plan,
+            plan: Mutex::new(plan),
             jobs: 1,
             lost_after: Duration::from_secs(600),
             until: None,
@@ -128,7 +128,8 @@ impl Fleet {
         self
     }
 
-    /// Keeps neither scripts nor events: where memory is measured, or runs are many, they would count.
+    /// Keeps neither scripts nor events, nor the plan once it is pushed: where memory is measured, or runs are many, they
+    /// would count.
     pub fn forgetful(mut self) -> Self {
         self.forgetful = true;
         self.with_hosts(super::FakeHost::forgetful)
@@ -186,7 +187,7 @@ impl Fleet {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let mut session = self.session_seen_by(&seen).await;
         if session.state().open_build().is_none() {
-            session.record(&self.opening("build1", self.plan.clone())).unwrap();
+            session.record(&self.opening("build1", self.planned())).unwrap();
         }
         let begun = tokio::time::Instant::now();
         let finish = work_off(&mut session, self.until, happens).await;
@@ -194,6 +195,12 @@ impl Fleet {
         session.close(finish.as_ref().err()).await.unwrap();
         let seen = std::mem::take(&mut *seen.lock().unwrap());
         Pushed { finish, took, events: seen.events, notes: seen.notes, state: session.state().clone() }
+    }
+
+    /// The plan, for the build that is opened with it.
+    fn planned(&self) -> Plan {
+        let mut kept = self.plan.lock().unwrap();
+        if self.forgetful { std::mem::replace(&mut *kept, plan(0, &[])) } else { kept.clone() }
     }
 
     /// A controller of this fleet.
@@ -223,7 +230,7 @@ impl Fleet {
         assert!(matches!(pushed.finish, Ok(Finish::Ended(End::Complete))), "{pushed:#?}");
         assert_eq!(self.workshop.complaints(), Vec::<String>::new());
         let staged = files(&self.path("staging"));
-        assert_eq!(staged.len(), self.plan.packages.len(), "{staged:?}");
+        assert_eq!(staged.len(), self.plan.lock().unwrap().packages.len(), "{staged:?}");
         for (_, file) in pushed.state.open_build().unwrap().received() {
             assert!(staged.contains(&file.path), "{} is not staged", file.path);
             swarm::portage::gpkg::read(&self.path("staging").join(&file.path)).unwrap();
