@@ -13,7 +13,7 @@ use crate::core::names::{ReleaseName, Timestamp};
 use crate::core::state::State;
 use crate::release::{ReleaseError, Shelf};
 use crate::store::StoreError;
-use crate::store::journal::{Lookout, News, Said, Until};
+use crate::store::journal::{Known, Lookout, News, Until};
 
 /// What was read so long ago is taken as it is.
 pub const FRESH: Duration = Duration::from_millis(200);
@@ -54,8 +54,8 @@ impl Read {
         self.until.sequence
     }
 
-    fn said(self) -> Said {
-        Said { state: self.state, until: self.until }
+    fn known(self) -> Known<State> {
+        Known { value: self.state, until: self.until }
     }
 }
 
@@ -127,11 +127,11 @@ impl Kept {
         if news != News::None || self.read.release != release {
             let before = std::mem::take(&mut self.read);
             let before = match news {
-                News::Anew => Said::default(),
+                News::Anew => Known::default(),
                 // Whoever asked before may still be about to answer with it.
-                News::None | News::More => Arc::unwrap_or_clone(before).said(),
+                News::None | News::More => Arc::unwrap_or_clone(before).known(),
             };
-            let Said { state, until } = self.go_on_reading(before)?;
+            let Known { value: state, until } = self.go_on_reading(before)?;
             // An index that cannot be read is told by whoever asks for it.
             let live = shelf.current().ok().flatten();
             let release_timestamp = live.and_then(|live| live.timestamp().ok().flatten());
@@ -141,8 +141,8 @@ impl Kept {
         Ok(())
     }
 
-    fn go_on_reading(&mut self, before: Said) -> Result<Said, StoreError> {
-        let read = self.lookout.journal().map(|journal| journal.go_on_reading(before)).transpose();
+    fn go_on_reading(&mut self, before: Known<State>) -> Result<Known<State>, StoreError> {
+        let read = self.lookout.journal().map(|journal| journal.go_on_replaying(before)).transpose();
         if read.is_err() {
             // Nothing is kept, so the next look is the first one.
             self.lookout = Lookout::new(self.state.clone());

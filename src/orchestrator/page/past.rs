@@ -24,6 +24,7 @@ use crate::core::state::State;
 use crate::core::status::Moment;
 use crate::core::timeline::{Bar, End, Timeline, longest_chain};
 use crate::orchestrator::routes::Service;
+use crate::store::journal::Known;
 use crate::store::{Journal, StoreError};
 
 /// Estimates are held against builds anew after so long: that reads the whole journal.
@@ -35,52 +36,20 @@ const TOLD: usize = 500;
 #[derive(Debug)]
 pub struct Past {
     state: PathBuf,
-    folded: Mutex<Arc<Folded>>,
+    folded: Mutex<Arc<Known<Timeline>>>,
     history: Mutex<Option<(Instant, Arc<Tagged>)>>,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Folded {
-    timeline: Timeline,
-    /// Number and moment of the last event in it.
-    last: Option<(i64, Timestamp)>,
-}
-
-impl Folded {
-    /// Goes on with what the journal has beyond it.
-    fn go_on(self, journal: &Journal) -> Result<Self, StoreError> {
-        let Some(last) = self.last else { return Self::default().read(journal, 0) };
-        // The last one is read once more, to see that it is still the same.
-        let mut again = None;
-        let mut first = |sequence, at| {
-            again.get_or_insert((sequence, at));
-        };
-        let mut folded = self;
-        let mut later = Vec::new();
-        journal.each_after(last.0 - 1, |sequence, at, event| {
-            first(sequence, at);
-            if sequence > last.0 {
-                later.push((sequence, at, event));
-            }
+/// Goes on with what the journal has beyond this.
+fn go_on(known: Known<Timeline>, journal: &Journal) -> Result<Known<Timeline>, StoreError> {
+    journal.go_on_reading(known, |known| {
+        let (mut timeline, mut last) = known.unwrap_or_default();
+        journal.each_after(last, |sequence, at, event| {
+            timeline.take(sequence, at, &event);
+            last = sequence;
         })?;
-        if again != Some(last) {
-            return Self::default().read(journal, 0);
-        }
-        for (sequence, at, event) in later {
-            folded.take(sequence, at, &event);
-        }
-        Ok(folded)
-    }
-
-    fn read(mut self, journal: &Journal, after: i64) -> Result<Self, StoreError> {
-        journal.each_after(after, |sequence, at, event| self.take(sequence, at, &event))?;
-        Ok(self)
-    }
-
-    fn take(&mut self, sequence: i64, at: Timestamp, event: &crate::core::event::Event) {
-        self.timeline.take(sequence, at, event);
-        self.last = Some((sequence, at));
-    }
+        Ok((timeline, last))
+    })
 }
 
 impl Past {
@@ -89,15 +58,15 @@ impl Past {
         Self { state: state.to_owned(), folded: Mutex::default(), history: Mutex::default() }
     }
 
-    async fn folded(&self, known: &State) -> Result<Arc<Folded>, Trouble> {
+    async fn folded(&self, known: &State) -> Result<Arc<Known<Timeline>>, Trouble> {
         let mut kept = self.folded.lock().await;
         let (path, before) = (self.state.clone(), std::mem::take(&mut *kept));
         let folded = aside(move || match Journal::open_to_read(&path)? {
-            Some(journal) => Arc::unwrap_or_clone(before).go_on(&journal),
-            None => Ok(Folded::default()),
+            Some(journal) => go_on(Arc::unwrap_or_clone(before), &journal),
+            None => Ok(Known::default()),
         });
         let mut folded = folded.await?.map_err(Trouble::unreadable)?;
-        folded.timeline.retain(|build| known.builds.contains_key(build));
+        folded.value.retain(|build| known.builds.contains_key(build));
         *kept = Arc::new(folded);
         Ok(kept.clone())
     }
@@ -212,8 +181,14 @@ struct TimelineView<'a> {
 impl<'a> TimelineView<'a> {
     /// Of this build, with its bars that have changed after an event. `all` are the packages of the state's latest build:
     /// what is ahead is told of that one alone, since only for its packages is reckoned how long they take.
-    fn of(folded: &'a Folded, state: &State, build: Option<&'a Build>, after: i64, all: &[PackageOverview]) -> Self {
-        let bars = build.map(|build| folded.timeline.bars(&build.name)).unwrap_or_default();
+    fn of(
+        folded: &'a Known<Timeline>,
+        state: &State,
+        build: Option<&'a Build>,
+        after: i64,
+        all: &[PackageOverview],
+    ) -> Self {
+        let bars = build.map(|build| folded.value.bars(&build.name)).unwrap_or_default();
         let mut drones: Vec<Lanes<'_>> = Vec::new();
         for bar in bars {
             match drones.iter_mut().find(|lanes| lanes.drone == &bar.drone) {
@@ -237,9 +212,9 @@ impl<'a> TimelineView<'a> {
             build: build.map(|build| &build.name),
             started: build.map(|build| Moment(build.started)),
             finished: build.and_then(|build| build.finished).map(Moment),
-            builds: folded.timeline.builds().collect(),
-            since: folded.timeline.since().map(Moment),
-            sequence: folded.last.map_or(0, |(sequence, _)| sequence),
+            builds: folded.value.builds().collect(),
+            since: folded.value.since().map(Moment),
+            sequence: folded.until.sequence,
             drones,
             bars: bars.iter().filter(|bar| bar.changed > after).filter_map(view).collect(),
             was: build.map(|build| longest_chain(build, bars)).unwrap_or_default(),
@@ -295,7 +270,7 @@ mod tests {
             state.apply(&event).unwrap();
         }
         let all = packages(&state, state.latest_build().unwrap());
-        let folded = Folded::default();
+        let folded = Known::default();
         let ahead =
             |build: &BuildName| TimelineView::of(&folded, &state, Some(&state.builds[build]), 0, &all).ahead.len();
         assert_eq!((ahead(&build), ahead(&first)), (2, 0));

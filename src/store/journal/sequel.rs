@@ -7,11 +7,11 @@
 use super::{Journal, StoreError};
 use crate::core::state::State;
 
-/// What a journal has said.
+/// What was made of a journal's events, up to one of them.
 #[derive(Debug, Clone, Default)]
-pub struct Said {
-    /// What its events have led to.
-    pub state: State,
+pub struct Known<T> {
+    /// What.
+    pub value: T,
     /// Which events those were.
     pub until: Until,
 }
@@ -32,22 +32,34 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::replay`].
-    pub fn go_on_reading(&self, before: Said) -> Result<Said, StoreError> {
+    pub fn go_on_replaying(&self, before: Known<State>) -> Result<Known<State>, StoreError> {
+        self.go_on_reading(before, |known| match known {
+            Some((mut state, last)) => {
+                let last = self.apply_after(last, &mut state)?;
+                Ok((state, last))
+            }
+            None => self.replay_numbered(),
+        })
+    }
+
+    /// Makes more of what was made of it before: `read` gets that, with the number of its last event, where the journal
+    /// goes on from there, and nothing where all is to be read; it gives the same as of now.
+    ///
+    /// # Errors
+    /// Those of `read`, and when the journal cannot be read.
+    pub fn go_on_reading<T>(
+        &self,
+        before: Known<T>,
+        read: impl FnOnce(Option<(T, i64)>) -> Result<(T, i64), StoreError>,
+    ) -> Result<Known<T>, StoreError> {
         // What is written, cut off or removed meanwhile is not seen.
         let view = self.connection.unchecked_transaction().map_err(|source| self.fault("read", source))?;
-        let Said { mut state, until } = before;
+        let Known { value, until } = before;
         let has_all = until.sequence > 0 && self.until(until.sequence)? == until;
-        let sequence = match has_all {
-            true => self.apply_after(until.sequence, &mut state)?,
-            false => {
-                let (read, last) = self.replay_numbered()?;
-                state = read;
-                last
-            }
-        };
-        let until = self.until(sequence)?;
+        let (value, last) = read(has_all.then_some((value, until.sequence)))?;
+        let until = self.until(last)?;
         drop(view);
-        Ok(Said { state, until })
+        Ok(Known { value, until })
     }
 
     /// What tells that all up to this event was read, and nothing else.
@@ -66,9 +78,9 @@ mod tests {
     use crate::store::journal::testing::{claim, fleet, write};
 
     /// That what is said is just what a reader who begins anew is told.
-    fn hold(journal: &Journal, said: &Said) {
+    fn hold(journal: &Journal, said: &Known<State>) {
         let text = |state: &State| serde_json::to_value(state).unwrap();
-        assert_eq!(text(&said.state), text(&journal.replay().unwrap()));
+        assert_eq!(text(&said.value), text(&journal.replay().unwrap()));
         assert_eq!(said.until.sequence, journal.last().unwrap());
     }
 
@@ -81,20 +93,20 @@ mod tests {
     fn what_came_since_is_all_that_is_read_again() {
         let directory = tempfile::tempdir().unwrap();
         let (mut journal, mut state) = (Journal::open(directory.path()).unwrap(), State::default());
-        let mut said = journal.go_on_reading(Said::default()).unwrap();
+        let mut said = journal.go_on_replaying(Known::default()).unwrap();
         hold(&journal, &said);
         for event in [claim(1, "izar"), fleet(1), fleet(2), claim(2, "izar"), fleet(3)] {
             write(&mut journal, &mut state, &event);
-            said = journal.go_on_reading(said).unwrap();
+            said = journal.go_on_replaying(said).unwrap();
             hold(&journal, &said);
         }
         // What was read before is not looked at again, or this would be found.
         journal.connection.execute("UPDATE events SET body = 'nothing' WHERE sequence = 2", []).unwrap();
         write(&mut journal, &mut state, &fleet(4));
-        said = journal.go_on_reading(said).unwrap();
-        let cores: Vec<u32> = said.state.drones.values().map(|drone| drone.spec.cores).collect();
+        said = journal.go_on_replaying(said).unwrap();
+        let cores: Vec<u32> = said.value.drones.values().map(|drone| drone.spec.cores).collect();
         assert_eq!((cores, said.until.sequence), (vec![4], 6));
-        journal.go_on_reading(Said::default()).unwrap_err();
+        journal.go_on_replaying(Known::default()).unwrap_err();
     }
 
     #[test]
@@ -106,13 +118,13 @@ mod tests {
             for event in [claim(1, "izar"), fleet(1), builds_kept(5), fleet(2)] {
                 write(&mut journal, &mut state, &event);
             }
-            let said = journal.go_on_reading(Said::default()).unwrap();
+            let said = journal.go_on_replaying(Known::default()).unwrap();
             journal.cut(2, Timestamp(8)).unwrap();
             let mut state = journal.replay().unwrap();
             for event in follow {
                 write(&mut journal, &mut state, &event);
             }
-            hold(&journal, &journal.go_on_reading(said).unwrap());
+            hold(&journal, &journal.go_on_replaying(said).unwrap());
         }
     }
 
@@ -123,11 +135,11 @@ mod tests {
         for event in [claim(1, "izar"), fleet(1)] {
             write(&mut journal, &mut state, &event);
         }
-        let said = journal.go_on_reading(Said::default()).unwrap();
+        let said = journal.go_on_replaying(Known::default()).unwrap();
         for event in [builds_kept(5), fleet(2), fleet(3)] {
             write(&mut journal, &mut state, &event);
         }
         journal.prune(&state, &Keep { since: Timestamp(99), size: 0, wanted: None }).unwrap();
-        hold(&journal, &journal.go_on_reading(said).unwrap());
+        hold(&journal, &journal.go_on_replaying(said).unwrap());
     }
 }
