@@ -188,7 +188,7 @@ fn keep(plan: Plan, wanted: impl Fn(&Plan, PackageIndex) -> bool) -> (Plan, Vec<
             while let Some(next) = waiting.pop() {
                 match place.get(&next) {
                     Some(target) if target != new => {
-                        edges.push(Edge { from: *new, to: *target, kinds: first.kinds.clone() });
+                        edges.push(Edge { from: *new, to: *target, kinds: first.kinds });
                     }
                     Some(_) => {}
                     None if seen.insert(next) => {

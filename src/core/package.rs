@@ -5,13 +5,13 @@
 //! chapter 3), as the `portage-atom` crate implements them.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::links::Links;
 use super::names::NameError;
 use super::texts::{Fields, Words};
 
@@ -236,7 +236,7 @@ pub struct Identity {
     /// Compiler settings as Portage resolves them for this package: CFLAGS, CXXFLAGS, LDFLAGS and the like.
     pub compiler: Fields,
     /// The slots that it links against: `category/name` to the slot and sub-slot of each `:=` dependency.
-    pub linked: BTreeSet<(String, Slot)>,
+    pub linked: Links,
 }
 
 #[cfg(test)]

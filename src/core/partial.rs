@@ -67,7 +67,7 @@ mod tests {
         for edge in &mut plan.edges {
             let kind =
                 edges.iter().find(|(from, to, _)| (*from, *to) == (edge.from.index(), edge.to.index())).unwrap().2;
-            edge.kinds = BTreeSet::from([kind]);
+            edge.kinds = kind.into();
         }
         let file = ReceivedFile { path: String::new(), build_id: BuildId(1), stanza: Fields::default(), imprint: None };
         let live = received.iter().map(|number| (PackageIndex::at(*number), file.clone())).collect();
@@ -132,7 +132,7 @@ mod tests {
             let build = build(size, &received, &edges);
             let parted = part(&build);
             let needs = |package: PackageIndex| {
-                let edges = build.plan.edges.iter().filter(move |edge| edge.from == package && edge.kinds.contains(&RUN));
+                let edges = build.plan.edges.iter().filter(move |edge| edge.from == package && edge.kinds.contains(RUN));
                 edges.map(|edge| edge.to)
             };
             for package in &parted.released {

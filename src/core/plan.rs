@@ -11,6 +11,7 @@ mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use enumset::{EnumSet, EnumSetType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,8 @@ impl PackageIndex {
 }
 
 /// When a dependency is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, EnumSetType, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[enumset(serialize_repr = "list")]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
     /// To build (DEPEND, BDEPEND).
@@ -71,18 +73,19 @@ pub struct Edge {
     /// What it needs.
     pub to: PackageIndex,
     /// When it needs it; never empty.
-    pub kinds: BTreeSet<EdgeKind>,
+    #[schemars(with = "BTreeSet<EdgeKind>")]
+    pub kinds: EnumSet<EdgeKind>,
 }
 
 impl Edge {
     /// Whether the package cannot be built without.
     pub fn builds(&self) -> bool {
-        self.kinds.iter().any(|kind| kind.builds())
+        self.kinds.iter().any(EdgeKind::builds)
     }
 
     /// Whether the package does not run without.
     pub fn runs(&self) -> bool {
-        self.kinds.iter().any(|kind| kind.runs())
+        self.kinds.iter().any(EdgeKind::runs)
     }
 }
 
@@ -176,8 +179,9 @@ impl Plan {
     pub fn bind_to_what_is_there(&mut self) {
         for (package, later) in self.needs().broken {
             let other = self.packages[later.index()].identity.clone();
-            let same = |(name, slot): &(String, Slot)| name == other.cpv.package() && slot.slot == other.slot.slot;
-            self.packages[package.index()].identity.linked.retain(|entry| !same(entry));
+            let same = |(name, slot): &(&str, Slot)| *name == other.cpv.package() && slot.slot == other.slot.slot;
+            let linked = &mut self.packages[package.index()].identity.linked;
+            *linked = linked.iter().filter(|link| !same(link)).collect();
         }
     }
 

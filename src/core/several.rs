@@ -22,7 +22,7 @@ const FLEET: &[(u32, u32)] = &[(8, 2), (4, 1)];
 fn some_of(pool: &Plan, driver: &str, wanted: impl Fn(usize) -> bool) -> Plan {
     let kept: Vec<usize> = (0..pool.packages.len()).filter(|index| wanted(*index)).collect();
     let place = |old: PackageIndex| kept.iter().position(|index| *index == old.index()).map(PackageIndex::at);
-    let edge = |edge: &Edge| Some(Edge { from: place(edge.from)?, to: place(edge.to)?, kinds: edge.kinds.clone() });
+    let edge = |edge: &Edge| Some(Edge { from: place(edge.from)?, to: place(edge.to)?, kinds: edge.kinds });
     let packages = kept.iter().map(|index| pool.packages[*index].clone()).collect();
     let edges = pool.edges.iter().filter_map(edge).collect();
     Plan { driver: driver.parse().unwrap(), packages, edges, ..pool.clone() }.in_order()

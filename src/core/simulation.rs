@@ -28,7 +28,7 @@ pub(crate) fn plan(size: usize, edges: &[(usize, usize)]) -> Plan {
                 use_flags: Words::default(),
                 chost: String::new(),
                 compiler: Fields::default(),
-                linked: BTreeSet::new(),
+                linked: Default::default(),
             },
             requested: true,
             oddities: BTreeSet::new(),
@@ -39,7 +39,7 @@ pub(crate) fn plan(size: usize, edges: &[(usize, usize)]) -> Plan {
         .map(|(from, to)| Edge {
             from: PackageIndex(u32::try_from(*from).unwrap()),
             to: PackageIndex(u32::try_from(*to).unwrap()),
-            kinds: BTreeSet::from([EdgeKind::Buildtime]),
+            kinds: EdgeKind::Buildtime.into(),
         })
         .collect();
     Plan { driver: host("capella"), packages, edges, index_header: BTreeMap::new(), warnings: Vec::new() }.in_order()

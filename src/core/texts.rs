@@ -13,14 +13,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Texts in a fixed order.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
-struct Texts {
+pub(super) struct Texts {
     all: Box<str>,
     /// Where each ends, in bytes.
     ends: Box<[u32]>,
 }
 
 impl Texts {
-    fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         let mut from = 0;
         self.ends.iter().map(move |end| {
             let until = *end as usize;

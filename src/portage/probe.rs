@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::HEXLOWER;
+use enumset::EnumSet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::parity::{self, Configuration};
 use super::terminal;
 use crate::core::event::Selection;
+use crate::core::links::Links;
 use crate::core::names::HostName;
 use crate::core::package::{Cpv, Identity, PackageName, Slot};
 use crate::core::plan::{self, Edge, EdgeKind, Oddity, PackageIndex, Plan, PlannedPackage};
@@ -277,7 +279,7 @@ struct RawAnswer {
     #[serde(default)]
     packages: Vec<RawPackage>,
     #[serde(default)]
-    edges: Vec<(usize, usize, BTreeSet<EdgeKind>)>,
+    edges: Vec<(usize, usize, EnumSet<EdgeKind>)>,
     #[serde(default)]
     missing: Vec<String>,
     #[serde(default)]
@@ -324,7 +326,7 @@ impl RawPackage {
         if let Some(odd) = self.use_flags.iter().find(|flag| flag.contains(|each: char| !each.is_ascii_graphic())) {
             return Err(unreadable(format!("{:?} is no USE flag", printable(odd))));
         }
-        let linked: Result<BTreeSet<_>, ProbeError> =
+        let linked: Result<Links, ProbeError> =
             self.linked.into_iter().map(|(package, text)| Ok((package, slot(&text)?))).collect();
         Ok(Identity {
             slot: slot(&self.slot)?,

@@ -282,7 +282,7 @@ fn linked_differences(gpkg: &Gpkg, wanted: &Identity) -> Vec<Difference> {
     let missing = wanted.linked.difference(&linked);
     missing
         .map(|(package, slot)| {
-            let others = linked.iter().filter(|(other, _)| other == package).map(|(_, slot)| slot.to_string());
+            let others = linked.iter().filter(|(other, _)| *other == package).map(|(_, slot)| slot.to_string());
             let others: Vec<String> = others.collect();
             let found = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
             Difference::new(format!("slot of {package}"), slot, found)

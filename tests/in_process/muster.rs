@@ -28,7 +28,7 @@ mod fleet {
             use_flags: Words::default(),
             chost: "x86_64-pc-linux-gnu".to_owned(),
             compiler: [("CFLAGS", cflags)].into_iter().collect(),
-            linked: BTreeSet::new(),
+            linked: Default::default(),
         };
         Plan {
             driver: "capella".parse().unwrap(),

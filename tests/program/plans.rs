@@ -13,7 +13,7 @@ pub fn planned(cpv: &str, requested: bool) -> PlannedPackage {
         use_flags: std::iter::empty::<&str>().collect(),
         chost: "x86_64-pc-linux-gnu".to_owned(),
         compiler: std::iter::empty::<(&str, &str)>().collect(),
-        linked: [].into(),
+        linked: Default::default(),
     };
     PlannedPackage { identity, requested, oddities: [].into() }
 }

@@ -47,12 +47,12 @@ pub fn plan(size: usize, edges: &[(usize, usize)]) -> Plan {
         use_flags: ["amd64", "nls"].into_iter().collect(),
         chost: "x86_64-pc-linux-gnu".to_owned(),
         compiler: [("CFLAGS", "-O2 -march=x86-64-v3")].into_iter().collect(),
-        linked: BTreeSet::new(),
+        linked: Default::default(),
     };
     let edge = |(from, to): &(usize, usize)| Edge {
         from: PackageIndex::at(*from),
         to: PackageIndex::at(*to),
-        kinds: BTreeSet::from([EdgeKind::Buildtime]),
+        kinds: EdgeKind::Buildtime.into(),
     };
     Plan {
         driver: "capella".parse().unwrap(),

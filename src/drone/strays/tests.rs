@@ -1,6 +1,5 @@
 //! The script on this machine with directories in every state, and answers that are none.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -27,7 +26,7 @@ fn manifest(job: &str) -> Manifest {
             use_flags: Words::default(),
             chost: "x86_64-pc-linux-gnu".to_owned(),
             compiler: [("CFLAGS", "-O2  -pipe")].into_iter().collect(),
-            linked: BTreeSet::new(),
+            linked: Default::default(),
         },
         build_id: BuildId(3),
     }

@@ -3,8 +3,7 @@
 //! A `:=` dependency of a built package names the slot and sub-slot that was installed when it was built:
 //! `dev-lab/libfoo:0/2=` (PMS, section 8.2.6.3).
 
-use std::collections::BTreeSet;
-
+use crate::core::links::Links;
 use crate::core::package::{Cpv, Slot};
 
 use super::Metadata;
@@ -13,7 +12,7 @@ const DEPENDENCIES: [&str; 5] = ["BDEPEND", "DEPEND", "IDEPEND", "PDEPEND", "RDE
 
 impl Metadata {
     /// The slots of all `:=` dependencies that were installed, with the package (`category/name`) of each.
-    pub fn linked(&self) -> BTreeSet<(String, Slot)> {
+    pub fn linked(&self) -> Links {
         DEPENDENCIES.iter().flat_map(|key| self.words(key)).filter_map(built_slot).collect()
     }
 }
@@ -44,7 +43,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let linked: Vec<_> = metadata.linked().into_iter().map(|(package, slot)| format!("{package}:{slot}")).collect();
+        let linked: Vec<_> = metadata.linked().iter().map(|(package, slot)| format!("{package}:{slot}")).collect();
         assert_eq!(linked, ["a/b:0/2", "c/d:3/3.1", "m/n:1", "s/t++:0/9"]);
     }
 }

@@ -37,12 +37,12 @@ fn a_cycle_is_broken_where_the_driver_has_an_older_version_installed() {
 fn a_package_in_a_broken_cycle_is_not_bound_to_what_comes_behind_it() {
     let mut resolution = recorded!("cycle").unwrap();
     let slot: Slot = "0/2".parse().unwrap();
-    let linked = BTreeSet::from([("dev-lab/compiler".to_owned(), slot.clone()), ("dev-lab/other".to_owned(), slot)]);
+    let linked: Links = [("dev-lab/compiler", slot.clone()), ("dev-lab/other", slot)].into_iter().collect();
     for merge in &mut resolution.merges {
         merge.identity.linked = linked.clone();
     }
     let plan = plan(Ok(resolution));
-    let bound = |index: usize| plan.packages[index].identity.linked.iter().map(|(name, _)| name.as_str());
+    let bound = |index: usize| plan.packages[index].identity.linked.iter().map(|(name, _)| name);
     assert_eq!(bound(0).collect::<Vec<_>>(), ["dev-lab/other"]);
     assert_eq!(bound(1).collect::<Vec<_>>(), ["dev-lab/compiler", "dev-lab/other"]);
 }

@@ -18,7 +18,7 @@ fn identity() -> Identity {
         use_flags: ["amd64", "elibc_glibc", "kernel_linux", "nls"].into_iter().collect(),
         chost: "x86_64-pc-linux-gnu".to_owned(),
         compiler: [("CFLAGS", "-O2 -march=x86-64-v3 -pipe")].into_iter().collect(),
-        linked: BTreeSet::new(),
+        linked: Default::default(),
     }
 }
 

@@ -70,7 +70,7 @@ impl Wanted {
             use_flags: self.flags.iter().copied().collect(),
             chost: "x86_64-pc-linux-gnu".to_owned(),
             compiler: [("CFLAGS", "-O2")].into_iter().collect(),
-            linked: BTreeSet::new(),
+            linked: Default::default(),
         }
     }
 }
@@ -199,7 +199,7 @@ impl Farm {
             package.needs.iter().map(move |(to, kind)| Edge {
                 from: PackageIndex::at(from),
                 to: PackageIndex::at(*to),
-                kinds: BTreeSet::from([*kind]),
+                kinds: (*kind).into(),
             })
         });
         let planned = packages.iter().map(|package| PlannedPackage {

@@ -26,7 +26,7 @@ fn plan(driver: &str, names: &[&str]) -> Plan {
             use_flags: ["nls"].into_iter().collect(),
             chost: "x86_64-pc-linux-gnu".to_owned(),
             compiler: [("CFLAGS", "-O2")].into_iter().collect(),
-            linked: BTreeSet::new(),
+            linked: Default::default(),
         },
         requested: true,
         oddities: BTreeSet::new(),

@@ -153,7 +153,7 @@ impl Controller {
             use_flags: [""; 0].iter().collect(),
             chost: "x86_64-pc-linux-gnu".to_owned(),
             compiler: [("CFLAGS", "-O2")].into_iter().collect(),
-            linked: [].into(),
+            linked: Default::default(),
         };
         let planned = |number| PlannedPackage { identity: identity(number), requested: true, oddities: [].into() };
         let plan = Plan {

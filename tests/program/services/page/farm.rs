@@ -92,11 +92,8 @@ fn plan(size: usize) -> Plan {
             edges.insert((from, from - back));
         }
     }
-    let edge = |(from, to)| Edge {
-        from: PackageIndex::at(from),
-        to: PackageIndex::at(to),
-        kinds: BTreeSet::from([EdgeKind::Buildtime]),
-    };
+    let edge =
+        |(from, to)| Edge { from: PackageIndex::at(from), to: PackageIndex::at(to), kinds: EdgeKind::Buildtime.into() };
     Plan {
         driver: "capella".parse().unwrap(),
         packages: (0..size).map(|number| planned(&label(number), number % 3 == 0)).collect(),
