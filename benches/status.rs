@@ -155,8 +155,11 @@ fn main() -> ExitCode {
         };
         row("an orchestrator reads one event more", read_after_each_event(&mut site, &mut journal), longest());
         row("`swarm status`, a controller is at work", asked_at_work(&site), longest());
-        row("`swarm status`, one was killed", asked(&site.cut_off(), &[]), Bar::None);
-        journal.keep_status(&site.state, now()).expect("the status is kept");
+        row("`swarm status`, one was killed right behind an event", asked(&site.cut_off(), &[]), Bar::None);
+        let (took, kept) = timed(|| journal.keep_status(&site.state, now()));
+        kept.expect("the status is kept");
+        row("keeping it when nothing has happened for a moment", took, Bar::None);
+        row("`swarm status`, one was killed", asked(&site.cut_off(), &[]), longest());
         drop(journal);
         row("`swarm status`, one has ended", asked(&site, &[]), longest());
         row("`swarm status --json`, one has ended", asked(&site, &["--json"]), longest());

@@ -234,6 +234,7 @@ impl Run<'_> {
     ) -> Result<Finish, ControlError> {
         loop {
             self.session.look_at_alarms()?;
+            self.session.keep_status_when_quiet();
             let wake = match self.first_look() {
                 Some(rest) => rest,
                 None => match self.proceed()? {
@@ -244,7 +245,7 @@ impl Run<'_> {
             if self.is_out_of_time() && is_at_rest(self.session.state()) {
                 return Ok(Finish::OutOfTime);
             }
-            let wake = wake.min(self.time_left());
+            let wake = wake.min(self.time_left()).min(self.session.quiet_in().unwrap_or(Duration::MAX));
             tokio::select! {
                 report = reported.recv() => if let Some(report) = report { self.hear(report)? },
                 sent = self.session.alarms.sent() => self.session.note_sent(sent)?,

@@ -1,5 +1,7 @@
 //! One controller at work: lock, journal, state and the directories, held together.
 
+mod quiet;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use crate::ssh::{self, Pace};
 use crate::standby::{progress, view};
 use crate::store::journal::{Holding, Keep};
 use crate::store::{Journal, Lock, LockError, name};
+use quiet::Unkept;
 
 /// Whoever watches a session; it is told of every event once it is in the journal.
 pub trait Observer: Send {
@@ -72,6 +75,8 @@ pub struct Session {
     pub(super) alarms: Watch,
     observer: Box<dyn Observer>,
     events: broadcast::Sender<String>,
+    /// Whether how things stand is kept.
+    unkept: Unkept,
     /// Whether drones are at work for it just now.
     is_running: bool,
     lock: Lock,
@@ -124,6 +129,7 @@ impl Session {
             alarms: Watch::default(),
             observer,
             events: broadcast::Sender::new(EVENTS_HELD),
+            unkept: Unkept::default(),
             is_running: false,
             lock,
         };
@@ -228,14 +234,6 @@ impl Session {
         told.filter(|progress| progress.is_near(at)).map(|progress| progress.events).min()
     }
 
-    /// Keeps how things stand for whoever only looks, until somebody is at work again. Without it they read all that has
-    /// happened, so where that cannot be done it is only said.
-    pub(super) fn keep_status(&self) {
-        if let Err(error) = self.journal.keep_status(&self.state, now()) {
-            tracing::warn!("{error}; `swarm status` takes longer until the next controller has ended");
-        }
-    }
-
     /// Who we are to the drones.
     pub fn visitor(&self) -> Visitor {
         Visitor {
@@ -277,6 +275,7 @@ impl Session {
         self.state.apply(event)?;
         self.journal.append(&self.state, event, at)?;
         self.alarms.saw(event);
+        self.unkept.saw_event();
         self.observer.saw(event, &self.state, at);
         self.tell(|| api::told(self.journal.last_written(), at, event));
         Ok(())

@@ -1,5 +1,5 @@
-//! How things stood when a controller ended, kept for whoever only looks: the state of 20,000 packages takes most of a
-//! second to read, what `swarm status` shows of it some milliseconds.
+//! How things stood when a controller ended, or when nothing had happened for a moment, kept for whoever only looks: the
+//! state of 20,000 packages takes most of a second to read, what `swarm status` shows of it some milliseconds.
 //!
 //! It is a shortcut and never the word on anything: whoever opens the journal to write takes it away ([`Journal::open`]),
 //! another version of the program, or one that finds an event after it, does not look at it.
@@ -24,7 +24,7 @@ pub(super) const PREPARE: &str = "CREATE TABLE IF NOT EXISTS status (
      DELETE FROM status;";
 
 impl Journal {
-    /// Keeps how things stand now, until somebody opens the journal to write again. `state` is what the last event has
+    /// Keeps how things stand now, until the next event, or until somebody else opens the journal to write. `state` is what the last event has
     /// led to.
     ///
     /// # Errors
