@@ -38,9 +38,7 @@ impl Links {
 impl<T: AsRef<str> + Ord> FromIterator<(T, Slot)> for Links {
     fn from_iter<I: IntoIterator<Item = (T, Slot)>>(links: I) -> Self {
         let sorted: BTreeSet<(T, Slot)> = links.into_iter().collect();
-        let texts =
-            |(package, Slot { slot, sub_slot }): &'_ (T, Slot)| [package.as_ref(), slot, sub_slot].map(str::to_owned);
-        Self(sorted.iter().flat_map(texts).collect())
+        Self(sorted.iter().flat_map(|(package, slot)| [package.as_ref(), &slot.slot, &slot.sub_slot]).collect())
     }
 }
 

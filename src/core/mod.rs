@@ -4,8 +4,8 @@
 //!
 //! - **Words** of the whole project: [`names`], [`package`], [`plan`], [`selection`], [`order`] and [`failure`]; [`exit`]
 //!   is what a command's end means. [`text`] makes safe what is shown of a stranger's, [`moments`] shows times as clocks
-//!   do, [`nearest`] offers the right word for a mistyped one, [`texts`] and [`links`] keep many
-//!   small texts in little room.
+//!   do, [`nearest`] offers the right word for a mistyped one, [`texts`] and [`links`] keep many small
+//!   texts in little room.
 //! - **The state machine**: [`event`] is what can happen, [`state`] what is known, changed by [`state::State::apply`]
 //!   alone, [`build`] the part of it that one build is. [`decide`] says what follows, with [`spread`] (which package goes
 //!   where) and [`held`] (what running jobs keep from a root that jobs share).

@@ -37,7 +37,7 @@ impl PackageIndex {
 
 /// When a dependency is needed.
 #[derive(Debug, EnumSetType, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[enumset(serialize_repr = "list")]
+#[enumset(no_ops, serialize_repr = "list")]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
     /// To build (DEPEND, BDEPEND).

@@ -135,3 +135,14 @@ proptest! {
         prop_assert_eq!(plan.needs().broken, []);
     }
 }
+
+#[test]
+fn a_dependency_is_written_with_a_list_of_its_kinds_and_nothing_else_is_read() {
+    let edge = Edge { from: PackageIndex(1), to: PackageIndex(0), kinds: BOTH.iter().copied().collect() };
+    let written = |kinds: &str| format!(r#"{{"from":1,"to":0,"kinds":{kinds}}}"#);
+    assert_eq!(serde_json::to_string(&edge).unwrap(), written(r#"["buildtime","runtime"]"#));
+    assert_eq!(serde_json::from_str::<Edge>(&written(r#"["runtime","buildtime","runtime"]"#)).unwrap(), edge);
+    for kinds in [r#"["later"]"#, "3", "[0]", r#""runtime""#, "{}", "null"] {
+        serde_json::from_str::<Edge>(&written(kinds)).unwrap_err();
+    }
+}
