@@ -37,7 +37,7 @@ bench-standby:
     cargo bench --bench standby
 
 # How long the lab's world takes by hand and with swarm, with and without clean rooms (needs root)
-bench-lab seconds="10":
+bench-lab seconds="30":
     benches/lab/wall {{seconds}}
 
 # The gateway's answers and a large download beside nginx; needs wrk, nginx, curl and 600 MB in the temporary directory
