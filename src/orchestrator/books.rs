@@ -124,7 +124,7 @@ impl Kept {
         let shelf = Shelf::look(&self.production)?;
         let release = shelf.live()?;
         let news = self.lookout.look()?;
-        if news != News::None || self.read.release != release {
+        if self.read.release != release || self.says_more(news)? {
             let before = std::mem::take(&mut self.read);
             let before = match news {
                 News::Anew => Known::default(),
@@ -139,6 +139,15 @@ impl Kept {
         }
         self.looked = Some(begun);
         Ok(())
+    }
+
+    /// Whether the journal says other than what is read. A controller also writes down how things stand, which is no event.
+    fn says_more(&self, news: News) -> Result<bool, StoreError> {
+        match (news, self.lookout.journal()) {
+            (News::None, _) => Ok(false),
+            (News::More, Some(journal)) => journal.ends_at(&self.read.until).map(std::ops::Not::not),
+            (News::More | News::Anew, _) => Ok(true),
+        }
     }
 
     fn go_on_reading(&mut self, before: Known<State>) -> Result<Known<State>, StoreError> {
@@ -181,5 +190,19 @@ mod tests {
         }
         looking.abort();
         assert!(looking.await.unwrap_err().is_cancelled(), "whoever looked has always read something");
+    }
+
+    #[tokio::test]
+    async fn how_things_stand_is_no_news_when_a_controller_keeps_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(directory.path()).unwrap();
+        journal.append(&State::default(), &Event::BuildsKept { count: 3 }, Timestamp(1)).unwrap();
+        let books = Books::new(directory.path().to_owned(), directory.path().join("production"));
+        let read = books.read_anew().await.unwrap();
+        assert_eq!(read.sequence(), 1);
+        journal.keep_status(&read.state, Timestamp(2)).unwrap();
+        assert!(Arc::ptr_eq(&read, &books.read_anew().await.unwrap()));
+        journal.append(&State::default(), &Event::BuildsKept { count: 4 }, Timestamp(3)).unwrap();
+        assert_eq!(books.read_anew().await.unwrap().sequence(), 2);
     }
 }

@@ -62,6 +62,14 @@ impl Journal {
         Ok(Known { value, until })
     }
 
+    /// Whether it says no more than when it was read as far as this.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn ends_at(&self, until: &Until) -> Result<bool, StoreError> {
+        Ok(self.last()? == until.sequence && self.until(until.sequence)? == *until)
+    }
+
     /// What tells that all up to this event was read, and nothing else.
     fn until(&self, sequence: i64) -> Result<Until, StoreError> {
         let digest = self.entry(sequence)?.map(|entry| entry.digest());
