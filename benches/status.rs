@@ -158,8 +158,8 @@ fn main() -> ExitCode {
         row("`swarm status`, one was killed right behind an event", asked(&site.cut_off(), &[]), Bar::None);
         let (took, kept) = timed(|| journal.keep_status(&site.state, now()));
         kept.expect("the status is kept");
-        row("keeping it when nothing has happened for a moment", took, Bar::None);
-        row("`swarm status`, one was killed", asked(&site.cut_off(), &[]), longest());
+        row("keeping how things stand, in memory", took, Bar::None);
+        row("`swarm status`, one was killed a moment after an event", asked(&site.cut_off(), &[]), longest());
         drop(journal);
         row("`swarm status`, one has ended", asked(&site, &[]), longest());
         row("`swarm status --json`, one has ended", asked(&site, &["--json"]), longest());

@@ -117,7 +117,7 @@ async fn release(session: &mut Session, build: &BuildName) -> Result<(), Control
 /// Brings what is live to the orchestrators that lack it; none where somebody wants the end.
 async fn publish(session: &mut Session, outside: &mut Outside) -> Result<Option<Exit>, ControlError> {
     let Some(errand) = Errand::new(session, Whom::Behind)? else { return Ok(Some(Exit::Done)) };
-    match attend(session, outside, errand.run()).await {
+    match attend(session, outside, errand.run()).await? {
         Attended::Halted(_) => Ok(None),
         Attended::Done(publication) => {
             note_down(session, &publication)?;

@@ -193,7 +193,8 @@ impl Session {
     /// It cannot be written down.
     pub async fn close(&mut self, error: Option<&ControlError>) -> Result<(), ControlError> {
         self.leave_office().await;
-        let may_write = error.is_none_or(|error| !error.is_of_another() && !matches!(error, ControlError::Store(_)));
+        let is_ours = error.is_none_or(|error| !error.is_of_another() && !matches!(error, ControlError::Store(_)));
+        let may_write = is_ours && !self.is_ahead();
         if !may_write {
             return Ok(());
         }

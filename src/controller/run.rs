@@ -19,6 +19,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::alarms;
+use super::attend;
 use super::error::ControlError;
 use super::keeper::{Keeper, Reins};
 use super::publish::{Errand, Whom};
@@ -34,7 +35,6 @@ use crate::core::event::{Event, Trouble};
 use crate::core::names::{BuildId, HostName, JobName, Timestamp};
 use crate::core::package::Cpv;
 use crate::core::plan::PackageIndex;
-use crate::core::status::Status;
 use crate::drone::cache::Cache;
 use crate::drone::watch::Watch;
 use crate::epoch::Visitor;
@@ -182,6 +182,9 @@ pub async fn run(session: &mut Session, orders: &Orders, outside: &mut Outside) 
     run.take_up()?;
     run.session.alarms.at_work = Some(now());
     let finish = run.work_off(&mut reported, outside).await;
+    if finish.is_ok() {
+        run.session.keep_status();
+    }
     // Nothing may be written down any more: what jobs find from here on is found again by the next controller.
     run.session.alarms.at_work = None;
     run.tasks.abort_all();
@@ -250,25 +253,23 @@ impl Run<'_> {
                 report = reported.recv() => if let Some(report) = report { self.hear(report)? },
                 sent = self.session.alarms.sent() => self.session.note_sent(sent)?,
                 Some(halt) = outside.halts.recv() => return self.halt(halt, reported, outside).await,
-                Some(asked) = outside.asked.recv() => self.answer(asked).await,
+                Some(asked) = outside.asked.recv() => self.answer(asked).await?,
                 () = tokio::time::sleep(wake.min(Duration::from_secs(alarms::INTERVAL))) => {}
             }
         }
     }
 
-    async fn answer(&mut self, asked: Asked) {
-        // Whoever asked may have gone away.
+    /// # Errors
+    /// What was asked for could not be written down.
+    async fn answer(&mut self, asked: Asked) -> Result<(), ControlError> {
         match asked {
-            Asked::Verb(verb, answer) => match verb::carry_out(self.session, &verb).await {
-                Ok(told) if verb.releases() => self.bring(told.lines, answer),
-                told => {
-                    let _gone = answer.send(told.map_err(|error| error.to_string()));
-                }
+            Asked::Verb(verb, answer) if verb.releases() => match verb::carry_out(self.session, &verb).await {
+                Ok(told) => self.bring(told.lines, answer),
+                Err(error) => attend::refuse(self.session, error, answer)?,
             },
-            Asked::Status(answer) => {
-                let _gone = answer.send(Status::of(self.session.state(), None, now()));
-            }
+            asked => attend::answer(self.session, asked).await?,
         }
+        Ok(())
     }
 
     /// Brings what is live now to the orchestrators, beside everything else, and then answers.

@@ -25,7 +25,6 @@ use crate::ssh::{self, Pace};
 use crate::standby::{progress, view};
 use crate::store::journal::{Holding, Keep};
 use crate::store::{Journal, Lock, LockError, name};
-use quiet::Unkept;
 
 /// Whoever watches a session; it is told of every event once it is in the journal.
 pub trait Observer: Send {
@@ -75,8 +74,10 @@ pub struct Session {
     pub(super) alarms: Watch,
     observer: Box<dyn Observer>,
     events: broadcast::Sender<String>,
-    /// Whether how things stand is kept.
-    unkept: Unkept,
+    /// Whether an event changed the state, and it is not known to be in the journal: it has not happened.
+    is_ahead: bool,
+    /// When how things stand is to be kept.
+    keeping: quiet::Keeping,
     /// Whether drones are at work for it just now.
     is_running: bool,
     lock: Lock,
@@ -129,7 +130,8 @@ impl Session {
             alarms: Watch::default(),
             observer,
             events: broadcast::Sender::new(EVENTS_HELD),
-            unkept: Unkept::default(),
+            is_ahead: false,
+            keeping: quiet::Keeping::default(),
             is_running: false,
             lock,
         };
@@ -272,13 +274,20 @@ impl Session {
         let at = now();
         // What does not fit must not reach the journal. Nothing follows from the state before the event is written:
         // where that fails the session is over, and its state with it.
+        self.is_ahead = true;
         self.state.apply(event)?;
         self.journal.append(&self.state, event, at)?;
+        self.is_ahead = false;
         self.alarms.saw(event);
-        self.unkept.saw_event();
+        self.keeping.saw_event();
         self.observer.saw(event, &self.state, at);
         self.tell(|| api::told(self.journal.last_written(), at, event));
         Ok(())
+    }
+
+    /// Whether an event could not be written: the session is over, since its state says what has not happened.
+    pub fn is_ahead(&self) -> bool {
+        self.is_ahead
     }
 
     /// The events from here on, as JSON, for whoever subscribes.

@@ -3,7 +3,6 @@
 //! `SWARM_SAMPLE=DIR` writes the journal of this version there as a database; `sqlite3 journal.db .dump` makes the text.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use swarm::controller::finalize::{Extent, finalize};
 use swarm::controller::housekeeping::{self, Deed};
@@ -12,9 +11,7 @@ use swarm::controller::{Session, now};
 use swarm::core::decide::End;
 use swarm::core::plan::Plan;
 use swarm::core::state::State;
-use swarm::core::status::Status;
 use swarm::store::{Journal, StoreError};
-use tokio::time::sleep;
 
 use crate::support::push::{Fleet, cpv, plan, work_off};
 
@@ -120,26 +117,4 @@ async fn a_journal_of_this_version_can_be_kept_as_a_sample() {
         let database = rusqlite::Connection::open(fleet.path("state").join("journal.db")).unwrap();
         database.execute("VACUUM INTO ?1", [place.join("journal.db").to_str().unwrap()]).unwrap();
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn how_things_stand_is_kept_while_nothing_happens() {
-    let fleet = Fleet::new(plan(2, &[(1, 0)]), 1);
-    fleet.workshop.all_take(Duration::from_secs(3600));
-    let directory = fleet.path("state");
-    let look = || {
-        let journal = Journal::open_to_read(&directory).unwrap().unwrap();
-        let status = journal.kept_status(now()).unwrap().expect("it is kept");
-        assert_eq!(status, Status::of(&journal.replay().unwrap(), None, now()));
-        (status.delegated.len(), status.received.len())
-    };
-    let interrupted = fleet
-        .push_while(async {
-            sleep(Duration::from_secs(1800)).await;
-            assert_eq!(look(), (1, 0));
-            sleep(Duration::from_secs(3600)).await;
-            assert_eq!(look(), (1, 1));
-        })
-        .await;
-    assert!(matches!(interrupted.finish, Ok(Finish::Interrupted)), "{interrupted:?}");
 }

@@ -19,6 +19,8 @@ mod full;
 #[cfg(test)]
 mod journals;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod luck;
 #[cfg(test)]
 mod muster;

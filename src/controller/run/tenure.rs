@@ -60,7 +60,7 @@ pub(super) async fn begin(
         tokio::select! {
             () = tokio::time::sleep(AGAIN) => {}
             _ = outside.halts.recv() => return Ok(Begun::Interrupted),
-            Some(asked) = outside.asked.recv() => attend::answer(session, asked).await,
+            Some(asked) = outside.asked.recv() => attend::answer(session, asked).await?,
         }
     }
 }

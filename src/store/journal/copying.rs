@@ -180,6 +180,7 @@ impl Journal {
             let events = transaction.execute(kept, params![sequence, at.0])?;
             transaction.execute("DELETE FROM events WHERE sequence > ?1", [sequence])?;
             transaction.execute("DELETE FROM snapshots WHERE sequence > ?1", [sequence])?;
+            transaction.execute("DELETE FROM status WHERE sequence > ?1", [sequence])?;
             transaction.commit()?;
             let epochs = epochs.into_iter().map(|epoch| Epoch(epoch.unsigned_abs())).collect();
             Ok((events > 0).then_some(CutOff { events, epochs }))

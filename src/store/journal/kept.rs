@@ -1,8 +1,8 @@
 //! How things stood when a controller ended, or when nothing had happened for a moment, kept for whoever only looks: the
 //! state of 20,000 packages takes most of a second to read, what `swarm status` shows of it some milliseconds.
 //!
-//! It is a shortcut and never the word on anything: whoever opens the journal to write takes it away ([`Journal::open`]),
-//! another version of the program, or one that finds an event after it, does not look at it.
+//! It is a shortcut and never the word on anything: another version of the program, or one that finds an event after it,
+//! does not look at it, and where events are cut off it goes with them.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -14,18 +14,16 @@ use crate::core::status::Status;
 /// Whose it is: what its parts mean may change from one version to the next.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The table, and that nothing is kept while somebody writes.
+/// The table.
 pub(super) const PREPARE: &str = "CREATE TABLE IF NOT EXISTS status (
          sequence INTEGER NOT NULL,
          version  TEXT NOT NULL,
          until    INTEGER,
          body     TEXT NOT NULL
-     );
-     DELETE FROM status;";
+     );";
 
 impl Journal {
-    /// Keeps how things stand now, until the next event, or until somebody else opens the journal to write. `state` is what the last event has
-    /// led to.
+    /// Keeps how things stand now, until the next event. `state` is what the last event has led to.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -86,13 +84,15 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_kept_from_one_controllers_end_to_the_next_ones_begin() {
+    fn a_status_is_kept_until_the_next_event_whoever_opens_the_journal_before() {
         let (directory, status) = ended(None);
-        assert_eq!(kept(&directory, Timestamp(i64::MAX)), Some(status));
-        let journal = Journal::open(directory.path()).unwrap();
-        assert_eq!(kept(&directory, NOW), None, "somebody writes");
+        assert_eq!(kept(&directory, Timestamp(i64::MAX)), Some(status.clone()));
+        let mut journal = Journal::open(directory.path()).unwrap();
+        assert_eq!(kept(&directory, NOW), Some(status));
+        journal.append(&State::default(), &fleet(), NOW).unwrap();
+        assert_eq!(kept(&directory, NOW), None);
         drop(journal);
-        assert_eq!(kept(&directory, NOW), None, "that one has kept nothing");
+        assert_eq!(kept(&directory, NOW), None, "the last one has kept nothing");
     }
 
     #[test]
