@@ -169,7 +169,8 @@ impl State {
 
     /// The state that a snapshot holds, where it hangs together.
     pub fn of_snapshot(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice::<Self>(body).ok()?.settled()
+        // As a text it is looked at once, as bytes each string in it would be.
+        serde_json::from_str::<Self>(std::str::from_utf8(body).ok()?).ok()?.settled()
     }
 
     /// This state as it came from elsewhere, where it hangs together, with what is not written down of it.

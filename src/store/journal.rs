@@ -45,6 +45,9 @@ pub const FILES: [&str; 2] = ["journal.db", "journal.db-wal"];
 /// So many events come between two snapshots: replaying them takes some hundredths of a second.
 const SNAPSHOT_EVERY: u32 = 5000;
 
+/// Far more than the text of any state (bytes).
+const LARGEST_STATE: u64 = 4 << 30;
+
 impl Journal {
     /// Opens the journal of a state directory for writing; the caller holds the directory's lock.
     ///
@@ -192,10 +195,7 @@ impl Journal {
             )
             .optional()
             .map_err(read)?;
-        Ok(found.and_then(|(sequence, body)| {
-            let body = zstd::stream::decode_all(body.as_slice()).ok()?;
-            Some((sequence, State::of_snapshot(&body)?))
-        }))
+        Ok(found.and_then(|(sequence, body)| Some((sequence, State::of_snapshot(&unpacked(&body)?)?))))
     }
 
     /// The state that the journal says.
@@ -314,6 +314,14 @@ impl Drop for Journal {
             let _later = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
     }
+}
+
+/// What was packed. It says its size, so that no copies are made on the way to it; a size without measure is damage.
+fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
+    let size = zstd::zstd_safe::get_frame_content_size(packed).ok()?.unwrap_or(0);
+    let mut body = Vec::with_capacity(usize::try_from(size).ok().filter(|_| size <= LARGEST_STATE)?);
+    zstd::stream::copy_decode(packed, &mut body).ok()?;
+    Some(body)
 }
 
 fn schema(connection: &Connection) -> rusqlite::Result<u32> {
