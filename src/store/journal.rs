@@ -340,6 +340,17 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_of_a_size_without_measure_or_cut_short_does_not_read() {
+        // RFC 8878, section 3.1.1: the magic number, that eight bytes of size follow, the size.
+        let claimed = [&[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..], &(1_u64 << 60).to_le_bytes()].concat();
+        let packed = zstd::bulk::compress(b"a state", 1).unwrap();
+        assert_eq!(unpacked(&packed).unwrap(), b"a state");
+        for damaged in [&claimed[..], &packed[..packed.len() - 1], b"", b"{}"] {
+            assert!(unpacked(damaged).is_none(), "{damaged:?}");
+        }
+    }
+
+    #[test]
     fn what_was_written_is_read_by_the_next_controller_and_by_a_reader_beside_it() {
         let directory = tempfile::tempdir().unwrap();
         assert!(Journal::open_to_read(directory.path()).unwrap().is_none());
