@@ -142,21 +142,26 @@ impl Kept {
     }
 
     /// Whether the journal says other than what is read. A controller also writes down how things stand, which is no event.
-    fn says_more(&self, news: News) -> Result<bool, StoreError> {
-        match (news, self.lookout.journal()) {
+    fn says_more(&mut self, news: News) -> Result<bool, StoreError> {
+        let says_more = match (news, self.lookout.journal()) {
             (News::None, _) => Ok(false),
             (News::More, Some(journal)) => journal.ends_at(&self.read.until).map(std::ops::Not::not),
             (News::More | News::Anew, _) => Ok(true),
-        }
+        };
+        self.or_look_anew(says_more)
     }
 
     fn go_on_reading(&mut self, before: Known<State>) -> Result<Known<State>, StoreError> {
         let read = self.lookout.journal().map(|journal| journal.go_on_replaying(before)).transpose();
+        Ok(self.or_look_anew(read)?.unwrap_or_default())
+    }
+
+    /// What does not read now has been looked out for and would be no news the next time: so that look is the first one.
+    fn or_look_anew<T>(&mut self, read: Result<T, StoreError>) -> Result<T, StoreError> {
         if read.is_err() {
-            // Nothing is kept, so the next look is the first one.
             self.lookout = Lookout::new(self.state.clone());
         }
-        Ok(read?.unwrap_or_default())
+        read
     }
 }
 
