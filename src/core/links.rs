@@ -3,11 +3,9 @@
 //! Each of some ten thousand packages has a few of these, and a set of strings and slots takes a kilobyte for them where
 //! their text takes a hundred bytes: so they are kept as [`super::texts`] keeps its own.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::package::Slot;
@@ -57,20 +55,6 @@ impl Serialize for Links {
 impl<'de> Deserialize<'de> for Links {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(BTreeSet::<(String, Slot)>::deserialize(deserializer)?.into_iter().collect())
-    }
-}
-
-impl JsonSchema for Links {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Links".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        BTreeSet::<(String, Slot)>::json_schema(generator)
     }
 }
 

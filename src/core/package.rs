@@ -5,6 +5,7 @@
 //! chapter 3), as the `portage-atom` crate implements them.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -236,6 +237,7 @@ pub struct Identity {
     /// Compiler settings as Portage resolves them for this package: CFLAGS, CXXFLAGS, LDFLAGS and the like.
     pub compiler: Fields,
     /// The slots that it links against: `category/name` to the slot and sub-slot of each `:=` dependency.
+    #[schemars(with = "BTreeSet<(String, Slot)>")]
     pub linked: Links,
 }
 
