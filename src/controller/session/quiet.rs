@@ -40,6 +40,12 @@ impl Keeping {
         (self.due, self.until, self.earliest) = (None, until, Some(end + REST * (end - begun)));
     }
 
+    /// Whether what is kept is still so.
+    fn holds(&self) -> bool {
+        let was_kept = self.earliest.is_some() && !self.failed;
+        was_kept && self.due.is_none() && self.until.is_none_or(|until| until > now())
+    }
+
     fn is_due(&self) -> bool {
         self.due.is_some_and(|due| due <= Instant::now()) || self.until.is_some_and(|until| until <= now())
     }
@@ -61,7 +67,7 @@ impl Session {
     /// Keeps how things stand, until the next event. Without it whoever looks reads all that has happened, so where that
     /// cannot be done it is only said, and once.
     pub(in crate::controller) fn keep_status(&mut self) {
-        if self.is_ahead {
+        if self.is_ahead || self.keeping.holds() {
             return;
         }
         let (begun, at) = (Instant::now(), now());
