@@ -32,7 +32,7 @@ pub async fn everything(session: &mut Session, orders: &Orders, outside: &mut Ou
                     let Some(published) = publish(session, outside).await? else { return Ok(Exit::Interrupted) };
                     over(session, build, published);
                 }
-                Err(error @ (ControlError::Store(_) | ControlError::Inconsistent(_))) => return Err(error.into()),
+                Err(error) if session.is_over_with(&error) => return Err(error.into()),
                 Err(error) => {
                     session.note(&format!("build {build} is not released: {error}"));
                     over(session, build.clone(), Exit::Impossible);

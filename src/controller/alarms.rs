@@ -187,15 +187,13 @@ impl Session {
     }
 
     /// Ends the session: what is wrong is told, and our leases end, so that whoever comes next need not wait for them.
-    /// After an error that says that another controller has our place nothing is written down any more.
+    /// Where the session was over already ([`Session::is_over_with`]) nothing is written down any more.
     ///
     /// # Errors
     /// It cannot be written down.
     pub async fn close(&mut self, error: Option<&ControlError>) -> Result<(), ControlError> {
         self.leave_office().await;
-        let is_ours = error.is_none_or(|error| !error.is_of_another() && !matches!(error, ControlError::Store(_)));
-        let may_write = is_ours && !self.is_ahead();
-        if !may_write {
+        if error.map_or(self.is_ahead(), |error| self.is_over_with(error)) {
             return Ok(());
         }
         let settled = self.settle_alarms().await;

@@ -290,6 +290,12 @@ impl Session {
         self.is_ahead
     }
 
+    /// Whether nothing may be written down any more after this error: an event could not be, or another controller has
+    /// our place.
+    pub fn is_over_with(&self, error: &ControlError) -> bool {
+        self.is_ahead || error.is_of_another()
+    }
+
     /// The events from here on, as JSON, for whoever subscribes.
     pub fn events(&self) -> broadcast::Sender<String> {
         self.events.clone()

@@ -9,8 +9,10 @@ use swarm::controller::run::{Finish, Outside};
 use swarm::controller::socket::Asked;
 use swarm::controller::verb::Verb;
 use swarm::controller::{ControlError, now};
+use swarm::core::names::Epoch;
 use swarm::core::status::Status;
-use swarm::store::Journal;
+use swarm::epoch::Claimant;
+use swarm::store::{Journal, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
@@ -67,4 +69,19 @@ async fn what_cannot_be_written_down_ends_the_session_and_is_never_kept_as_if_it
     assert!(told.await.unwrap().unwrap_err().contains("full"));
     session.close(None).await.unwrap();
     assert_eq!(kept(&fleet.path("state")), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_writes_at_its_end_unless_another_controller_has_its_place() {
+    let cases = [
+        (None, true),
+        (Some(ControlError::Store(StoreError::Unsound { path: "journal.db".into() })), true),
+        (Some(ControlError::Superseded { by: Claimant { epoch: Epoch(9), controller: None } }), false),
+    ];
+    for (error, writes) in cases {
+        let fleet = Fleet::new(plan(1, &[]), 1);
+        let mut session = fleet.session().await;
+        session.close(error.as_ref()).await.unwrap();
+        assert_eq!(kept(&fleet.path("state")).is_some(), writes, "{error:?}");
+    }
 }
